@@ -38,6 +38,13 @@ class NonFiniteError(LaunchError):
         self.term, self.iteration, self.value = term, iteration, value
 
 
+class Preempted(LaunchError):
+    """A request to stop (SIGTERM, SIGINT) that was honoured after a checkpoint (exit code 143)."""
+
+    def __init__(self, iteration: int) -> None:
+        super().__init__(f"stopped at iteration {iteration} on request", exit_code=143)
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """The candidates most like `name` as a sentence to append, or "" when none is close.
 

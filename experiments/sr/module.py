@@ -1,0 +1,204 @@
+"""Super-resolution whose losses come and go: fidelity first, then perception, then a GAN."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+
+from experiments.sr.metrics import psnr_y, ssim_y
+from experiments.sr.predict import upscale_folder
+from experiments.sr.resize import resize
+from launch.errors import ConfigError
+from launch.losses.gan import GAN
+from launch.losses.ldl import LDL
+from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.objective import Inputs, ScheduledLosses
+
+# B batch, h w low resolution, s scale: low (B, 3, h, w), high and pred (B, 3, s*h, s*w), in [0, 1]
+
+PANEL_ROWS = 4
+PANEL_SIDE = 256
+
+
+class SuperResolution(ScheduledModule):
+    """A network trained by scheduled losses, with a discriminator while the GAN term needs one.
+
+    The discriminator trains while the weight of the GAN term is not 0, and `warmup_iters` updates
+    before, so that the network meets a trained one; at other times it is neither run nor stepped.
+    The schedule scales the network's side of the game only.
+
+    Args:
+        losses: terms on (pred, target); a `gan` and an `ldl` type get what they need besides.
+        network: low -> pred, of `scale`.
+        optimizer, lr_scheduler: of the network.
+        discriminator, discriminator_optimizer: for a GAN term.
+        warmup_iters: updates of the discriminator before the GAN term sets in.
+        perceptual_metric: distance(pred, target) reported under its own `metric_name`.
+        tile, overlap: low-resolution pixels of a tile and of its margin, for `task=predict`.
+    """
+
+    automatic_optimization = False
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        network: nn.Module,
+        optimizer: OptimizerFactory,
+        scale: PositiveInt,
+        lr_scheduler: SchedulerFactory | None = None,
+        discriminator: nn.Module | None = None,
+        discriminator_optimizer: OptimizerFactory | None = None,
+        warmup_iters: NonNegativeInt = 0,
+        perceptual_metric: nn.Module | None = None,
+        tile: PositiveInt = 256,
+        overlap: NonNegativeInt = 32,
+    ) -> None:
+        super().__init__(losses, optimizer, lr_scheduler)
+        self.automatic_optimization = False
+        self.network, self.scale = network, scale
+        self.discriminator, self.discriminator_optimizer = discriminator, discriminator_optimizer
+        self.warmup_iters = warmup_iters
+        self.perceptual_metric = perceptual_metric
+        self.tile, self.overlap = tile, overlap
+        self.validation: list[dict[str, float]] = []
+        self.panel: list[np.ndarray] = []
+        self.gan_term = next((n for n in losses if isinstance(losses[n], GAN)), None)
+        if self.gan_term and (discriminator is None or discriminator_optimizer is None):
+            raise ConfigError(
+                f"losses.{self.gan_term} is a GAN: set module.discriminator and "
+                "module.discriminator_optimizer"
+            )
+
+    def configure_optimizers(self) -> Any:
+        trainable = [p for p in self.network.parameters() if p.requires_grad]
+        main = self.optimizer(trainable)
+        optimizers = [main]
+        if self.gan_term:
+            optimizers.append(self.discriminator_optimizer(self.discriminator.parameters()))
+        return optimizers, [self.lr_scheduler(main)] if self.lr_scheduler else []
+
+    def on_fit_start(self) -> None:
+        for name in self.losses:
+            if isinstance(self.losses[name], LDL) and "network" not in self.ema:
+                raise ConfigError(f"losses.{name} is LDL: set ema.modules to [network]")
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        low, high = batch["low"], batch["high"]
+        pred = self.network(low)
+        total, _ = self.losses(**{n: self.loss_inputs(n, pred, low, high) for n in self.losses})
+        self.manual_backward(total / self.accumulate)
+        if self.discriminator_trains():
+            self.train_discriminator(high, pred.detach())
+        if (self.batches + 1) % self.accumulate == 0:
+            self.update()
+
+    def loss_inputs(self, name: str, pred: Tensor, low: Tensor, high: Tensor) -> Inputs:
+        """What the loss of one term is computed from; networks run only if it is active."""
+        loss = self.losses[name]
+        if isinstance(loss, GAN):
+            return lambda: self.game(loss, pred, high)
+        if isinstance(loss, LDL):
+            return lambda: (pred, high, self.averaged(low))
+        mask = self.scheduled_masks.effective(name)
+        return (pred, high) if mask is None else (pred, high, mask)
+
+    def mask_state(self, batch: dict[str, Tensor] | None) -> dict[str, Any]:
+        if batch is None:
+            return {}
+        return {"size": tuple(batch["high"].shape[-2:]), "device": batch["high"].device}
+
+    def game(self, gan: GAN, pred: Tensor, high: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Logits of real and fake images for the network's side; the discriminator stands still."""
+        self.discriminator.requires_grad_(False)
+        with torch.no_grad():
+            real = self.discriminator(high) if gan.needs_real_logits else None
+        return real, self.discriminator(pred)
+
+    @torch.no_grad()
+    def averaged(self, low: Tensor) -> Tensor:
+        return self.ema["network"](low)
+
+    def discriminator_trains(self) -> bool:
+        """Whether the GAN term is active now, or will be within `warmup_iters` updates."""
+        if self.gan_term is None:
+            return False
+        soon = self.losses.iteration + self.warmup_iters
+        return any(self.losses.weight(self.gan_term, i) for i in (self.losses.iteration, soon))
+
+    def train_discriminator(self, real: Tensor, fake: Tensor) -> None:
+        self.discriminator.requires_grad_(True)
+        terms = self.losses[self.gan_term].discriminator(self.discriminator, real, fake)
+        total = sum(terms.values())
+        self.manual_backward(total / self.accumulate)
+        self.record(discriminator=total)
+
+    def update(self) -> None:
+        """Step the network, and the discriminator if it trains, on the accumulated gradients."""
+        optimizers = self.optimizers()
+        network, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
+        for optimizer in rest if self.discriminator_trains() else []:
+            optimizer.step()
+            optimizer.zero_grad()
+        if self.gradient_clip:
+            self.clip_gradients(network, self.gradient_clip, "norm")
+        network.step()
+        network.zero_grad()
+        if self.lr_scheduler:
+            self.lr_schedulers().step()
+
+    # Evaluation
+
+    def on_validation_epoch_start(self) -> None:
+        self.validation, self.panel = [], []
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        low, high = batch["low"], batch["high"]
+        pred = self.upscale(low)
+        bicubic = resize(low, high.shape[-2:]).clamp(0, 1)
+        values = {
+            "psnr_y": psnr_y(pred, high, self.scale),
+            "psnr_y_bicubic": psnr_y(bicubic, high, self.scale),
+            "ssim_y": ssim_y(pred, high, self.scale),
+        }
+        if self.perceptual_metric is not None:
+            values[self.perceptual_metric.metric_name] = self.perceptual_metric(pred, high)
+        self.validation.append({name: value.mean().item() for name, value in values.items()})
+        if batch_idx < PANEL_ROWS:
+            self.panel.append(strip(low, bicubic, pred, high))
+
+    def on_validation_epoch_end(self) -> None:
+        names = self.validation[0]
+        self.log_metrics({n: float(np.mean([v[n] for v in self.validation])) for n in names})
+
+    def upscale(self, low: Tensor) -> Tensor:
+        """Low (B, 3, h, w) -> (B, 3, s*h, s*w) in [0, 1] by the averaged weights, if there are."""
+        return self.evaluated("network")(low).clamp(0, 1)
+
+    def image_panel(self) -> list[np.ndarray]:
+        """LR (enlarged without filtering) | bicubic | SR | HR, an image per row."""
+        return self.panel
+
+    def weights(self) -> dict[str, Tensor]:
+        """A bare state dict of the network, which spandrel and other tools recognise."""
+        return self.evaluated("network").state_dict()
+
+    def predict(self, source: Path, destination: Path) -> dict[str, float]:
+        upscale: Callable[[Tensor], Tensor] = lambda low: self.upscale(low.to(self.device)).cpu()  # noqa: E731
+        return upscale_folder(upscale, source, destination, self.scale, self.tile, self.overlap)
+
+
+def strip(low: Tensor, bicubic: Tensor, pred: Tensor, high: Tensor) -> np.ndarray:
+    """The centre of four versions of the first image side by side, uint8."""
+    nearest = F.interpolate(low, size=high.shape[-2:], mode="nearest")
+    height, width = (min(PANEL_SIDE, side) for side in high.shape[-2:])
+    top, left = (high.shape[-2] - height) // 2, (high.shape[-1] - width) // 2
+    images = [
+        i[0, :, top : top + height, left : left + width] for i in (nearest, bicubic, pred, high)
+    ]
+    row = torch.cat(images, dim=2).clamp(0, 1).mul(255).round().byte()
+    return row.permute(1, 2, 0).cpu().numpy()

@@ -1,0 +1,96 @@
+"""`last.ckpt` every n iterations and `best.ckpt` by the main metric, written atomically."""
+
+import math
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+
+from launch.errors import Preempted
+from launch.module import ScheduledModule
+
+
+class Checkpoints(pl.Callback):
+    """Saves between two updates, so that a checkpoint never splits an accumulated one.
+
+    The moment is the start of the next batch: a validation that was due at this iteration has
+    been made, and a run killed before it repeats it. SIGTERM, SIGINT and SIGHUP ask for a
+    checkpoint at that moment, after which the run ends as preempted.
+
+    Args:
+        folder: where `last.ckpt` and `best.ckpt` go.
+        every: iterations between two `last.ckpt`.
+        metric, mode: what `best.ckpt` is best in, `max` or `min`.
+    """
+
+    def __init__(self, folder: Path, every: int, metric: str | None, mode: str = "max") -> None:
+        self.folder, self.every = folder, every
+        self.metric, self.sign = metric, 1 if mode == "max" else -1
+        self.best = -math.inf
+        self.best_iteration = -1
+        self.saved = -1
+        self.stop_requested = False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "best_iteration": self.best_iteration}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.best_iteration = state_dict["best"], state_dict["best_iteration"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        self.saved = pl_module.iteration
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._request_stop)
+
+    def _request_stop(self, number: int, frame: Any) -> None:
+        """The first signal asks for a checkpoint after this update, the second ends at once."""
+        if self.stop_requested:
+            raise KeyboardInterrupt
+        self.stop_requested = True
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        if pl_module.batches % pl_module.accumulate:
+            return
+        due = pl_module.iteration % self.every == 0 and pl_module.iteration != self.saved
+        if due or self.stop_requested:
+            self.save_last(trainer, pl_module)
+        if self.stop_requested:
+            raise Preempted(pl_module.iteration)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        self.save_last(trainer, pl_module)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        if self.metric is None or trainer.state.fn != "fit":
+            return
+        self.offer(trainer, pl_module)
+
+    def offer(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
+        """Save `best.ckpt` if the latest metrics are the best so far."""
+        value = module.metrics.get(self.metric or "", math.nan)
+        if not self.sign * value <= self.best and not math.isnan(value):
+            self.best, self.best_iteration = self.sign * value, module.iteration
+            save(trainer, module, self.folder / "best.ckpt")
+
+    def save_last(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
+        module.losses.check_finite()
+        save(trainer, module, self.folder / "last.ckpt")
+        self.saved = module.iteration
+
+
+def save(trainer: pl.Trainer, module: ScheduledModule, path: Path) -> None:
+    """Write to a temporary name, flush, rename: a reader never sees half a checkpoint."""
+    partial = path.with_suffix(".partial")
+    trainer.save_checkpoint(partial)
+    if trainer.is_global_zero:
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)

@@ -1,0 +1,81 @@
+"""The step log: everything that moves, read from the device once every n iterations."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from launch.module import ScheduledModule
+
+
+class StepLog(pl.Callback):
+    """Logs raw value, weight and weighted value of each loss term, and what the module recorded.
+
+    Rows are written every `every` iterations, at the last one, and on both sides of every point
+    at which a loss weight changes its formula, so that a switch can be read off `metrics.csv`.
+    Collects without synchronising; a logged iteration costs one transfer.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.latest: dict[str, float] = {}
+        self._points: set[int] = set()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        changes = {c for t in pl_module.losses.terms.values() for c in t.weight.changes()}
+        self._points = changes | {c - 1 for c in changes} | {pl_module.iterations - 1}
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        iteration = pl_module.losses.iteration
+        updated = pl_module.iteration != iteration
+        if updated and (iteration % self.every == 0 or iteration in self._points):
+            self.latest = row(pl_module)
+            for logger in trainer.loggers:
+                logger.log_metrics(self.latest, step=iteration)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        if trainer.state.fn == "fit":
+            log_validation(trainer, pl_module)
+
+
+def log_validation(trainer: pl.Trainer, module: ScheduledModule) -> None:
+    """Write the metrics of the latest validation in the row of the current iteration."""
+    for logger in trainer.loggers:
+        logger.log_metrics(module.metrics, step=module.iteration)
+
+
+def row(module: ScheduledModule) -> dict[str, float]:
+    """`loss/x`, `weight/x` and `weighted/x` for every term, `learning_rate`, and the records."""
+    losses = module.losses
+    losses.check_finite()
+    values = dict(zip(losses.values, to_floats(list(losses.values.values())), strict=True))
+    weights = losses.weights()
+    records = dict(zip(module.recorded, to_floats(list(module.recorded.values())), strict=True))
+    weighted = {name: weights[name.split("/")[0]] * value for name, value in values.items()}
+    optimizers = module.trainer.optimizers
+    return {
+        "loss/total": sum(weighted.values()),
+        **{f"loss/{name}": value for name, value in values.items()},
+        **{f"weight/{name}": value for name, value in weights.items()},
+        **{f"weighted/{name}": value for name, value in weighted.items()},
+        "learning_rate": optimizers[0].param_groups[0]["lr"],
+        **records,
+    }
+
+
+def to_floats(values: list[Tensor | float]) -> list[float]:
+    """Read all tensors in one transfer."""
+    tensors = [v.float().mean() for v in values if isinstance(v, Tensor)]
+    read = iter(torch.stack(tensors).tolist() if tensors else ())
+    return [next(read) if isinstance(v, Tensor) else float(v) for v in values]

@@ -1,0 +1,69 @@
+"""From a Hydra configuration to the plain one that a worker reads. Imports no torch."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+Config = dict[str, Any]
+
+
+def finalise(config: DictConfig, overrides: Iterable[str]) -> Config:
+    """The configuration that runs: scale applied, losses named, everything resolved.
+
+    At `scale=demo` the `demo:` block of the experiment is merged over the settings of the
+    requirement documents; what was typed on the command line wins over both.
+
+    Raises:
+        omegaconf.errors.OmegaConfBaseException: for an interpolation that leads nowhere.
+    """
+    config = config.copy()
+    OmegaConf.set_struct(config, False)
+    losses = config.pop("losses", None)
+    config.losses = named(OmegaConf.to_container(losses)) if losses else {}
+    demo = config.pop("demo", None)
+    if config.get("scale") == "demo" and demo:
+        config = OmegaConf.merge(config, demo)
+        reapply(config, overrides)
+    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+
+
+def reapply(config: DictConfig, overrides: Iterable[str]) -> None:
+    """Let typed values win again; choices of group options are in the composition already."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if is_value(override, config):
+            with open_dict(config):
+                OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+
+
+def is_value(override: Override, config: DictConfig) -> bool:
+    """Whether an override sets a value; `data=sr/folder` chooses an option instead."""
+    if override.is_delete() or override.package is not None or override.is_sweep_override():
+        return False
+    if override.is_force_add() or "." in override.key_or_group:
+        return True
+    current = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
+    return not OmegaConf.is_config(current) or not isinstance(override.value(), str)
+
+
+def named(losses: Any) -> Any:
+    """Losses by name: a list of `- type: ...` entries gets names from their types.
+
+    `ganloss` is called `gan`; a second loss of one type is called `gan_2`; an entry may give its
+    own `name`.
+
+    >>> list(named([{"type": "l1loss"}, {"type": "ganloss"}, {"type": "l1loss"}]))
+    ['l1', 'gan', 'l1_2']
+    """
+    if not isinstance(losses, list):
+        return losses
+    result: dict[str, Any] = {}
+    for entry in losses:
+        entry = dict(entry)
+        stem = str(entry.pop("name", "") or entry.get("type", "loss")).removesuffix("loss")
+        stem = stem.rstrip("_") or "loss"
+        taken = sum(name == stem or name.startswith(f"{stem}_") for name in result)
+        result[f"{stem}_{taken + 1}" if taken else stem] = entry
+    return result

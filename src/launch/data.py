@@ -1,0 +1,116 @@
+"""Data whose every random draw depends on (seed, epoch, index), never on the process history."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+Key = tuple[int, int]
+
+
+def rng(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The generator of one sample: the same whoever draws it, whenever."""
+    return np.random.default_rng([seed, epoch, index])
+
+
+class StreamSampler(Sampler[Key]):
+    """Keys `(epoch, index)` for a whole run, epoch after epoch, from any batch on.
+
+    A run is one stream, so resuming is a matter of starting further on. Each epoch is a new
+    permutation, or what `datamodule.order(epoch)` says. Rank r of n takes every n-th key.
+    """
+
+    def __init__(self, datamodule: "ScheduledDataModule", rank: int = 0) -> None:
+        self.datamodule, self.rank = datamodule, rank
+
+    def __len__(self) -> int:
+        batches = self.datamodule.last_batch - self.datamodule.first_batch
+        return batches * self.datamodule.batch_size
+
+    def __iter__(self) -> Iterator[Key]:
+        data = self.datamodule
+        size = data.batches_per_epoch * data.batch_size * data.ranks
+        first = data.first_batch * data.batch_size * data.ranks + self.rank
+        for position in range(first, first + len(self) * data.ranks, data.ranks):
+            epoch, offset = divmod(position, size)
+            order = data.cached_order(epoch)
+            yield epoch, int(order[offset % len(order)])
+
+
+class ScheduledDataModule(pl.LightningDataModule):
+    """Train and validation loaders of a scenario.
+
+    A subclass sets `train_set`, which takes keys `(epoch, index)`, and `validation_set` in
+    `load`, and may override `order`, `fingerprint` and `report`.
+
+    Args:
+        batch_size: samples in a training batch, per process.
+        workers: loader processes; 0 loads in the training process.
+
+    Attributes:
+        seed: the run's, written by the worker; it moves order and augmentation.
+        ranks: number of processes that share the data, written by the worker.
+        first_batch, last_batch: the part of the stream to train on, written by the worker.
+    """
+
+    def __init__(self, batch_size: int, workers: int = 0) -> None:
+        super().__init__()
+        self.batch_size, self.workers, self.seed = batch_size, workers, 0
+        self.train_set: Dataset[Any] | None = None
+        self.validation_set: Dataset[Any] | None = None
+        self.ranks = 1
+        self.first_batch = 0
+        self.last_batch = 0
+        self._loaded = False
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
+
+    def load(self, stage: str) -> None:
+        """Read what `fit`, `validate` or `test` needs and set the data sets; called once."""
+        raise NotImplementedError
+
+    def setup(self, stage: str) -> None:
+        if not self._loaded:
+            self.load(stage)
+            self._loaded = True
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Whole batches in one pass; the remainder of a permutation is left out."""
+        return max(1, len(self.train_set) // (self.batch_size * self.ranks))  # type: ignore[arg-type]
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Sample indices of one epoch: a permutation, the same for every process."""
+        return rng(self.seed, epoch, -1 & 0xFFFF_FFFF).permutation(len(self.train_set))  # type: ignore[arg-type]
+
+    def cached_order(self, epoch: int) -> np.ndarray:
+        if self._order[0] != epoch:
+            self._order = (epoch, self.order(epoch))
+        return self._order[1]
+
+    def fingerprint(self) -> str:
+        """Identifies the data, for run.json: another fingerprint means other data."""
+        return ""
+
+    def report(self) -> dict[str, Any]:
+        """What happened to the data, for run.json, such as the files that were skipped."""
+        return {}
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        assert self.train_set is not None
+        trainer = self.trainer
+        rank = trainer.global_rank if trainer else 0
+        return DataLoader(
+            self.train_set,
+            self.batch_size,
+            sampler=StreamSampler(self, rank),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=bool(trainer and trainer.strategy.root_device.type == "cuda"),
+        )
+
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        if self.validation_set is None:
+            return []
+        return DataLoader(self.validation_set, batch_size=1, num_workers=0)

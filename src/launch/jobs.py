@@ -1,0 +1,182 @@
+"""What Hydra runs: one job per run folder. A job starts a worker and returns its main metric."""
+
+import ctypes
+import math
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from launch.compose import Config, finalise
+from launch.errors import ConfigError, LaunchError, MissingError, nearest
+from launch.run import Run, locate, sha256
+
+PR_SET_PDEATHSIG = 1
+
+
+def job(config: DictConfig) -> float:
+    """Entry point of a Hydra job. Never raises, so that one job cannot end a sweep.
+
+    Returns:
+        The main metric of the run, NaN if there is none; the exit code is in `run.json`.
+    """
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    if "study" in config:
+        from launch import study  # noqa: PLC0415 - needed here only
+
+        return study.run_job(config.study, folder)
+    run = Run(folder)
+    try:
+        plain = prepare(config, list(hydra.overrides.task), hydra.runtime.choices, folder)
+    except LaunchError as error:
+        run.start(experiment=hydra.runtime.choices.get("experiment"), task=config.get("task"))
+        run.finish("failed", error=error.message, exit_code=error.exit_code)
+        return math.nan
+    overrides = list(hydra.overrides.task)
+    execute(run, plain, hydra.runtime.choices["experiment"], overrides)
+    return main_metric(run, plain)
+
+
+def prepare(config: DictConfig, overrides: list[str], choices: Any, folder: Path) -> Config:
+    """The checked plain configuration of a run.
+
+    Raises:
+        LaunchError: listing everything that is wrong with it.
+    """
+    from launch import check  # noqa: PLC0415 - keeps `--cfg job` fast
+
+    plain = finalise(config, overrides) | {"run_dir": str(folder)}
+    check.require(plain, check.Sources.read(dict(choices), overrides))
+    if plain["task"] == "predict":
+        require_paths(plain)
+    return plain
+
+
+def require_paths(config: Config) -> None:
+    """`task=predict` needs something to read and somewhere to write."""
+    for key, example in (("input", "photos"), ("output", "enlarged")):
+        if not config[key]:
+            raise ConfigError(f"task=predict needs {key}=PATH, such as {key}={example}")
+    if not Path(config["input"]).exists():
+        raise MissingError(f"input={config['input']}: there is no such file or folder")
+
+
+def execute(run: Run, config: Config, experiment: str, overrides: list[str]) -> int:
+    """Record the run, start its worker, wait; returns the exit code."""
+    parents = []
+    if config["from"]:
+        source, checkpoint = locate(config["from"], Path(config["runs"]), experiment)
+        parents = [{"folder": str(source.folder), "sha256": sha256(checkpoint)}]
+        if config["task"] != "train":
+            config = with_architecture(config, source, overrides)
+        config = config | {"from": str(checkpoint)}
+    run.start(
+        experiment=experiment,
+        rung=None,
+        task=config["task"],
+        scale=config["scale"],
+        seed=config["seed"],
+        main_metric=config["main_metric"],
+        overrides=overrides,
+        command=command(f"+experiment={experiment}", *overrides),
+    )
+    run.update(parents=parents)
+    (run.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return work(run)
+
+
+def with_architecture(config: Config, source: Run, overrides: list[str]) -> Config:
+    """Recipe settings of the run that the weights come from, unless they were typed."""
+    saved = yaml.safe_load((source.folder / "config.yaml").read_text())
+    typed = {override.lstrip("+~").split(".")[0].split("=")[0] for override in overrides}
+    kept = {"module", "losses", "masks", "ema", "trainable", "main_metric"} - typed
+    return config | {key: saved[key] for key in kept}
+
+
+def work(run: Run) -> int:
+    """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    threads = yaml.safe_load((run.folder / "config.yaml").read_text())["trainer"]["threads"]
+    if threads:
+        environment |= {"OMP_NUM_THREADS": str(threads)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "launch.worker", str(run.folder)],
+        env=environment,
+        preexec_fn=die_with_parent,
+    )
+    code = wait(process)
+    if code < 0:
+        code = 143 if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL) else 1
+    if run.record.get("status") == "running":
+        run.finish("interrupted" if code == 143 else "failed", error=f"worker ended with {code}")
+    run.update(exit_code=code)
+    return code
+
+
+def wait(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for the worker, which hears about SIGINT from the terminal and SIGTERM from here."""
+
+    def forward(number: int, frame: Any) -> None:
+        process.send_signal(number)
+
+    try:
+        previous = (
+            signal.signal(signal.SIGTERM, forward),
+            signal.signal(signal.SIGINT, lambda *_: None),
+        )
+    except ValueError:  # not the main thread, as under some launchers
+        return process.wait()
+    try:
+        return process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, previous[0])
+        signal.signal(signal.SIGINT, previous[1])
+
+
+def die_with_parent() -> None:
+    """On Linux a worker does not outlive a killed front end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main_metric(run: Run, config: Config) -> float:
+    record = run.record
+    if record.get("status") != "completed" or not config["main_metric"]:
+        return math.nan
+    return float(record["metrics"].get(config["main_metric"]["name"], math.nan))
+
+
+def command(*arguments: str) -> str:
+    """A command line to type, without arguments that are there twice."""
+    return shlex.join(["python", "-m", "launch", *dict.fromkeys(arguments)])
+
+
+def resumed(config: Config, overrides: list[str]) -> Config:
+    """The configuration of a run with values changed, checked again.
+
+    Raises:
+        LaunchError: for a key that the run does not have, or a value out of range.
+    """
+    from launch import check  # noqa: PLC0415 - keeps `--cfg job` fast
+
+    changed = OmegaConf.create(config)
+    OmegaConf.set_struct(changed, True)
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key = override.key_or_group
+        try:
+            OmegaConf.update(changed, key, override.value(), merge=False)
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{key}: the run has no such key.{nearest(key, config)}") from error
+    plain: Config = OmegaConf.to_container(changed)  # type: ignore[assignment]
+    check.require(plain, None)
+    return plain

@@ -1,0 +1,212 @@
+"""ScheduledModule: the iteration counter and the slots that the shared callbacks write."""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from launch.errors import ConfigError, nearest
+from launch.masks.scheduled import ScheduledMasks
+from launch.objective import ScheduledLosses
+
+NORMS = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.instancenorm._InstanceNorm,
+    nn.LayerNorm,
+    nn.GroupNorm,
+)
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+SchedulerFactory = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
+
+
+class ScheduledModule(pl.LightningModule):
+    """A recipe: what is computed, while callbacks write when and how much.
+
+    Attributes:
+        iteration: completed updates of the main optimizer (the first that `configure_optimizers`
+            returns), advanced by a hook on that optimizer and saved in checkpoints.
+        batches: completed training batches; `iteration * accumulate` between two updates.
+        epoch: completed passes over the training data.
+        losses: the objective. Slot of `LossSchedule`.
+        scheduled_masks: the masks of this iteration. Slot of `MaskSchedule`.
+        ema: averaged copies of the sub-modules named by `ema.modules`. Slot of `EMAUpdate`.
+        metrics, validated: what the latest validation found, and its iteration.
+        seed, accumulate, gradient_clip, batches_per_epoch, iterations: settings of the run.
+    """
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        optimizer: OptimizerFactory | None = None,
+        lr_scheduler: SchedulerFactory | None = None,
+    ) -> None:
+        super().__init__()
+        self.losses = losses
+        self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
+        self.scheduled_masks = ScheduledMasks()
+        self.ema = nn.ModuleDict()
+        self.ema_decay = 0.0
+        self.ema_warmup = True
+        self.iteration = 0
+        self.batches = 0
+        self.batches_per_epoch = 1
+        self.iterations = 0
+        self.validated = -1
+        self.seed = 0
+        self.accumulate = 1
+        self.gradient_clip: float | None = None
+        self.recorded: dict[str, Tensor | float] = {}
+        self.metrics: dict[str, float] = {}
+
+    @property
+    def epoch(self) -> int:
+        return self.batches // self.batches_per_epoch
+
+    # What a recipe may override
+
+    def mask_state(self, batch: Any) -> dict[str, Any]:
+        """What mask generators may read: `size` (H, W), `device`, and the state of the recipe.
+
+        `batch` is None before a validation; an empty dict leaves the masks as they are.
+        """
+        return {}
+
+    def health(self) -> list[str]:
+        """Warnings about the state of the training, one sentence each."""
+        return []
+
+    def image_panel(self) -> list[np.ndarray]:
+        """Rows of the picture drawn after a validation, each (H, W, 3) uint8."""
+        return []
+
+    def weights(self) -> dict[str, Tensor]:
+        """The tensors of `weights.safetensors`, which other programs load."""
+        return self.state_dict()
+
+    def predict(self, source: Any, destination: Any) -> dict[str, float]:
+        """Apply the model to the files under `source`; returns counts and metrics for run.json."""
+        raise ConfigError(f"{type(self).__name__} has no task=predict")
+
+    # What a recipe calls
+
+    def record(self, **values: Tensor | float) -> None:
+        """Hand values to the step log; tensors are read at the next logged iteration only."""
+        self.recorded |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in values.items()}
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Report unweighted validation metrics under exactly these names."""
+        self.metrics |= {name: float(value) for name, value in metrics.items()}
+        self.validated = self.iteration
+
+    def evaluated(self, name: str) -> nn.Module:
+        """The averaged copy of a sub-module if there is one, else the sub-module itself."""
+        return self.ema[name] if name in self.ema else self.get_submodule(name)
+
+    # The weights EMA
+
+    def average(self, modules: list[str], decay: float, warmup: bool) -> None:
+        """Keep an exponential moving average of the named sub-modules in `ema`.
+
+        Raises:
+            ConfigError: if there is no such sub-module.
+        """
+        children = dict(self.named_children())
+        for name in modules:
+            if name not in children:
+                raise ConfigError(
+                    f"ema.modules: {type(self).__name__} has no sub-module {name!r}."
+                    f"{nearest(name, children)}"
+                )
+            self.ema[name] = copy.deepcopy(children[name]).requires_grad_(False).eval()
+        self.ema_decay, self.ema_warmup = decay, warmup
+
+    @torch.no_grad()
+    def update_ema(self) -> None:
+        """ema = decay * ema + (1 - decay) * weights; buffers are copied.
+
+        With warm-up the decay of iteration i is min(decay, (1 + i) / (10 + i)), so that the first
+        averages are not held back by the random initialisation.
+        """
+        i = self.iteration
+        decay = min(self.ema_decay, (1 + i) / (10 + i)) if self.ema_warmup else self.ema_decay
+        for name, average in self.ema.items():
+            source = self.get_submodule(name)
+            averages, values = list(average.parameters()), list(source.parameters())
+            torch._foreach_lerp_(averages, values, 1 - decay)
+            for kept, buffer in zip(average.buffers(), source.buffers(), strict=True):
+                kept.copy_(buffer)
+
+    # Training
+
+    def configure_optimizers(self) -> Any:
+        """The configured optimizer over the trainable parameters, and its schedule per iteration.
+
+        Averaged copies are not trained.
+        """
+        if self.optimizer is None:
+            raise ConfigError("module.optimizer is not configured")
+        optimizer = self.optimizer(self.trainable_parameters())
+        if self.lr_scheduler is None:
+            return [optimizer]
+        scheduler = self.lr_scheduler(optimizer)
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    def trainable_parameters(self) -> list[nn.Parameter]:
+        """Parameters that require gradients; averaged copies do not."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+    def train(self, mode: bool = True) -> "ScheduledModule":
+        """As in torch, but averaged copies and fully frozen norms stay in evaluation mode."""
+        super().train(mode)
+        for module in (*self.ema.values(), *filter(_is_frozen_norm, self.modules())):
+            module.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        optimizers = self.optimizers(use_pl_optimizer=False)
+        main = optimizers[0] if isinstance(optimizers, list) else optimizers
+        main.register_step_post_hook(self._completed_update)  # type: ignore[union-attr]
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Random numbers depend on the batch, not on how the process got there."""
+        torch.manual_seed(hash((self.seed, self.batches, self.global_rank)) & 0x7FFF_FFFF)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.batches += 1
+
+    def _completed_update(self, *_: Any) -> None:
+        self.iteration += 1
+
+    # Checkpoints
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Counters instead of Lightning's loops; frozen backbones of losses are left out."""
+        checkpoint |= {"iteration": self.iteration, "batches": self.batches}
+        checkpoint.pop("loops", None)
+        for name in self._frozen_loss_state():
+            checkpoint["state_dict"].pop(name, None)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.iteration, self.batches = checkpoint["iteration"], checkpoint["batches"]
+        checkpoint["state_dict"] = self._frozen_loss_state() | checkpoint["state_dict"]
+
+    def _frozen_loss_state(self) -> dict[str, Tensor]:
+        """State of losses without trainable parameters, such as pretrained backbones."""
+        frozen = [
+            name
+            for name, loss in self.losses.modules_by_name.items()
+            if not any(p.requires_grad for p in loss.parameters())
+        ]
+        prefixes = tuple(f"losses.modules_by_name.{name}." for name in frozen)
+        return {k: v for k, v in self.state_dict().items() if prefixes and k.startswith(prefixes)}
+
+
+def _is_frozen_norm(module: nn.Module) -> bool:
+    if not isinstance(module, NORMS):
+        return False
+    parameters = list(module.parameters(recurse=False))
+    return bool(parameters) and not any(p.requires_grad for p in parameters)

@@ -1,0 +1,150 @@
+"""The objective: named loss terms, each with a weight that is a schedule of the iteration."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import torch
+from hydra.utils import get_class
+from torch import Tensor, nn
+
+from launch.errors import ConfigError, NonFiniteError, nearest
+from launch.losses import LOSSES
+from launch.schedules import LOSS_WEIGHT_KEYS, Schedule, weight
+
+Inputs = tuple[Any, ...] | Callable[[], tuple[Any, ...]]
+
+
+@dataclass
+class Term:
+    """A loss and the schedule of its weight."""
+
+    loss: nn.Module
+    weight: Schedule
+
+    @property
+    def honours_masks(self) -> bool:
+        """Whether the loss takes a `mask` and averages over it."""
+        return getattr(self.loss, "honours_masks", False)
+
+
+class ScheduledLosses(nn.Module):
+    """Weighted sum of named loss terms; a term whose weight is 0 is not computed.
+
+        total, terms = self.losses(pixel=(pred, target), gan=lambda: (self.discriminator(pred),))
+
+    Inputs are given by term name, as the positional arguments of that loss, or as a function
+    that makes them and is called only while the term is active. The callback `LossSchedule`
+    writes the slots `iteration` and `epoch`.
+
+    Attributes:
+        iteration: completed updates, the argument of every weight.
+        epoch: completed passes over the data, for weights counted in epochs.
+        values: raw value of each active term of the latest call, detached; a loss that returns a
+            dict adds one entry per component, `term/component`.
+    """
+
+    def __init__(self, terms: dict[str, Term]) -> None:
+        super().__init__()
+        self.terms = terms
+        self.modules_by_name = nn.ModuleDict({name: term.loss for name, term in terms.items()})
+        self.iteration = 0
+        self.epoch = 0
+        self.values: dict[str, Tensor] = {}
+        self._unchecked: list[tuple[int, dict[str, Tensor]]] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.terms)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.terms
+
+    def __getitem__(self, name: str) -> nn.Module:
+        return self.terms[name].loss
+
+    def weight(self, name: str, iteration: int | None = None) -> float:
+        """Weight of one term now, or at another iteration."""
+        schedule = self.terms[name].weight
+        if schedule.unit == "epoch":
+            return schedule(self.epoch)
+        return schedule(self.iteration if iteration is None else iteration)
+
+    def weights(self) -> dict[str, float]:
+        """Weight of every term now."""
+        return {name: self.weight(name) for name in self.terms}
+
+    def forward(self, **inputs: Inputs) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and the raw values of the active terms, detached.
+
+        Raises:
+            ConfigError: if the inputs do not match the terms, or no term is active.
+            NonFiniteError: if a term is NaN or infinite (on a GPU: at the next check).
+        """
+        if inputs.keys() != self.terms.keys():
+            raise ConfigError(self._mismatch(set(inputs)))
+        active = {name: w for name, w in self.weights().items() if w != 0}
+        if not active:
+            raise ConfigError(f"no loss term is active at iteration {self.iteration}")
+        self.values = {}
+        weighted = [w * self._evaluate(name, inputs[name]) for name, w in active.items()]
+        total = reduce(torch.add, weighted)
+        self._unchecked.append((self.iteration, self.values))
+        if total.device.type == "cpu":
+            self.check_finite()
+        return total, self.values
+
+    def check_finite(self) -> None:
+        """Look at every value since the last check, in one device synchronisation.
+
+        Raises:
+            NonFiniteError: naming the first bad term and its iteration.
+        """
+        pending, self._unchecked = self._unchecked, []
+        names = [(i, name) for i, values in pending for name in values]
+        if not names:
+            return
+        stacked = torch.stack([v.float().mean() for _, values in pending for v in values.values()])
+        for (iteration, name), value in zip(names, stacked.tolist(), strict=True):
+            if not math.isfinite(value):
+                raise NonFiniteError(name, iteration, value)
+
+    def _evaluate(self, name: str, inputs: Inputs) -> Tensor:
+        value = self.terms[name].loss(*(inputs() if callable(inputs) else inputs))
+        if isinstance(value, Tensor):
+            self.values[name] = value.detach()
+            return value
+        self.values |= {f"{name}/{part}": v.detach() for part, v in value.items()}
+        return torch.stack(list(value.values())).sum()
+
+    def _mismatch(self, given: set[str]) -> str:
+        missing, surplus = sorted(self.terms.keys() - given), sorted(given - self.terms.keys())
+        return f"loss inputs do not match the terms: missing {missing}, not configured {surplus}"
+
+
+def build(config: dict[str, dict[str, Any]]) -> ScheduledLosses:
+    """The objective of a composed `losses:` section, `{name: {type, loss_weight, ...}}`."""
+    return ScheduledLosses({name: _term(name, dict(entry)) for name, entry in config.items()})
+
+
+def _term(name: str, entry: dict[str, Any]) -> Term:
+    schedule = {key: entry.pop(key) for key in LOSS_WEIGHT_KEYS & entry.keys()}
+    loss_class = get_class(target_of(name, entry))
+    arguments = {key: value for key, value in entry.items() if key not in ("type", "_target_")}
+    try:
+        return Term(loss_class(**arguments), weight(schedule))
+    except (ConfigError, TypeError, ValueError) as error:
+        raise ConfigError(f"losses.{name}: {error}") from error
+
+
+def target_of(name: str, entry: dict[str, Any]) -> str:
+    """Dotted path of the class that a loss entry names by `type` or `_target_`."""
+    if "_target_" in entry:
+        return entry["_target_"]
+    kind = entry.get("type")
+    if kind not in LOSSES:
+        raise ConfigError(
+            f"losses.{name}.type: no loss is called {kind!r}.{nearest(str(kind), LOSSES)}"
+        )
+    return LOSSES[kind]

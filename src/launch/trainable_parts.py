@@ -1,0 +1,45 @@
+"""Which parameters train: freeze by name, or norms only."""
+
+from fnmatch import fnmatchcase
+
+from launch.errors import ConfigError, nearest
+from launch.module import NORMS, ScheduledModule
+
+
+def apply(
+    module: ScheduledModule,
+    freeze: list[str] | None = None,
+    train: list[str] | None = None,
+    norm_only: bool = False,
+) -> None:
+    """Set `requires_grad`: first `norm_only`, then `freeze`, then `train`; the later wins.
+
+    Patterns are shell-style over parameter names (`network.body.*`). Norms whose parameters are
+    all frozen stay in evaluation mode through `.train()`, so that their statistics do not drift.
+
+    Raises:
+        ConfigError: for a pattern that matches no parameter, or if nothing is left to train.
+    """
+    names = dict(module.named_parameters())
+    if norm_only:
+        norms = {
+            id(p) for m in module.modules() if isinstance(m, NORMS) for p in m.parameters(False)
+        }
+        for parameter in names.values():
+            parameter.requires_grad_(id(parameter) in norms)
+    for patterns, value in ((freeze or [], False), (train or [], True)):
+        for pattern in patterns:
+            _set(names, pattern, value)
+    if not module.trainable_parameters():
+        raise ConfigError(f"trainable leaves nothing to train in {type(module).__name__}")
+    module.train(module.training)
+
+
+def _set(parameters: dict[str, object], pattern: str, value: bool) -> None:
+    matches = [name for name in parameters if fnmatchcase(name, pattern)]
+    if not matches:
+        raise ConfigError(
+            f"trainable: no parameter matches {pattern!r}.{nearest(pattern, parameters)}"
+        )
+    for name in matches:
+        parameters[name].requires_grad_(value)  # type: ignore[attr-defined]
