@@ -1,0 +1,206 @@
+"""The mesh: columns are windings, rows are positions along a layer, vertices are free in the image.
+
+Symbols: N slices, R rows, C columns. Positions are (x, y) in model pixels.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from experiments.winding import pyramid
+from experiments.winding.geometry import FitResult, Scales
+from launch.errors import ConfigError
+from launch.masks.scheduled import ScheduledMasks
+
+EMA_DECAY = 0.99  # of the old value
+
+
+class Mesh(nn.Module):
+    """Vertices, neighbour links and target modulation of a winding fit.
+
+    | parameter         | shape             | meaning                                           |
+    |-------------------|-------------------|---------------------------------------------------|
+    | mesh_ms           | levels (N, 2, r, c) | residual pyramid of the vertices, finest first  |
+    | conn_offset_ms    | levels (N, 2, r, c) | row offset of the left and right neighbour      |
+    | theta             | scalar            | rotation about the mesh centre, radians           |
+    | winding_scale     | scalar            | horizontal stretch about the mesh centre          |
+    | amp, bias         | (N, 1, R, C)      | modulation of the cosine target                   |
+
+    Starts as a straight, upright strip through the image centre that covers the given fractions of
+    the image height and width.
+
+    Raises:
+        ConfigError: when the image is smaller than the mesh step.
+    """
+
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        slices: int = 1,
+        frac_rows: float = 1.25,
+        frac_columns: float = 0.234,
+        scales: Scales | None = None,
+    ) -> None:
+        super().__init__()
+        self.image_size, self.scales = image_size, scales or Scales()
+        grid = base_grid(image_size, frac_rows, frac_columns, self.scales)
+        grid = grid.expand(slices, -1, -1, -1).clone()
+        rows, columns = grid.shape[-2:]
+        vertices = pyramid.zeros(slices, 2, rows, columns)
+        vertices[0].copy_(grid)
+        self.mesh_ms = nn.ParameterList(vertices)
+        self.conn_offset_ms = nn.ParameterList(pyramid.zeros(slices, 2, rows, columns))
+        self.theta = nn.Parameter(torch.zeros(()))
+        self.winding_scale = nn.Parameter(torch.ones(()))
+        self.amp = nn.Parameter(torch.full((slices, 1, rows, columns), 1.0))
+        self.bias = nn.Parameter(torch.full((slices, 1, rows, columns), 0.5))
+        self.register_buffer("transformed", torch.tensor(True))
+        self.register_buffer("anchor", grid.mean((2, 3)))
+        self.register_buffer("xy_ema", torch.full((slices, rows, columns, 2), math.nan))
+        self.register_buffer("xy_conn_ema", torch.full((slices, rows, columns, 3, 2), math.nan))
+
+    @property
+    def rows(self) -> int:
+        return self.amp.shape[2]
+
+    @property
+    def columns(self) -> int:
+        return self.amp.shape[3]
+
+    def forward(self, maps: Tensor, masks: ScheduledMasks | None = None) -> FitResult:
+        """The geometry of this iteration on `maps` (N, 5, H, W)."""
+        grid = self.vertices()
+        return FitResult(
+            xy=grid.permute(0, 2, 3, 1),
+            links=neighbours(grid, pyramid.rebuild(list(self.conn_offset_ms))),
+            amp=self.amp.clamp(0.1, 1.0),
+            bias=self.bias.clamp(0.0, 0.45),
+            maps=maps,
+            anchor=self.anchor,
+            scales=self.scales,
+            masks=masks,
+        )
+
+    def vertices(self) -> Tensor:
+        """Positions after the global transform, (N, 2, R, C)."""
+        grid = pyramid.rebuild(list(self.mesh_ms))
+        return self.transform(grid) if self.uses_transform else grid
+
+    @property
+    def uses_transform(self) -> bool:
+        """Whether theta and winding_scale still act; they do until `bake`."""
+        return bool(self.transformed)
+
+    def transform(self, grid: Tensor) -> Tensor:
+        """Stretch by winding_scale, rotate by theta, both about the centre of the bounding box."""
+        flat = grid.flatten(2)
+        centre = (0.5 * (flat.amin(2) + flat.amax(2)))[..., None, None]
+        x, y = (grid - centre).unbind(1)
+        x = x * self.winding_scale
+        cos, sin = torch.cos(self.theta), torch.sin(self.theta)
+        return centre + torch.stack([cos * x - sin * y, sin * x + cos * y], 1)
+
+    @torch.no_grad()
+    def bake(self) -> None:
+        """Move the global transform into the vertices, for good. Positions do not change."""
+        if not self.uses_transform:
+            return
+        for level, value in zip(self.mesh_ms, pyramid.split(self.vertices()), strict=True):
+            level.copy_(value)
+        self.theta.zero_()
+        self.winding_scale.fill_(1)
+        self.transformed.fill_(False)
+
+    @torch.no_grad()
+    def start_stage(self, params: tuple[str, ...]) -> None:
+        """Bake the transform if the stage does not train it; take the mean position as anchor.
+
+        Raises:
+            ConfigError: when the stage trains a transform that an earlier stage baked.
+        """
+        wanted = [name for name in ("theta", "winding_scale") if name in params]
+        if not wanted:
+            self.bake()
+        elif not self.uses_transform:
+            raise ConfigError(
+                f"a stage trains {' and '.join(wanted)}, but an earlier stage that trained neither "
+                "fixed the transform; put the stages with theta or winding_scale first"
+            )
+        self.anchor.copy_(self.vertices().mean((2, 3)))
+
+    @torch.no_grad()
+    def update_ema(self, fit: FitResult) -> None:
+        """`ema = .99 ema + .01 new` of vertices and links; the first call copies."""
+        for ema, value in ((self.xy_ema, fit.xy), (self.xy_conn_ema, fit.xy_conn)):
+            if torch.isnan(ema[0, 0, 0]).any():
+                ema.copy_(value)
+            else:
+                ema.lerp_(value, 1 - EMA_DECAY)
+
+    @torch.no_grad()
+    def aim(self, maps: Tensor) -> None:
+        """Turn the strip so that its columns run along the layers at the image centre."""
+        self.theta.fill_(layer_angle(maps))
+
+
+def base_grid(
+    size: tuple[int, int], frac_rows: float, frac_columns: float, scales: Scales
+) -> Tensor:
+    """A straight strip centred on the image, (1, 2, R, C)."""
+    height, width = size
+    if min(height, width) < max(scales.mesh_step, scales.winding_step):
+        raise ConfigError(
+            f"the image is {width}x{height} model pixels, smaller than one mesh step "
+            f"({scales.mesh_step:g} along the layer, {scales.winding_step:g} across); "
+            "lower data.downscale, mesh_step or winding_step, or take a larger crop"
+        )
+    extent_x, extent_y = frac_columns * width, frac_rows * height
+    rows = max(2, math.ceil(extent_y / scales.mesh_step - 1e-6) + 1)
+    columns = max(2, math.ceil(extent_x / scales.winding_step - 1e-6) + 1)
+    x = centred(columns, extent_x, width)
+    y = centred(rows, extent_y, height)
+    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([grid_x, grid_y])[None]
+
+
+def centred(count: int, extent: float, size: int) -> Tensor:
+    middle = (size - 1) / 2
+    return torch.linspace(middle - extent / 2, middle + extent / 2, count)
+
+
+def neighbours(grid: Tensor, offsets: Tensor) -> Tensor:
+    """Left neighbour, self and right neighbour of every vertex, (N, 3, R, C, 2).
+
+    The neighbour is the point of the next column's polyline at the fractional row `i + offset`
+    (extrapolated past its ends). Columns beyond the edge are mirrored and carry no gradient.
+    """
+    slices, _, rows, columns = grid.shape
+    place = torch.arange(rows, device=grid.device, dtype=grid.dtype).view(1, 1, rows, 1) + offsets
+    first = place.detach().floor().clamp(0, rows - 2)
+    share = (place - first).unsqueeze(1)  # (N, 1, 2, R, C)
+    column = torch.arange(columns, device=grid.device)
+    side = torch.stack([(column - 1).clamp_min(0), (column + 1).clamp_max(columns - 1)])
+    index = (first.long() * columns + side[:, None]).view(slices, 1, -1)
+    index = torch.cat([index, index + columns], 2).expand(-1, 2, -1)
+    ends = grid.flatten(2).gather(2, index).view(slices, 2, 2, 2, rows, columns)
+    found = ends[:, :, 0] + (ends[:, :, 1] - ends[:, :, 0]) * share
+    left, right = found.unbind(2)
+    self_x2 = 2 * grid.detach()
+    left = torch.cat([self_x2[..., :1] - right[..., :1].detach(), left[..., 1:]], 3)
+    right = torch.cat([right[..., :-1], self_x2[..., -1:] - left[..., -1:].detach()], 3)
+    return torch.stack([left, grid, right], 1).permute(0, 1, 3, 4, 2).contiguous()
+
+
+def layer_angle(maps: Tensor) -> float:
+    """Angle of the layer normal at the image centre in (-pi/2, pi/2], from the directions.
+
+    Averages the doubled angle, which has no sign, over a Gaussian of a tenth of the image.
+    """
+    height, width = maps.shape[-2:]
+    y = (torch.arange(height, device=maps.device) - (height - 1) / 2) / (0.1 * height)
+    x = (torch.arange(width, device=maps.device) - (width - 1) / 2) / (0.1 * width)
+    weight = torch.exp(-0.5 * (y[:, None] ** 2 + x**2)) * maps[:, 4]
+    cos = (2 * maps[:, 2] - 1) * weight
+    sin = cos - math.sqrt(2) * (2 * maps[:, 3] - 1) * weight
+    return float(0.5 * torch.atan2(sin.sum(), cos.sum()))

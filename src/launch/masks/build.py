@@ -1,0 +1,72 @@
+"""From the entries of a `masks:` section to ScheduledMasks."""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from launch.errors import ConfigError, nearest
+from launch.masks import MASKS
+from launch.masks.scheduled import MaskGenerator, ScheduledMask, ScheduledMasks
+
+OWN_KEYS = ("label", "type", "losses", "start", "stop")
+
+
+def build(entries: Iterable[Mapping[str, Any]]) -> ScheduledMasks:
+    """Masks of `[{label, type, losses, <parameters of the type>}, ...]`.
+
+    `start` and `stop` bound the iterations a mask works in; its generator counts from `start`.
+
+    Raises:
+        ConfigError: for a missing key, an unknown type or parameter, or a value out of range.
+    """
+    return ScheduledMasks([entry_mask(entry) for entry in entries])
+
+
+def entry_mask(entry: Mapping[str, Any]) -> ScheduledMask:
+    label = entry.get("label")
+    if not isinstance(label, str) or not label:
+        raise ConfigError(f"a mask needs a label, got {dict(entry)}")
+    losses = entry.get("losses")
+    if not isinstance(losses, list | tuple) or not losses:
+        raise ConfigError(
+            f"mask {label!r}: losses must list the terms it gates, got {losses!r}; "
+            "a mask without any changes nothing"
+        )
+    params = {key: value for key, value in entry.items() if key not in OWN_KEYS}
+    generator = make(label, entry.get("type"), params)
+    return ScheduledMask(label, tuple(losses), generator, entry.get("start", 0), entry.get("stop"))
+
+
+def make(label: str, kind: Any, params: dict[str, Any]) -> MaskGenerator:
+    """The generator of a mask type, its parameters checked against the constructor."""
+    if kind not in MASKS:
+        known = ", ".join(sorted(MASKS))
+        raise ConfigError(
+            f"mask {label!r}: no mask type is called {kind!r}; types are {known}."
+            f"{nearest(str(kind), MASKS)}"
+        )
+    module, _, name = MASKS[kind].rpartition(".")
+    generator = getattr(importlib.import_module(module), name)
+    known = [f.name for f in fields(generator) if f.init]
+    for key in params.keys() - set(known):
+        raise ConfigError(
+            f"mask {label!r}: {kind} has no parameter {key!r}; it has {', '.join(known)}."
+            f"{nearest(key, known)}"
+        )
+    try:
+        return TypeAdapter(generator).validate_python(params)
+    except ValidationError as error:
+        raise ConfigError(f"mask {label!r}: {readable(error)}") from error
+
+
+def readable(error: ValidationError) -> str:
+    """The problems of a validation in one line, each with the value that was got."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}, got {problem['input']!r}"
+        if problem["type"] != "missing"
+        else f"{'.'.join(map(str, problem['loc']))} is missing"
+        for problem in error.errors()
+    )
