@@ -1,0 +1,60 @@
+# `make` lists the targets. Every target sets up .venv first, again after a change of its packages.
+PYTHON ?= python3
+PHOTOS ?=
+export OMP_NUM_THREADS ?= 2
+
+BIN := .venv/bin
+READY := .venv/.ready
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
+INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo sr test test-slow lint format types check bench-sr lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv, with uv if there is one, else with pip (PYTHON=python3.13 chooses)
+
+$(READY): pyproject.toml requirements.lock
+	@test -x $(BIN)/python || $(if $(UV),uv venv --python $(PYTHON) .venv,$(PYTHON) -m venv .venv)
+	$(INSTALL) -r requirements.lock
+	$(INSTALL) --no-deps -e .
+	@touch $@
+
+demo: $(READY) ## train super-resolution with loss ramps, minutes on two CPU cores, and show a picture
+	$(BIN)/python -m launch +experiment=sr/loss_ramps
+	@echo "picture: $$(ls -t runs/sr/loss_ramps/*/images/*.png | head -n 1)"
+
+sr: $(READY) ## the same on your own photos: make sr PHOTOS=folder
+	$(BIN)/python -m launch +experiment=sr/loss_ramps $(if $(PHOTOS),data=sr/folder data.root=$(PHOTOS))
+
+test: $(READY) ## the tests, about ten minutes on two cores
+	$(BIN)/python -m pytest
+
+test-slow: $(READY) ## the tests that train for minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## ruff: mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY) ## pyright
+	$(BIN)/pyright
+
+check: lint types test ## lint, types and test
+
+bench-sr: $(READY) ## the cost of a training step against a bare PyTorch loop
+	$(BIN)/python benchmarks/sr_step.py
+
+lock: ## pin the packages of pyproject.toml in requirements.lock (needs uv)
+	uv pip compile --quiet --universal --no-emit-index-url --no-header --python-version 3.11 \
+		--extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove .venv and caches; runs/ stays
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	find src experiments tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
