@@ -30,12 +30,12 @@ def test_a_non_finite_term_is_named_with_its_iteration():
     ("name", "sentence"),
     [
         ("charbonier", " Did you mean 'charbonnier'?"),
-        ("l3", " Did you mean 'l2' or 'l1'?"),
+        ("ssmi", " Did you mean 'ssim' or 'mssim'?"),
         ("zebra", ""),
     ],
 )
 def test_nearest_offers_at_most_two_names(name: str, sentence: str):
-    assert nearest(name, ["l1", "l2", "charbonnier"]) == sentence
+    assert nearest(name, ["l1", "mssim", "ssim", "charbonnier"]) == sentence
 
 
 def test_importing_errors_does_not_import_torch():
