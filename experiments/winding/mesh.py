@@ -34,6 +34,11 @@ class Mesh(nn.Module):
         ConfigError: when the image is smaller than the mesh step.
     """
 
+    transformed: Tensor
+    anchor: Tensor
+    xy_ema: Tensor
+    xy_conn_ema: Tensor
+
     def __init__(
         self,
         image_size: tuple[int, int],

@@ -37,7 +37,7 @@ def rebuild(levels: Sequence[Tensor]) -> Tensor:
 def split(flat: Tensor, levels: int = 5) -> list[Tensor]:
     """Levels, finest first, whose `rebuild` is `flat` (N, K, rows, columns)."""
     grids = [flat]
-    for shape in shapes(*flat.shape[-2:], levels)[1:]:
+    for shape in shapes(flat.shape[-2], flat.shape[-1], levels)[1:]:
         grids.append(F.interpolate(grids[-1], size=shape, mode="bilinear", align_corners=True))
     result, value = [grids[-1]], grids[-1]
     for grid in reversed(grids[:-1]):

@@ -162,7 +162,7 @@ def params(flat: Mapping[str, Any], name: str) -> tuple[str, ...]:
             f"stage {name!r}: params must list at least one of {', '.join(PARAMS)}, got {given!r}; "
             "a stage that trains nothing is a mistake"
         )
-    names = tuple(dict.fromkeys(ALIASES.get(param, param) for param in given))
+    names = tuple(dict.fromkeys(ALIASES.get(str(param), str(param)) for param in given))
     for param in names:
         if param not in PARAMS:
             raise ConfigError(

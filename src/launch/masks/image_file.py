@@ -42,6 +42,6 @@ class ImageFile:
             raise MissingError(f"mask image {self.path} cannot be read; give a PNG, TIFF or JPEG")
         shrinks = picture.shape[0] > size[0]
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        grey = picture.astype(np.float32) / np.iinfo(picture.dtype).max
+        grey = picture.astype(np.float32) / np.iinfo(picture.dtype.name).max
         resized = cv2.resize(grey, (size[1], size[0]), interpolation=how)
         return 1 - resized if self.invert else resized
