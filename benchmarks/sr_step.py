@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from experiments.sr.discriminators import UNet
+from experiments.sr.discriminators import UNetDiscriminator
 from experiments.sr.module import SuperResolution
 from launch import objective
 from launch.callbacks.ema_update import EMAUpdate
@@ -68,7 +68,7 @@ def launched(steps: int, losses: dict[str, Any], gan: bool) -> list[float]:
         network=network(),
         optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=1e-4),
         scale=SCALE,
-        discriminator=UNet(channels=32) if gan else None,
+        discriminator=UNetDiscriminator(channels=32) if gan else None,
         discriminator_optimizer=(lambda p: torch.optim.AdamW(p, lr=1e-4)) if gan else None,
     )
     module.iterations = steps
@@ -91,7 +91,7 @@ def bare(steps: int, gan: bool) -> list[float]:
     """CPU seconds of each step of the loop that one would write by hand, with the same EMA."""
     net, average = network(), network()
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
-    discriminator, game = UNet(channels=32), GAN("vanilla")
+    discriminator, game = UNetDiscriminator(channels=32), GAN("vanilla")
     discriminator_optimizer = torch.optim.AdamW(discriminator.parameters(), lr=1e-4)
     moments = []
     for batch in DataLoader(Crops(steps), BATCH):

@@ -1,6 +1,5 @@
 """Super-resolution whose losses come and go: fidelity first, then perception, then a GAN."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from experiments.sr.metrics import psnr_y, ssim_y
 from experiments.sr.predict import upscale_folder
-from experiments.sr.resize import resize
+from experiments.sr.resize import upscale
 from launch.errors import ConfigError
 from launch.losses.gan import GAN
 from launch.losses.ldl import LDL
@@ -158,8 +157,8 @@ class SuperResolution(ScheduledModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         low, high = batch["low"], batch["high"]
-        pred = self.upscale(low)
-        bicubic = resize(low, high.shape[-2:]).clamp(0, 1)
+        pred = self.enlarge(low)
+        bicubic = upscale(low, self.scale).clamp(0, 1)
         values = {
             "psnr_y": psnr_y(pred, high, self.scale),
             "psnr_y_bicubic": psnr_y(bicubic, high, self.scale),
@@ -175,7 +174,7 @@ class SuperResolution(ScheduledModule):
         names = self.validation[0]
         self.log_metrics({n: float(np.mean([v[n] for v in self.validation])) for n in names})
 
-    def upscale(self, low: Tensor) -> Tensor:
+    def enlarge(self, low: Tensor) -> Tensor:
         """Low (B, 3, h, w) -> (B, 3, s*h, s*w) in [0, 1] by the averaged weights, if there are."""
         return self.evaluated("network")(low).clamp(0, 1)
 
@@ -188,8 +187,10 @@ class SuperResolution(ScheduledModule):
         return self.evaluated("network").state_dict()
 
     def predict(self, source: Path, destination: Path) -> dict[str, float]:
-        upscale: Callable[[Tensor], Tensor] = lambda low: self.upscale(low.to(self.device)).cpu()  # noqa: E731
-        return upscale_folder(upscale, source, destination, self.scale, self.tile, self.overlap)
+        def enlarge(low: Tensor) -> Tensor:
+            return self.enlarge(low.to(self.device)).cpu()
+
+        return upscale_folder(enlarge, source, destination, self.scale, self.tile, self.overlap)
 
 
 def strip(low: Tensor, bicubic: Tensor, pred: Tensor, high: Tensor) -> np.ndarray:

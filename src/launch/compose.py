@@ -25,7 +25,7 @@ def finalise(config: DictConfig, overrides: Iterable[str]) -> Config:
     config.losses = named(OmegaConf.to_container(losses)) if losses else {}
     demo = config.pop("demo", None)
     if config.get("scale") == "demo" and demo:
-        config = OmegaConf.merge(config, demo)
+        config = DictConfig(OmegaConf.merge(config, demo))
         reapply(config, overrides)
     return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
 
@@ -60,8 +60,8 @@ def named(losses: Any) -> Any:
     if not isinstance(losses, list):
         return losses
     result: dict[str, Any] = {}
-    for entry in losses:
-        entry = dict(entry)
+    for listed in losses:
+        entry = dict(listed)
         stem = str(entry.pop("name", "") or entry.get("type", "loss")).removesuffix("loss")
         stem = stem.rstrip("_") or "loss"
         taken = sum(name == stem or name.startswith(f"{stem}_") for name in result)

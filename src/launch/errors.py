@@ -38,7 +38,7 @@ class NonFiniteError(LaunchError):
         self.term, self.iteration, self.value = term, iteration, value
 
 
-class Preempted(LaunchError):
+class PreemptedError(LaunchError):
     """A request to stop (SIGTERM, SIGINT) that was honoured after a checkpoint (exit code 143)."""
 
     def __init__(self, iteration: int) -> None:

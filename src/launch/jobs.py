@@ -1,6 +1,5 @@
 """What Hydra runs: one job per run folder. A job starts a worker and returns its main metric."""
 
-import ctypes
 import math
 import os
 import shlex
@@ -19,8 +18,6 @@ from omegaconf.errors import OmegaConfBaseException
 from launch.compose import Config, finalise
 from launch.errors import ConfigError, LaunchError, MissingError, nearest
 from launch.run import Run, locate, sha256
-
-PR_SET_PDEATHSIG = 1
 
 
 def job(config: DictConfig) -> float:
@@ -105,15 +102,12 @@ def with_architecture(config: Config, source: Run, overrides: list[str]) -> Conf
 
 def work(run: Run) -> int:
     """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "LAUNCH_FRONT_END": str(os.getpid())}
     threads = yaml.safe_load((run.folder / "config.yaml").read_text())["trainer"]["threads"]
     if threads:
         environment |= {"OMP_NUM_THREADS": str(threads)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "launch.worker", str(run.folder)],
-        env=environment,
-        preexec_fn=die_with_parent,
-    )
+    worker = [sys.executable, "-m", "launch.worker", str(run.folder)]
+    process = subprocess.Popen(worker, env=environment)
     code = wait(process)
     if code < 0:
         code = 143 if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL) else 1
@@ -141,12 +135,6 @@ def wait(process: "subprocess.Popen[bytes]") -> int:
     finally:
         signal.signal(signal.SIGTERM, previous[0])
         signal.signal(signal.SIGINT, previous[1])
-
-
-def die_with_parent() -> None:
-    """On Linux a worker does not outlive a killed front end."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main_metric(run: Run, config: Config) -> float:

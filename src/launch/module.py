@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from launch.errors import ConfigError, nearest
 from launch.masks.scheduled import ScheduledMasks
@@ -136,7 +137,7 @@ class ScheduledModule(pl.LightningModule):
         for name, average in self.ema.items():
             source = self.get_submodule(name)
             averages, values = list(average.parameters()), list(source.parameters())
-            torch._foreach_lerp_(averages, values, 1 - decay)
+            get_ema_multi_avg_fn(decay)(averages, values, 0)
             for kept, buffer in zip(average.buffers(), source.buffers(), strict=True):
                 kept.copy_(buffer)
 
@@ -185,7 +186,8 @@ class ScheduledModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Counters instead of Lightning's loops; frozen backbones of losses are left out."""
-        checkpoint |= {"iteration": self.iteration, "batches": self.batches}
+        counters = {"iteration": self.iteration, "batches": self.batches}
+        checkpoint |= counters | {"global_step": self.iteration}
         checkpoint.pop("loops", None)
         for name in self._frozen_loss_state():
             checkpoint["state_dict"].pop(name, None)

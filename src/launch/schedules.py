@@ -6,7 +6,8 @@ no state, so that it can be drawn before a run and evaluated right after a resum
 """
 
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Literal, Protocol, get_args
@@ -131,7 +132,7 @@ class Exponential:
 
 @dataclass(frozen=True)
 class LossWeight:
-    """Weight of a loss: off before `start_iter`, ramps to `target_weight`, off from `disable_after`.
+    """Weight of a loss: 0 before `start_iter`, a ramp to `target_weight`, 0 from `disable_after`.
 
     | i                          | weight                                                  |
     |----------------------------|---------------------------------------------------------|
@@ -200,12 +201,12 @@ class LossWeight:
             )
         if self.target_iter is not None and self.target_weight is None:
             found.append("target_iter without target_weight changes nothing; set target_weight")
-        if ramp and self.disable_after is not None and self.target_iter is not None:
-            if self.disable_after < self.target_iter:
-                found.append(
-                    f"the ramp to {self.target_weight} at {self.target_iter} is cut by "
-                    f"disable_after {self.disable_after}"
-                )
+        cut = None not in (self.disable_after, self.target_iter) and ramp
+        if cut and (self.disable_after or 0) < (self.target_iter or 0):
+            found.append(
+                f"the ramp to {self.target_weight} at {self.target_iter} is cut by "
+                f"disable_after {self.disable_after}"
+            )
         return found
 
 
@@ -261,3 +262,35 @@ def check_count(**values: float) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ConfigError(f"{name} must be a whole number of at least 0, got {value!r}")
+
+
+def silent_intervals(weights: Mapping[str, Schedule], end: int) -> list[tuple[int, int]]:
+    """Intervals `(start, stop)` of the iterations `0 <= i < end` in which every weight is 0.
+
+    Between two of its changes a schedule only rises or only falls, so that it is 0 in one stretch
+    from either side, whose length is found by bisection. One counted in epochs is taken as active.
+    """
+    if any(schedule.unit == "epoch" for schedule in weights.values()):
+        return []
+    changes = {i for schedule in weights.values() for i in schedule.changes() if 0 < i < end}
+    found: list[tuple[int, int]] = []
+    for start, stop in pairwise(sorted({0, end} | changes)):
+        parts = [_silent_part(schedule, start, stop) for schedule in weights.values()]
+        first, last = max(p[0] for p in parts), min(p[1] for p in parts)
+        if first >= last:
+            continue
+        touching = bool(found) and found[-1][1] == first
+        found.append((found.pop()[0] if touching else first, last))
+    return found
+
+
+def _silent_part(schedule: Schedule, start: int, stop: int) -> tuple[int, int]:
+    """The iterations from `start` to before `stop` in which a monotonic weight is 0."""
+    at_start, at_end = schedule(start) == 0, schedule(stop - 1) == 0
+    if at_start and at_end:
+        return start, stop
+    if not at_start and not at_end:
+        return start, start
+    steps = range(start, stop)
+    turn = start + bisect_left(steps, True, key=lambda i: (schedule(i) == 0) != at_start)
+    return (start, turn) if at_start else (turn, stop)

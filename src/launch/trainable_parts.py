@@ -1,6 +1,9 @@
 """Which parameters train: freeze by name, or norms only."""
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
+
+from torch.nn import Parameter
 
 from launch.errors import ConfigError, nearest
 from launch.module import NORMS, ScheduledModule
@@ -35,11 +38,11 @@ def apply(
     module.train(module.training)
 
 
-def _set(parameters: dict[str, object], pattern: str, value: bool) -> None:
+def _set(parameters: Mapping[str, Parameter], pattern: str, value: bool) -> None:
     matches = [name for name in parameters if fnmatchcase(name, pattern)]
     if not matches:
         raise ConfigError(
             f"trainable: no parameter matches {pattern!r}.{nearest(pattern, parameters)}"
         )
     for name in matches:
-        parameters[name].requires_grad_(value)  # type: ignore[attr-defined]
+        parameters[name].requires_grad_(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from launch.errors import Preempted
+from launch.errors import PreemptedError
 from launch.module import ScheduledModule
 
 
@@ -61,7 +61,7 @@ class Checkpoints(pl.Callback):
         if due or self.stop_requested:
             self.save_last(trainer, pl_module)
         if self.stop_requested:
-            raise Preempted(pl_module.iteration)
+            raise PreemptedError(pl_module.iteration)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)

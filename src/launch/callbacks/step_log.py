@@ -21,11 +21,17 @@ class StepLog(pl.Callback):
         self.every = every
         self.latest: dict[str, float] = {}
         self._points: set[int] = set()
+        self._learning_rate = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
         changes = {c for t in pl_module.losses.terms.values() for c in t.weight.changes()}
         self._points = changes | {c - 1 for c in changes} | {pl_module.iterations - 1}
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(
         self,
@@ -37,9 +43,11 @@ class StepLog(pl.Callback):
     ) -> None:
         assert isinstance(pl_module, ScheduledModule)
         iteration = pl_module.losses.iteration
-        updated = pl_module.iteration != iteration
+        updated, records = pl_module.iteration != iteration, pl_module.recorded
         if updated and (iteration % self.every == 0 or iteration in self._points):
-            self.latest = row(pl_module)
+            self.latest = row(pl_module) | {"learning_rate": self._learning_rate}
+            self.latest |= dict(zip(records, to_floats(list(records.values())), strict=True))
+            records.clear()
             for logger in trainer.loggers:
                 logger.log_metrics(self.latest, step=iteration)
 
@@ -56,21 +64,17 @@ def log_validation(trainer: pl.Trainer, module: ScheduledModule) -> None:
 
 
 def row(module: ScheduledModule) -> dict[str, float]:
-    """`loss/x`, `weight/x` and `weighted/x` for every term, `learning_rate`, and the records."""
+    """`loss/x`, `weight/x` and `weighted/x` for every term."""
     losses = module.losses
     losses.check_finite()
     values = dict(zip(losses.values, to_floats(list(losses.values.values())), strict=True))
     weights = losses.weights()
-    records = dict(zip(module.recorded, to_floats(list(module.recorded.values())), strict=True))
     weighted = {name: weights[name.split("/")[0]] * value for name, value in values.items()}
-    optimizers = module.trainer.optimizers
     return {
         "loss/total": sum(weighted.values()),
         **{f"loss/{name}": value for name, value in values.items()},
         **{f"weight/{name}": value for name, value in weights.items()},
         **{f"weighted/{name}": value for name, value in weighted.items()},
-        "learning_rate": optimizers[0].param_groups[0]["lr"],
-        **records,
     }
 
 

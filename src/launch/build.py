@@ -1,0 +1,122 @@
+"""Builds what a run's configuration describes. The one place that instantiates."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.loggers.logger import Logger
+
+from launch import objective, trainable_parts
+from launch.callbacks.checkpoints import Checkpoints
+from launch.callbacks.ema_update import EMAUpdate
+from launch.callbacks.health import Health
+from launch.callbacks.image_panels import ImagePanels
+from launch.callbacks.loss_schedule import LossSchedule
+from launch.callbacks.mask_schedule import MaskSchedule
+from launch.callbacks.progress import ProgressBar
+from launch.callbacks.run_record import RunRecord
+from launch.callbacks.step_log import StepLog
+from launch.data import ScheduledDataModule
+from launch.masks.build import build as build_masks
+from launch.masks.scheduled import check_losses
+from launch.metrics_csv import MetricsCSV
+from launch.module import ScheduledModule
+from launch.run import Run
+
+Config = dict[str, Any]
+
+
+def build_module(config: Config) -> ScheduledModule:
+    """The recipe with its objective, masks, averages and trainable parts in place."""
+    torch.manual_seed(config["seed"])
+    losses = objective.build(config["losses"])
+    factory = instantiate(config["module"], _partial_=True, _convert_="all")
+    module: ScheduledModule = factory(losses=losses)
+    settings = config["trainer"]
+    module.seed, module.accumulate = config["seed"], settings["accumulate"]
+    module.gradient_clip = settings["gradient_clip"]
+    if config["masks"]:
+        module.scheduled_masks = build_masks(config["masks"])
+    honours = {name: term.honours_masks for name, term in losses.terms.items()}
+    check_losses(module.scheduled_masks.masks, honours)
+    trainable_parts.apply(module, **(config["trainable"] or {}))
+    if config["ema"]:
+        module.average(**config["ema"])
+    return module
+
+
+def build_data(config: Config) -> ScheduledDataModule:
+    data: ScheduledDataModule = instantiate(config["data"], _convert_="all")
+    data.seed = config["seed"]
+    return data
+
+
+def restore_counters(module: ScheduledModule, checkpoint: Path) -> None:
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    module.iteration, module.batches = content["iteration"], content["batches"]
+
+
+def prepare_stream(
+    module: ScheduledModule, data: ScheduledDataModule, ranks: int, settings: Config
+) -> None:
+    """Tell module and data how long the run is and where it stands."""
+    data.ranks = ranks
+    data.setup("fit")
+    module.batches_per_epoch = data.batches_per_epoch
+    epochs = -(-(settings["max_epochs"] or 0) * data.batches_per_epoch // module.accumulate)
+    module.iterations = settings["max_iterations"] or epochs
+    data.first_batch, data.last_batch = module.batches, module.iterations * module.accumulate
+
+
+def build_trainer(
+    run: Run, config: Config, module: ScheduledModule
+) -> tuple[pl.Trainer, Checkpoints]:
+    """One Lightning epoch is the whole run; see `StreamSampler`."""
+    settings = config["trainer"]
+    main_metric = config["main_metric"] or {"name": None, "mode": "max"}
+    folder = run.folder / "checkpoints"
+    folder.mkdir(exist_ok=True)
+    checkpoints = Checkpoints(
+        folder, settings["checkpoint_every"], main_metric["name"], main_metric["mode"]
+    )
+    step_log = StepLog(settings["log_every"])
+    callbacks: list[pl.Callback] = [
+        LossSchedule(),
+        MaskSchedule(settings["mask_every"]),
+        EMAUpdate(),
+        Health(settings["log_every"]),
+        step_log,
+        checkpoints,
+        ImagePanels(run.folder / "images", settings["image_every"]),
+        RunRecord(run, settings["checkpoint_every"]),
+        ProgressBar(step_log),
+    ]
+    automatic = module.automatic_optimization
+    trainer = pl.Trainer(
+        accelerator=settings["accelerator"],
+        devices=settings["devices"],
+        strategy=settings["strategy"],
+        precision=settings["precision"],
+        max_epochs=1,
+        accumulate_grad_batches=module.accumulate if automatic else 1,
+        gradient_clip_val=module.gradient_clip if automatic else None,
+        val_check_interval=settings["validate_every"] * module.accumulate,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        logger=build_loggers(run, config, module),
+        callbacks=callbacks,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=run.folder,
+    )
+    return trainer, checkpoints
+
+
+def build_loggers(run: Run, config: Config, module: ScheduledModule) -> list[Logger]:
+    """`metrics.csv` always, and those of `logger:`."""
+    extra = instantiate(list((config["logger"] or {}).values()), _convert_="all")
+    return [MetricsCSV(run.folder / "metrics.csv", module.iteration), *extra]

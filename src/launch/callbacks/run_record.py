@@ -1,0 +1,37 @@
+"""Keeps the record of the run up to date."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+
+from launch.module import ScheduledModule
+from launch.run import Run
+
+
+class RunRecord(pl.Callback):
+    """Keeps `run.json` up to date: the iteration now and then, the metrics of every validation."""
+
+    def __init__(self, run: Run, every: int) -> None:
+        self.run, self.every = run, every
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validations stay aligned with the iteration after a resume."""
+        assert isinstance(pl_module, ScheduledModule)
+        trainer.fit_loop.epoch_loop.batch_progress.total.ready = pl_module.batches
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        if trainer.is_global_zero and pl_module.iteration % self.every == 0:
+            self.run.update(iteration=pl_module.iteration)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        if trainer.is_global_zero:
+            self.run.update(iteration=pl_module.iteration, metrics=pl_module.metrics)

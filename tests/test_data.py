@@ -1,0 +1,51 @@
+"""The stream of samples: what comes at a batch depends on the batch alone."""
+
+import numpy as np
+import pytest
+
+from launch.data import ScheduledDataModule, StreamSampler, rng
+
+
+class Ten(ScheduledDataModule):
+    def load(self, stage):
+        self.train_set = range(10)
+
+
+def keys(batch_size, first, last, rank=0, ranks=1, seed=0):
+    data = Ten(batch_size)
+    data.seed, data.ranks, data.first_batch, data.last_batch = seed, ranks, first, last
+    data.setup("fit")
+    return list(StreamSampler(data, rank))
+
+
+def test_every_epoch_is_another_permutation():
+    stream = keys(batch_size=5, first=0, last=4)
+    first, second = stream[:10], stream[10:]
+    assert [epoch for epoch, _ in stream] == [0] * 10 + [1] * 10
+    assert sorted(i for _, i in first) == sorted(i for _, i in second) == list(range(10))
+    assert first != [(0, i) for _, i in second]
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 7])
+def test_resuming_is_starting_further_on(stop):
+    whole = keys(batch_size=3, first=0, last=8)
+    assert keys(3, 0, stop) + keys(3, stop, 8) == whole
+
+
+def test_another_seed_is_another_order():
+    assert keys(5, 0, 2, seed=1) != keys(5, 0, 2, seed=2)
+
+
+def test_ranks_share_an_epoch_without_overlap():
+    parts = [keys(5, 0, 1, rank, ranks=2) for rank in range(2)]
+    assert sorted(i for part in parts for _, i in part) == list(range(10))
+
+
+def test_a_batch_larger_than_the_data_repeats_samples():
+    assert len(keys(batch_size=16, first=0, last=2)) == 32
+
+
+def test_a_sample_draws_the_same_numbers_whoever_draws():
+    assert rng(1, 2, 3).random() == rng(1, 2, 3).random()
+    draws = {rng(*key).random() for key in np.ndindex(3, 3, 3)}
+    assert len(draws) == 27
