@@ -1,0 +1,90 @@
+"""When checkpoints are written, and what a request to stop does."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from launch.callbacks import checkpoints
+from launch.callbacks.checkpoints import Checkpoints
+from launch.errors import PreemptedError
+from launch.module import ScheduledModule
+from launch.objective import ScheduledLosses
+
+
+class Trainer:
+    """Writes the iteration into the file."""
+
+    is_global_zero = True
+    state = SimpleNamespace(fn="fit")
+
+    def __init__(self, module):
+        self.module = module
+
+    def save_checkpoint(self, path):
+        path.write_text(str(self.module.iteration))
+
+
+@pytest.fixture
+def module():
+    return ScheduledModule(ScheduledLosses({}))
+
+
+def run(module, callback, iterations, accumulate=1):
+    """The batch starts of a training, and which of them saved `last.ckpt`."""
+    trainer, saved = Trainer(module), []
+    module.accumulate = accumulate
+    for module.batches in range(iterations * accumulate + 1):
+        module.iteration = module.batches // accumulate
+        before = callback.saved
+        callback.on_train_batch_start(trainer, module, None, 0)
+        if callback.saved != before:
+            saved.append(module.batches)
+    return saved
+
+
+def test_last_is_written_between_two_updates(tmp_path, module):
+    callback = Checkpoints(tmp_path, every=3, metric=None)
+    callback.saved = 0
+    assert run(module, callback, iterations=9, accumulate=2) == [6, 12, 18]
+    assert (tmp_path / "last.ckpt").read_text() == "9"
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "best"),
+    [
+        ("max", [20.0, 22.0, 21.0], 1),
+        ("min", [20.0, 22.0, 19.0], 2),
+        ("max", [math.nan, 20.0], 1),
+        ("max", [20.0, math.nan], 0),
+    ],
+)
+def test_best_is_the_best_by_the_main_metric(tmp_path, module, mode, values, best):
+    callback = Checkpoints(tmp_path, every=10, metric="psnr_y", mode=mode)
+    for module.iteration, value in enumerate(values):
+        module.metrics = {"psnr_y": value}
+        callback.offer(Trainer(module), module)
+    assert (tmp_path / "best.ckpt").read_text() == str(best)
+    assert callback.best_iteration == best
+
+
+def test_a_request_to_stop_saves_at_the_end_of_the_update(tmp_path, module):
+    callback = Checkpoints(tmp_path, every=100, metric=None)
+    callback._request_stop(15, None)
+    module.accumulate, module.batches, module.iteration = 2, 7, 3
+    callback.on_train_batch_start(Trainer(module), module, None, 0)
+    assert not (tmp_path / "last.ckpt").exists()
+    module.batches, module.iteration = 8, 4
+    with pytest.raises(PreemptedError, match="iteration 4"):
+        callback.on_train_batch_start(Trainer(module), module, None, 0)
+    assert (tmp_path / "last.ckpt").read_text() == "4"
+
+
+def test_the_checkpoint_is_renamed_when_it_is_whole(tmp_path, module, monkeypatch):
+    trainer = Trainer(module)
+    monkeypatch.setattr(trainer, "save_checkpoint", lambda path: path.write_text("half") and 1 / 0)
+    (tmp_path / "last.ckpt").write_text("good")
+    with pytest.raises(ZeroDivisionError):
+        checkpoints.save(trainer, module, tmp_path / "last.ckpt")
+    assert (tmp_path / "last.ckpt").read_text() == "good"
