@@ -51,8 +51,8 @@ class Disc:
     def draw(self, radius: float, size: tuple[int, int], device: torch.device) -> Tensor:
         """A disc of `radius` half diagonals, (H, W)."""
         height, width = size
-        y = torch.arange(height, device=device) - self.centre[1] * (height - 1)
-        x = torch.arange(width, device=device) - self.centre[0] * (width - 1)
+        y = torch.arange(height, device=device, dtype=torch.float32) - self.centre[1] * (height - 1)
+        x = torch.arange(width, device=device, dtype=torch.float32) - self.centre[0] * (width - 1)
         half_diagonal = 0.5 * ((height - 1) ** 2 + (width - 1) ** 2) ** 0.5
         inside = radius * half_diagonal - torch.hypot(y[:, None], x)
         return (inside / max(self.softness, 1e-6) + 0.5).clamp(0, 1)

@@ -1,0 +1,168 @@
+"""The wedge that opens along the layers."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from launch.errors import ConfigError, LaunchError
+from launch.masks.central_winding_pie import CentralWindingPie
+
+SIZE = (80, 80)
+ROWS, COLUMNS = 21, 5
+
+
+def fan(spread: float = 0.0, slices: int = 1, step: float = 3.0) -> dict[str, Tensor]:
+    """A straight central column whose links turn by `spread` radians from end to end.
+
+    A positive spread makes the lines meet to the right of the column.
+    """
+    rows = torch.arange(ROWS, dtype=torch.float32) - (ROWS - 1) / 2
+    angle = -spread * rows / (ROWS - 1)
+    across = torch.stack([torch.cos(angle), torch.sin(angle)], -1)  # (R, 2)
+    centre = torch.stack([torch.full_like(rows, 40.0), 40.0 + step * rows], -1)
+    place = torch.arange(COLUMNS, dtype=torch.float32) - COLUMNS // 2
+    xy = centre[:, None] + 3 * place[:, None] * across[:, None]
+    sides = torch.tensor([-3.0, 0.0, 3.0])
+    conn = xy[:, :, None] + sides[:, None] * across[:, None, None]
+    return {
+        "xy_ema": xy.expand(slices, -1, -1, -1),
+        "xy_conn_ema": conn.expand(slices, *conn.shape),
+    }
+
+
+def draw(mask: CentralWindingPie, iteration: int, state: dict[str, Tensor]) -> Tensor:
+    return mask.generate(iteration, state, SIZE, torch.device("cpu"))
+
+
+def pie(**changed: object) -> CentralWindingPie:
+    settings: dict = {"ramp_start_it": 0, "ramp_stop_it": 100, "start_size_segs": 4.0}
+    return CentralWindingPie(**{**settings, **changed})
+
+
+def test_parallel_links_give_a_strip_of_the_start_size() -> None:
+    mask = draw(pie(), 0, fan())
+    assert mask.sum() == pytest.approx(4 * 3 * 80, rel=0.1)
+    assert mask[0, 0, 40].min() == 1
+
+
+def test_links_that_meet_in_the_image_give_a_triangle() -> None:
+    state = fan(spread=2.0)
+    mask = draw(pie(ramp_stop_it=0, open_at_end=False), 1, state)[0, 0]
+    apex = 40 + 30 / math.tan(1.0)  # half the column's length over the slope of its end links
+    assert mask[40, : int(apex) - 1].min() == 1
+    assert mask[40, int(apex) + 3 :].max() == 0
+
+
+def test_the_side_of_the_apex_with_the_middle_is_kept() -> None:
+    assert draw(pie(), 0, fan(spread=-2.0))[0, 0, 40, 40] == 1
+
+
+@pytest.mark.parametrize("blur", [0.0, 3.0])
+def test_values_are_in_range_and_the_middle_is_always_inside(blur: float) -> None:
+    mask = pie(blur_sigma=blur, start_size_segs=8.0)
+    for iteration in (0, 30, 60, 100):
+        image = draw(mask, iteration, fan(spread=0.5))
+        assert image.shape == (1, 1, *SIZE)
+        assert image.min() >= 0 and image.max() <= 1
+        assert image[0, 0, 40, 40] > 0.9
+
+
+def test_the_wedge_only_grows_for_a_mesh_that_stands_still() -> None:
+    mask = pie()
+    images = [draw(mask, iteration, fan()) for iteration in range(0, 101, 10)]
+    assert all(bool((later >= earlier).all()) for earlier, later in zip(images, images[1:]))
+    assert images[0].sum() < images[5].sum() < images[-1].sum()
+
+
+def test_at_the_end_it_opens_fully_unless_told_to_stay_literal() -> None:
+    state = fan(step=2.0)
+    assert draw(pie(), 100, state).min() == 1
+    assert draw(pie(open_at_end=False), 100, state)[0, 0, 2].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "iteration", "segments"),
+    [(10, 20, 10, 4), (10, 20, 15, 12), (10, 20, 20, 20), (10, 10, 10, 4), (10, 10, 11, 20)],
+)
+def test_span_follows_the_ramp(start: int, stop: int, iteration: int, segments: float) -> None:
+    mask = pie(ramp_start_it=start, ramp_stop_it=stop)
+    low, middle, high = mask.ends(ROWS, mask.shares(iteration, {}))
+    assert high - low == pytest.approx(segments)
+    assert middle == 10
+
+
+def test_start_size_is_held_within_one_segment_and_the_column() -> None:
+    assert pie(start_size_segs=99.0).ends(ROWS, (0, 0)) == (0, 10, 20)
+    low, _, high = pie(start_size_segs=0.2).ends(ROWS, (0, 0))
+    assert high - low == 1
+
+
+def test_off_centre_each_end_still_reaches_its_own_end() -> None:
+    mask = pie(center_off=(0, 5))
+    assert mask.ends(ROWS, (0, 0)) == (13, 15, 17)
+    assert mask.ends(ROWS, (1, 1)) == (0, 15, 20)
+
+
+def test_even_rows_have_a_fractional_middle() -> None:
+    assert pie().ends(22, (0.0, 0.0))[1] == 10.5
+
+
+def test_a_boundary_point_outside_the_image_does_not_switch_the_mask_off() -> None:
+    state = fan(step=9.0)  # the column is more than twice as tall as the image
+    mask = draw(pie(ramp_stop_it=1000), 1, state)
+    assert 0 < mask.mean() < 1
+
+
+def test_vanishing_links_fall_back_to_the_column_and_a_point_to_ones() -> None:
+    state = fan()
+    state["xy_conn_ema"] = state["xy_conn_ema"][..., 1:2, :].expand(-1, -1, -1, 3, -1)
+    assert draw(pie(), 0, state).sum() == pytest.approx(4 * 3 * 80, rel=0.1)
+    state["xy_ema"] = state["xy_conn_ema"] = torch.full((1, ROWS, COLUMNS, 3, 2), 40.0)
+    state["xy_ema"] = state["xy_ema"][..., 0, :]
+    assert draw(pie(), 0, state).min() == 1
+
+
+def test_a_wedge_that_leaves_the_image_keeps_the_last_mask() -> None:
+    mask, state = pie(), fan()
+    last = draw(mask, 0, state)
+    away = {name: value + 500.0 for name, value in state.items()}
+    assert torch.equal(draw(mask, 1, away), last)
+    assert draw(pie(), 1, away).min() == 1  # nothing to keep
+
+
+def test_every_slice_has_its_own_wedge() -> None:
+    state = fan(slices=2)
+    state["xy_ema"] = torch.cat([state["xy_ema"][:1], state["xy_ema"][1:] + 20.0])
+    mask = draw(pie(), 0, state)
+    assert mask[0, 0, 40].min() == 1 and mask[1, 0, 40].max() == 0
+
+
+def test_a_diverged_mesh_is_an_error() -> None:
+    state = fan()
+    state["xy_ema"] = state["xy_ema"].clone()
+    state["xy_ema"][0, 3] = math.nan
+    with pytest.raises(LaunchError, match="not finite"):
+        draw(pie(), 0, state)
+
+
+def test_a_ramp_must_not_end_before_it_starts() -> None:
+    with pytest.raises(ConfigError, match="ramp_stop_it 1 is before"):
+        pie(ramp_start_it=2, ramp_stop_it=1)
+
+
+def test_an_adaptive_front_waits_while_the_residual_behind_it_is_high() -> None:
+    mask = pie(growth="adaptive", residual_limit=0.1)
+    state = fan()
+    low = torch.zeros(1, ROWS, COLUMNS)
+    high_below = low.clone()
+    high_below[:, :10] = 1.0
+    for iteration in range(20):
+        draw(mask, iteration, {**state, "residual": low})
+    both = mask.memory["fronts"]
+    assert both[0] == pytest.approx(both[1]) and both[0] > 0.1
+    for iteration in range(20, 40):
+        draw(mask, iteration, {**state, "residual": high_below})
+    assert mask.memory["fronts"][0] == pytest.approx(both[0], abs=0.02)
+    assert mask.memory["fronts"][1] > both[1] + 0.1
