@@ -5,7 +5,14 @@ import math
 import pytest
 
 from launch.errors import ConfigError
-from launch.schedules import Constant, Exponential, LossWeight, Points, weight
+from launch.schedules import (
+    Constant,
+    Exponential,
+    LossWeight,
+    Points,
+    silent_intervals,
+    weight,
+)
 
 RAMP = {"loss_weight": 0.12, "start_iter": 0, "target_iter": 20000, "target_weight": 0.26}
 GAN = {
@@ -144,3 +151,55 @@ def test_exponential_decay_per_epoch_stops_at_its_floor(epoch, expected):
     schedule = Exponential(initial=0.7, rate=0.98, floor=0.2)
     assert schedule.unit == "epoch"
     assert schedule(epoch) == pytest.approx(expected, abs=1e-4)
+
+
+FROM_ZERO = {"loss_weight": 0.0, "target_iter": 100, "target_weight": 1.0}
+TO_ZERO = {"loss_weight": 1.0, "start_iter": 0, "target_iter": 50, "target_weight": 0.0}
+LATE = {"start_iter": 40}
+EARLY = {"disable_after": 30}
+COSINE_FROM_ZERO = FROM_ZERO | {"target_iter": 10**9, "schedule_type": "cosine"}
+
+SILENT = [
+    # losses, end of the run, intervals without any
+    ([{}], 100, []),
+    ([{"loss_weight": 0}], 100, [(0, 100)]),
+    ([LATE], 100, [(0, 40)]),
+    ([EARLY], 100, [(30, 100)]),
+    ([EARLY], 30, []),  # the run ends with the loss
+    ([EARLY, LATE], 100, [(30, 40)]),
+    ([EARLY, {}], 100, []),
+    ([FROM_ZERO], 100, [(0, 1)]),  # a ramp from 0 is 0 in its first iteration only
+    ([TO_ZERO], 100, [(50, 100)]),
+    ([FROM_ZERO | {"start_iter": 20}], 100, [(0, 21)]),  # stretches that touch are one
+    ([FROM_ZERO | {"schedule_type": "step"}], 200, [(0, 100)]),
+    ([TO_ZERO, FROM_ZERO | {"start_iter": 60}], 100, [(50, 61)]),
+    ([{"loss_weight": [[0, 1], [10, 0], [20, 0], [30, 1]]}], 40, [(10, 21)]),
+]
+
+
+@pytest.mark.parametrize(("losses", "end", "expected"), SILENT)
+def test_intervals_in_which_no_loss_is_active(
+    losses: list[dict], end: int, expected: list[tuple[int, int]]
+):
+    weights = {str(place): weight(keys) for place, keys in enumerate(losses)}
+    assert silent_intervals(weights, end) == expected
+
+
+def test_silent_intervals_agree_with_looking_at_every_iteration():
+    weights = {
+        "a": weight(EARLY),
+        "b": weight(FROM_ZERO | {"start_iter": 60}),
+        "c": weight(TO_ZERO),
+    }
+    silent = [i for i in range(120) if all(schedule(i) == 0 for schedule in weights.values())]
+    assert [i for span in silent_intervals(weights, 120) for i in range(*span)] == silent
+
+
+def test_silence_is_found_where_a_cosine_underflows():
+    ((start, stop),) = silent_intervals({"a": weight(COSINE_FROM_ZERO)}, 1000)
+    assert start == 0
+    assert weight(COSINE_FROM_ZERO)(stop - 1) == 0 < weight(COSINE_FROM_ZERO)(stop)
+
+
+def test_a_weight_counted_in_epochs_is_taken_as_active():
+    assert silent_intervals({"a": Exponential(initial=1.0, rate=0.5)}, 100) == []

@@ -1,0 +1,199 @@
+"""The whole configuration: its sections, what they ask of each other, and how it is reported."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from launch.check import terms
+from launch.check.annotations import sentence
+from launch.check.definitions import TargetError
+from launch.check.nodes import Problem, children, unset, walk
+from launch.check.settings import SECTIONS, Root, keys
+from launch.check.signatures import signature
+from launch.check.sources import Sources
+from launch.errors import ConfigError, MissingError, nearest
+from launch.schedules import LOSS_WEIGHT_KEYS
+
+Config = dict[str, Any]
+
+NEEDED = {
+    "train": ("module", "data", "losses"),
+    "plan": ("module", "data", "losses"),
+    "validate": ("module", "data"),
+    "predict": ("module",),
+}
+
+
+def require(config: Config, sources: Sources | None = None) -> None:
+    """
+    Raises:
+        MissingError: if nothing is wrong except that files, folders or packages are missing.
+        ConfigError: if anything else is wrong. Both list every problem.
+    """
+    found = problems(config, sources)
+    if not found:
+        return
+    lines = [str(problem) for problem in found]
+    message = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} problems:", *lines])
+    raise (MissingError if all(p.exit_code == 3 for p in found) else ConfigError)(message)
+
+
+def problems(config: Config, sources: Sources | None = None) -> list[Problem]:
+    """Every problem of a composed configuration, in the order of its sections."""
+    sources = sources or Sources()
+    open_values = list(unset("", config))
+    found = [
+        *open_values,
+        *_settings(config),
+        *_needed(config),
+        *(p for part in ("module", "data", "logger") for p in walk(part, config.get(part))),
+        *terms.losses(config),
+        *terms.masks(config),
+        *terms.silence(config),
+        *_demo(config, sources),
+    ]
+    told = {problem.key for problem in open_values}
+    kept = [p for p in found if p in open_values or p.key not in told]
+    return [replace(_advised(p, config), source=sources.of(p.key)) for p in kept]
+
+
+def warnings(config: Config) -> list[str]:
+    """What is legal but seldom meant, one sentence each."""
+    return list(terms.unusual(config))
+
+
+# The shared settings
+
+
+def _settings(config: Config) -> Iterator[Problem]:
+    try:
+        Root.model_validate(config)
+    except ValidationError as error:
+        by_key: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+        for detail in error.errors(include_url=False):
+            path = _path_in(config, detail["loc"])
+            by_key[path].append({**detail, "loc": detail["loc"][len(path) :]})
+        for path, details in by_key.items():
+            yield from _setting(config, path, details)
+
+
+def _setting(config: Config, path: tuple[str, ...], details: list[Any]) -> Iterator[Problem]:
+    key = ".".join(path)
+    for detail in details:
+        if detail["type"] == "missing":
+            missing = ".".join([*path, *map(str, detail["loc"])])
+            yield Problem(missing, "is missing; it has no default")
+            return
+    if details[0]["type"] == "extra_forbidden":
+        message = f"there is no such key.{_suggestion(path)}"
+        yield Problem(key, message, _at(config, path))
+    else:
+        yield Problem(key, sentence(details), _at(config, path))
+
+
+def _suggestion(path: tuple[str, ...]) -> str:
+    """The nearest key beside an unknown one, or for a root key one inside a section."""
+    *section, name = path
+    known = keys(section[0] if section else "")
+    inner = {} if section else {key: f"{s}.{key}" for s in SECTIONS for key in keys(s)}
+    close = get_close_matches(name, inner, n=1)
+    inside = f" Did you mean {inner[close[0]]!r}?" if close else ""
+    return nearest(name, known) or inside or f" Known: {', '.join(sorted(known))}."
+
+
+def _path_in(config: Any, location: tuple[Any, ...]) -> tuple[str, ...]:
+    """The part of a location that leads somewhere in the configuration."""
+    path: list[str] = []
+    for part in location:
+        inside = dict(children(config))
+        if str(part) not in inside:
+            break
+        config = inside[str(part)]
+        path.append(str(part))
+    return tuple(path)
+
+
+def _at(config: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        config = dict(children(config))[part]
+    return config
+
+
+def _needed(config: Config) -> Iterator[Problem]:
+    """What the task cannot do without."""
+    task = config.get("task", "train")
+    advice = {
+        "module": "no experiment is chosen; type +experiment=NAME",
+        "data": "no data is chosen; type data=NAME",
+        "losses": "there is no loss; an objective needs at least one",
+    }
+    for key in NEEDED.get(task, ()):
+        if not config.get(key):
+            yield Problem(key, advice[key])
+    trainer = _mapping(config.get("trainer"))
+    maxima = [trainer.get(f"max_{unit}") for unit in ("iterations", "epochs")]
+    if task in ("train", "plan") and trainer and (None in maxima) == (maxima == [None, None]):
+        got = "neither" if maxima == [None, None] else f"{maxima[0]} and {maxima[1]}"
+        message = f"give one of max_iterations and max_epochs and leave the other null; got {got}"
+        yield Problem("trainer.max_iterations", message)
+
+
+# The rest
+
+
+def _demo(config: Config, sources: Sources) -> Iterator[Problem]:
+    """Keys of the `demo:` block that would change nothing, at whatever scale."""
+    written = [key for key in sources.places if key.startswith("demo.")]
+    for key in dict.fromkeys([*_leaves("demo", config.get("demo") or {}), *written]):
+        *path, name = key.removeprefix("demo.").split(".")
+        parent = _path_in(config, tuple(path))
+        if len(parent) < len(path):
+            continue
+        known = _known(config, parent)
+        if known is not None and name not in known:
+            yield Problem(key, f"the experiment has no such key.{nearest(name, known)}")
+
+
+def _known(config: Config, path: tuple[str, ...]) -> set[str] | None:
+    """Keys that a mapping has or may have; None where any key may be."""
+    place = _at(config, path)
+    known = {name for name, _ in children(place)}
+    if not path or path[0] in SECTIONS:
+        return known | keys(path[0] if path else "")
+    if not isinstance(place, dict):
+        return None
+    target = place.get("_target_")
+    if path[0] == "losses" and len(path) == 2:
+        target, known = terms.loss_target(place), known | LOSS_WEIGHT_KEYS
+    try:
+        schema = signature(target) if target else None
+    except TargetError:
+        return None
+    return None if schema is None or schema.open else known | schema.arguments.keys()
+
+
+def _leaves(key: str, value: Any) -> Iterator[str]:
+    inside = children(value) if isinstance(value, dict) else []
+    if not inside:
+        yield key
+    for name, inner in inside:
+        yield from _leaves(f"{key}.{name}", inner)
+
+
+def _advised(problem: Problem, config: Config) -> Problem:
+    """A missing path with what to do about it."""
+    if problem.exit_code != 3 or problem.key.endswith(("_target_", ".type")):
+        return problem
+    scenario = str(_mapping(config.get("module")).get("_target_")).split(".")[1:2]
+    advice = f"; put it there or give {problem.key}=PATH"
+    if problem.key.startswith("data.") and scenario:
+        advice += f", or use data={scenario[0]}/synthetic to try without data"
+    return replace(problem, message=problem.message + advice)
+
+
+def _mapping(value: Any) -> Config:
+    return value if isinstance(value, dict) else {}

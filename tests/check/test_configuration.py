@@ -1,0 +1,209 @@
+"""A whole configuration: a small one without problems, and what goes wrong with it."""
+
+import copy
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launch import check
+from launch.errors import ConfigError, MissingError
+
+GOOD: dict[str, Any] = {
+    "task": "train",
+    "scale": "demo",
+    "seed": 0,
+    "from": None,
+    "plan": {"at": [], "learning_rate": False},
+    "module": {
+        "_target_": "launch.module.ScheduledModule",
+        "optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 2e-4},
+        "lr_scheduler": None,
+    },
+    "losses": {"pixel": {"type": "l1", "loss_weight": 1.0}},
+    "masks": [],
+    "ema": {"modules": ["network"], "decay": 0.999, "warmup": True},
+    "trainable": None,
+    "data": {"_target_": "launch.data.ScheduledDataModule", "batch_size": 16},
+    "trainer": {
+        "max_iterations": 100,
+        "max_epochs": None,
+        "validate_every": 50,
+        "log_every": 10,
+        "checkpoint_every": 50,
+        "image_every": 50,
+        "mask_every": 1,
+        "accumulate": 1,
+        "gradient_clip": None,
+        "precision": "32-true",
+        "accelerator": "cpu",
+        "devices": 1,
+        "strategy": "auto",
+        "threads": None,
+    },
+    "logger": {},
+    "main_metric": {"name": "psnr_y", "mode": "max"},
+}
+FOLDER = {"_target_": "garden.beds.tend", "_partial_": True}
+
+MISTAKES = [
+    # a key, its wrong value, what is said
+    ("seed", "abc", "seed = abc: must be a whole number"),
+    ("scale", "ful", "scale = ful: must be 'demo' or 'full'. Did you mean 'full'?"),
+    ("task", "trian", "task = trian: must be 'train', 'validate', 'predict', 'plan',"),
+    ("lossess", {}, "lossess = {}: there is no such key. Did you mean 'losses'?"),
+    ("max_iterations", 5, "there is no such key. Did you mean 'trainer.max_iterations'?"),
+    ("trainer.validate_evry", 5, "there is no such key. Did you mean 'validate_every'"),
+    ("trainer.accumulate", 0, "trainer.accumulate = 0: must be greater than 0"),
+    ("trainer.devices", "al", "trainer.devices = al: must be a whole number or -1 or 'auto'"),
+    ("trainer.max_epochs", 3, "leave the other null; got 100 and 3"),
+    ("trainer.max_iterations", None, "leave the other null; got neither"),
+    ("ema.decay", 1, "ema.decay = 1: must be less than 1"),
+    ("ema", {"modules": []}, "ema.decay: is missing; it has no default"),
+    ("main_metric.mode", "mx", "main_metric.mode = mx: must be 'min' or 'max'. Did you mean 'max'"),
+    ("plan.at", [1, "x"], "plan.at.1 = x: must be a whole number"),
+    ("losses", {}, "losses: there is no loss; an objective needs at least one"),
+    ("losses.pixel", 5, "losses.pixel = 5: must be a mapping"),
+    ("losses.pixel.start_iter", 10, "losses: no loss is active in iterations 0 to 9"),
+    ("losses.gan", {"type": "gann"}, "losses.gan.type = gann: no loss has this type. Did you mean"),
+    ("module", None, "module: no experiment is chosen; type +experiment=NAME"),
+    ("module.optimizer.lrr", 1, "module.optimizer.lrr = 1: AdamW has no argument 'lrr'. Did you"),
+    ("module.optimizer.lr", "1e-4", "module.optimizer.lr = 1e-4: must be a number"),
+    ("module.optimizer._target_", "torch.optim.AdmW", "torch.optim has no 'AdmW'. Did you mean"),
+    ("data", None, "data: no data is chosen; type data=NAME"),
+    (
+        "data.batch_size",
+        "???",
+        "data.batch_size = ???: has no value yet; give data.batch_size=",
+    ),
+    ("logger", {"a": {"_target_": "os.remove"}}, "logger.a._target_ = os.remove: a target is a"),
+    ("masks", [{"label": "m", "losses": ["x"]}], "masks.0.losses.0 = x: there is no such loss"),
+    ("demo", {"trainer": {"threds": 2}}, "demo.trainer.threds: the experiment has no such key."),
+    ("demo", {"losses": {"pixel": {"start_itr": 2}}}, "Did you mean 'start_iter'"),
+]
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """The good configuration with one other value."""
+    config = copy.deepcopy(GOOD)
+    *path, last = key.split(".")
+    place = config
+    for name in path:
+        place = place[name]
+    place[last] = value
+    return config
+
+
+def test_a_good_configuration_has_no_problems():
+    assert check.problems(GOOD) == []
+    check.require(GOOD)
+
+
+@pytest.mark.parametrize(("key", "value", "said"), MISTAKES)
+def test_one_mistake(key: str, value: Any, said: str):
+    found = check.problems(changed(key, value))
+    assert any(said in str(problem) for problem in found), [*map(str, found)]
+    assert all(problem.exit_code == 2 for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("module.optimizer.lr", 1),
+        ("trainer.devices", [0, 1]),
+        ("trainer.devices", -1),
+        ("ema", None),
+        ("demo", {"trainer": {"threads": 2}, "data": {"workers": 2}}),  # an argument not written
+        ("demo", {"losses": {"pixel": {"start_iter": 0}}}),
+    ],
+)
+def test_a_change_that_is_no_mistake(key: str, value: Any):
+    assert check.problems(changed(key, value)) == []
+
+
+@pytest.mark.parametrize("task", ["report", "runs"])
+def test_a_task_without_experiment_needs_none(task: str):
+    bare = {"task": task, "trainer": GOOD["trainer"] | {"max_iterations": None}}
+    assert check.problems(bare) == []
+
+
+def test_all_problems_are_told_at_once_each_with_its_source():
+    config = changed("seed", -1)
+    config["losses"]["pixel"]["eps"] = 1
+    sources = check.Sources({"seed": "command line", "losses.pixel": "conf/a.yaml:3"})
+    with pytest.raises(ConfigError) as caught:
+        check.require(config, sources)
+    assert caught.value.exit_code == 2
+    assert caught.value.message.splitlines() == [
+        "2 problems:",
+        "  seed = -1: must be at least 0  (command line)",
+        "  losses.pixel.eps = 1: L1 has no argument 'eps'. It takes disable_after, loss_weight, "
+        "schedule_type, start_iter, target_iter, target_weight.  (conf/a.yaml:3)",
+    ]
+
+
+def test_missing_files_alone_have_exit_code_3_and_say_what_to_do():
+    config = changed("data", FOLDER | {"folder": "no/pictures"})
+    config["module"] = {"_target_": "experiments.sr.module.SuperResolution", "_partial_": True}
+    with pytest.raises(MissingError) as caught:
+        check.require(config)
+    assert caught.value.exit_code == 3
+    assert caught.value.message == (
+        "data.folder = no/pictures: there is no such file or folder; put it there or give "
+        "data.folder=PATH, or use data=sr/synthetic to try without data"
+    )
+
+
+def test_a_missing_file_beside_another_problem_has_exit_code_2():
+    config = changed("data", FOLDER | {"folder": "no/pictures"}) | {"seed": -1}
+    with pytest.raises(ConfigError):
+        check.require(config)
+
+
+def test_a_demo_key_is_checked_at_full_scale_too():
+    sources = check.Sources({"demo.trainer.log_evry": "conf/experiment/sr/x.yaml:9"})
+    (problem,) = check.problems(GOOD | {"scale": "full"}, sources)
+    assert str(problem) == (
+        "demo.trainer.log_evry: the experiment has no such key. "
+        "Did you mean 'log_every' or 'image_every'?"
+        "  (conf/experiment/sr/x.yaml:9)"
+    )
+
+
+def test_warnings_do_not_stop_a_run():
+    config = changed("losses.late", {"type": "l1", "start_iter": 500})
+    assert check.problems(config) == []
+    assert check.warnings(config) == [
+        "losses.late: start_iter 500 is not reached in 100 iterations, so the loss is never active"
+    ]
+
+
+BLOCKED = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "lightning"):
+            raise ImportError(f"{name} was imported")
+
+sys.meta_path.insert(0, Blocker())
+from launch import check
+from test_configuration import GOOD, changed
+
+assert check.problems(GOOD) == []
+assert len(check.problems(changed("module.optimizer.lrr", 1))) == 1
+"""
+
+
+def test_no_problem_needs_torch():
+    subprocess.run([sys.executable, "-c", BLOCKED], cwd=Path(__file__).parent, check=True)
+
+
+def test_checking_takes_a_fraction_of_a_second():
+    check.problems(GOOD)
+    start = time.process_time()
+    check.problems(GOOD)
+    assert time.process_time() - start < 0.1

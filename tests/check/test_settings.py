@@ -1,0 +1,42 @@
+"""The types of the shared settings against what the repository itself composes."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from launch.check.settings import EMA, Trainer, keys
+from launch.run import REPOSITORY
+
+CONF = REPOSITORY / "conf"
+
+
+def load(path: Path) -> dict:
+    return {k: v for k, v in yaml.safe_load(path.read_text()).items() if k != "defaults"}
+
+
+def test_every_setting_of_the_trainer_is_written_in_its_yaml():
+    written = load(CONF / "trainer" / "auto.yaml")
+    assert written.keys() == keys("trainer")
+    Trainer.model_validate(written)
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "trainer").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_trainer_is_valid(path: Path):
+    Trainer.model_validate(load(CONF / "trainer" / "auto.yaml") | load(path))
+
+
+def test_the_root_yaml_writes_keys_that_exist():
+    assert load(CONF / "launch.yaml").keys() - {"hydra"} <= keys()
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1, 1.0, "0.9", True])
+def test_a_decay_lies_in_zero_to_one(decay: object):
+    with pytest.raises(ValidationError):
+        EMA.model_validate({"modules": ["network"], "decay": decay})
+
+
+def test_the_key_from_is_not_called_by_its_python_name():
+    assert "from" in keys()
+    assert "from_" not in keys()
