@@ -1,0 +1,1 @@
+"""Regions of interest by masks that are sampled while they are learnt."""
