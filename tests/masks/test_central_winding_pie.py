@@ -1,6 +1,7 @@
 """The wedge that opens along the layers."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def test_values_are_in_range_and_the_middle_is_always_inside(blur: float) -> Non
 def test_the_wedge_only_grows_for_a_mesh_that_stands_still() -> None:
     mask = pie()
     images = [draw(mask, iteration, fan()) for iteration in range(0, 101, 10)]
-    assert all(bool((later >= earlier).all()) for earlier, later in zip(images, images[1:]))
+    assert all(bool((later >= earlier).all()) for earlier, later in pairwise(images))
     assert images[0].sum() < images[5].sum() < images[-1].sum()
 
 

@@ -1,0 +1,27 @@
+"""What a fit refuses to read."""
+
+import numpy as np
+import pytest
+
+from experiments.winding.channels import MAPS, Channels
+from launch.errors import LaunchError
+
+
+def maps() -> dict[str, np.ndarray]:
+    return {key: np.ones((1, 6, 8), np.float32) for key in MAPS}
+
+
+def test_maps_stack_in_order() -> None:
+    assert Channels(**{**maps(), "valid": np.zeros((1, 6, 8))}).stack()[:, 4].max() == 0
+
+
+def test_nan_in_a_channel_is_named() -> None:
+    bad = maps()
+    bad["density"][0, 2, 2] = np.nan
+    with pytest.raises(LaunchError, match="channel density has 1 NaN"):
+        Channels(**bad)
+
+
+def test_shapes_must_agree() -> None:
+    with pytest.raises(LaunchError, match=r"channel dir1 is \(1, 6, 7\)"):
+        Channels(**{**maps(), "dir1": np.ones((1, 6, 7))})

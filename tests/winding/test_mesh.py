@@ -1,0 +1,151 @@
+"""The mesh, its neighbours and its averages."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from experiments.winding.channels import encode_gradient
+from experiments.winding.geometry import Scales
+from experiments.winding.mesh import Mesh, neighbours
+from launch.errors import ConfigError
+
+SIZE = (100, 120)
+
+
+def maps(angle: float = 0.0, pitch: float = 10.0, slices: int = 1) -> Tensor:
+    """Straight layers whose normal has `angle`, one of them through the image centre."""
+    y, x = torch.meshgrid(torch.arange(100.0) - 49.5, torch.arange(120.0) - 59.5, indexing="ij")
+    winding = (x * math.cos(angle) + y * math.sin(angle)) / pitch
+    normal_x, normal_y = (torch.full(SIZE, f(angle)).numpy() for f in (math.cos, math.sin))
+    dir0, dir1 = (torch.from_numpy(code) for code in encode_gradient(normal_x, normal_y))
+    cosine = 0.5 + 0.5 * torch.cos(2 * math.pi * winding)
+    ones = torch.ones(SIZE)
+    return torch.stack([cosine, ones / pitch, dir0, dir1, ones]).float().expand(slices, -1, -1, -1)
+
+
+def mesh(**changed: object) -> Mesh:
+    settings: dict = {"image_size": SIZE, "frac_rows": 0.6, "frac_columns": 0.5}
+    return Mesh(**{**settings, **changed})
+
+
+def test_it_starts_as_an_upright_strip_around_the_centre() -> None:
+    fit = mesh()(maps())
+    assert fit.xy.shape == (1, 7, 7, 2)
+    assert torch.allclose(fit.xy.mean((0, 1, 2)), torch.tensor([59.5, 49.5]))
+    assert torch.allclose(fit.edges, torch.tensor([0.0, 10.0]).expand_as(fit.edges), atol=1e-4)
+
+
+def test_an_image_smaller_than_a_mesh_step_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="smaller than one mesh step"):
+        Mesh((8, 100))
+
+
+def test_winding_scale_and_theta_act_about_the_mesh_centre() -> None:
+    model = mesh()
+    with torch.no_grad():
+        model.winding_scale.fill_(1.5)
+        model.theta.fill_(0.4)
+    xy = model(maps()).xy.detach()
+    assert torch.allclose(xy.mean((0, 1, 2)), torch.tensor([59.5, 49.5]), atol=1e-3)
+    across = xy[0, 0, 1] - xy[0, 0, 0]
+    assert across.norm() == pytest.approx(15, abs=1e-3)
+    assert math.atan2(across[1], across[0]) == pytest.approx(0.4, abs=1e-4)
+
+
+def test_baking_the_transform_moves_no_vertex() -> None:
+    model = mesh()
+    with torch.no_grad():
+        model.theta.fill_(0.3)
+        model.winding_scale.fill_(0.8)
+    before = model(maps()).xy
+    model.bake()
+    assert torch.allclose(model(maps()).xy, before, atol=1e-4)
+    assert float(model.theta) == 0 and not model.uses_transform
+
+
+def test_a_stage_may_not_train_a_transform_that_was_baked() -> None:
+    model = mesh()
+    model.start_stage(("mesh_ms",))
+    with pytest.raises(ConfigError, match="trains theta, but an earlier stage"):
+        model.start_stage(("theta", "mesh_ms"))
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.5, -1.2, 1.5])
+def test_aim_finds_the_layer_normal(angle: float) -> None:
+    model = mesh()
+    model.aim(maps(angle))
+    assert math.cos(2 * (float(model.theta) - angle)) == pytest.approx(1, abs=1e-4)
+
+
+def test_neighbours_lie_on_the_next_columns_at_the_offset_rows() -> None:
+    grid = mesh().vertices().detach()
+    offsets = torch.zeros(1, 2, 7, 7)
+    offsets[:, 1] = 0.5
+    links = neighbours(grid, offsets)
+    left, own, right = links[0, :, 3, 3]
+    assert (own - left).tolist() == pytest.approx([10, 0], abs=1e-4)
+    assert (right - own).tolist() == pytest.approx([10, 5], abs=1e-4)
+
+
+def test_rows_past_the_end_are_extrapolated() -> None:
+    grid = mesh().vertices().detach()
+    links = neighbours(grid, torch.full((1, 2, 7, 7), 2.0))
+    assert (links[0, 2, 6, 3] - links[0, 1, 6, 3]).tolist() == pytest.approx([10, 20], abs=1e-4)
+
+
+def test_edge_columns_are_mirrored_without_gradient() -> None:
+    grid = mesh().vertices().detach().requires_grad_(True)
+    links = neighbours(grid, torch.zeros(1, 2, 7, 7))
+    assert (links[0, 1, 3, 0] - links[0, 0, 3, 0]).tolist() == pytest.approx([10, 0], abs=1e-4)
+    links[:, 0, :, 0].sum().backward()
+    assert grid.grad is None or not grid.grad.any()
+
+
+def test_every_fourth_fine_sample_is_a_vertex() -> None:
+    fit = mesh()(maps())
+    assert fit.xy_hr.shape == (1, 25, 25, 2)
+    assert torch.allclose(fit.xy_hr[:, ::4, ::4], fit.xy, atol=1e-4)
+
+
+def test_the_target_is_1_on_columns_and_0_half_way() -> None:
+    target = mesh()(maps()).target_plain.flatten()
+    assert torch.allclose(target[::4], torch.ones(7))
+    assert torch.allclose(target[2::4], torch.zeros(6), atol=1e-6)
+
+
+def test_the_modulated_target_starts_at_most_at_95_percent() -> None:
+    fit = mesh()(maps())
+    assert fit.target_mod.max().item() == pytest.approx(0.95, abs=1e-5)
+
+
+def test_ema_starts_as_a_copy_and_then_follows_the_closed_form() -> None:
+    model = mesh()
+    first = model(maps())
+    model.update_ema(first)
+    assert torch.equal(model.xy_ema, first.xy)
+    with torch.no_grad():
+        model.mesh_ms[0].add_(8.0)
+    for _ in range(5):
+        model.update_ema(model(maps()))
+    moved = (model.xy_ema - first.xy).mean().item()
+    assert moved == pytest.approx(8 * (1 - 0.99**5), rel=1e-4)
+    assert model.xy_conn_ema.shape == (1, 7, 7, 3, 2)
+
+
+def test_slices_have_their_own_vertices() -> None:
+    model = mesh(slices=3, scales=Scales())
+    with torch.no_grad():
+        model.mesh_ms[0][1] += 5
+    xy = model(maps(slices=3)).xy
+    assert torch.allclose(xy[1] - xy[0], torch.full_like(xy[0], 5))
+    assert torch.equal(xy[0], xy[2])
+
+
+def test_ema_is_part_of_the_state() -> None:
+    model = mesh()
+    model.update_ema(model(maps()))
+    other = mesh()
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.xy_ema, model.xy_ema)
