@@ -1,0 +1,249 @@
+"""A study: arms x seeds of one claim, as a multirun of any Hydra launcher. Imports no torch."""
+
+import math
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
+
+from launch import jobs
+from launch.errors import ConfigError, LaunchError, nearest
+from launch.explain import explain
+from launch.run import Run
+
+OWN = re.compile(r"[+~]*(study|hydra)\b")
+JOB_KEYS = ("arm", "seed")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a `study:` section says.
+
+    Attributes:
+        arms: what is compared: label, which names a folder, and overrides as one would type them.
+        seeds: each arm runs once with each seed.
+        metrics: names in `run.json` that are compared.
+        reference: the arm from which the others are subtracted, seed by seed.
+        baseline: metric -> a metric of the same runs to hold it against, such as that of bicubic.
+        shared: overrides of every arm; what is typed beside `+study=` arrives here.
+    """
+
+    name: str
+    arms: Annotated[dict[str, list[str]], Field(min_length=1)]
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
+    metrics: Annotated[list[str], Field(min_length=1)]
+    reference: str
+    baseline: dict[str, str] = field(default_factory=dict)
+    shared: list[str] = field(default_factory=list)
+
+    def overrides(self, arm: str, seed: int) -> list[str]:
+        """What the run of one arm and seed is started with; what is shared wins over the arm."""
+        return [*self.arms[arm], *self.shared, f"seed={seed}"]
+
+    def jobs(self) -> Iterator[tuple[str, int]]:
+        yield from product(self.arms, self.seeds)
+
+    def run(self, folder: Path, arm: str, seed: int) -> Run:
+        return Run(folder / arm / f"seed_{seed}")
+
+
+def read(config: DictConfig | Mapping[str, Any]) -> Study:
+    """The study of a `study:` section.
+
+    Raises:
+        ConfigError: for everything that is missing, unknown or contradictory.
+    """
+    plain: Any = OmegaConf.to_container(config) if isinstance(config, DictConfig) else dict(config)
+    content = {key: value for key, value in plain.items() if key not in JOB_KEYS}
+    known = [f.name for f in fields(Study)]
+    problems = [f"there is no {key!r}.{nearest(key, known)}" for key in content.keys() - set(known)]
+    try:
+        study = TypeAdapter(Study).validate_python(content)
+    except ValidationError as error:
+        problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    else:
+        problems += contradictions(study)
+    if problems:
+        raise ConfigError("\n".join(f"study: {problem}" for problem in problems))
+    return study
+
+
+def contradictions(study: Study) -> Iterator[str]:
+    """Rules between several keys."""
+    if study.reference not in study.arms:
+        yield f"reference {study.reference!r} is no arm.{nearest(study.reference, study.arms)}"
+    for label in study.arms:
+        if not re.fullmatch(r"[A-Za-z][\w-]*", label):
+            yield f"arm {label!r}: a label is made of letters, digits, _ and -"
+    if len(set(study.seeds)) < len(study.seeds):
+        yield f"a seed is listed twice: {study.seeds}"
+    for metric in study.baseline.keys() - set(study.metrics):
+        yield f"baseline of {metric!r}, which is not in metrics {study.metrics}"
+
+
+# Before the jobs
+
+
+def split(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Overrides of the study and of Hydra, and those that every arm gets; `run_dir=` is neither."""
+    typed = [o for o in overrides if not o.startswith("run_dir=")]
+    return [o for o in typed if OWN.match(o)], [o for o in typed if not OWN.match(o)]
+
+
+def multirun(config: DictConfig, shared: list[str], folder: Path) -> list[str]:
+    """Arguments that make Hydra run every arm with every seed, each in its own folder.
+
+    Raises:
+        ConfigError: if the study or an arm cannot run, or if the folder holds runs of other
+            settings; before any job has started.
+    """
+    study = read({**OmegaConf.to_container(config), "shared": shared})  # type: ignore[dict-item]
+    problems = [*impossible_arms(study, folder), *foreign_runs(study, folder)]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return [
+        f"++study.arm={','.join(map(quoted, study.arms))}",
+        f"++study.seed={','.join(map(str, study.seeds))}",
+        f"++study.shared=[{','.join(map(quoted, shared))}]",
+        f"hydra.sweep.dir={path(folder)}",
+        "hydra.sweep.subdir=${study.arm}/seed_${study.seed}",
+        "hydra.output_subdir=null",
+    ]
+
+
+def quoted(text: str) -> str:
+    """A string in Hydra's grammar, whatever it holds."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def path(folder: Path) -> str:
+    """A path in Hydra's grammar, quoted only where it must be."""
+    return str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(str(folder))
+
+
+def impossible_arms(study: Study, folder: Path) -> Iterator[str]:
+    """What is wrong with the configuration of an arm."""
+    for arm in study.arms:
+        overrides = study.overrides(arm, study.seeds[0])
+        try:
+            check_arm(overrides, folder / arm)
+        except (HydraException, OmegaConfBaseException) as error:
+            yield f"arm {arm}: {explain(error, overrides).message}"
+        except LaunchError as error:
+            yield f"arm {arm}: {error.message}"
+
+
+def check_arm(overrides: list[str], folder: Path) -> None:
+    """Compose and check the configuration of one job.
+
+    Raises:
+        LaunchError: as for a run of its own.
+    """
+    config = compose("launch", overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    choices = dict(config.hydra.runtime.choices)
+    with open_dict(config):
+        del config["hydra"]
+    jobs.prepare(config, overrides, choices, folder)
+
+
+def foreign_runs(study: Study, folder: Path) -> Iterator[str]:
+    """Runs in the folder that were made with other settings, which a table must not mix."""
+    for arm, seed in study.jobs():
+        run = study.run(folder, arm, seed)
+        made = {o for o in run.record.get("overrides", []) if not o.startswith("run_dir=")}
+        wanted = set(study.overrides(arm, seed))
+        if made != wanted and (run.status == "completed" or run.last.is_file()):
+            yield (
+                f"{run.folder} was made with {' '.join(sorted(made)) or 'nothing'}, not with "
+                f"{' '.join(sorted(wanted))}; delete it or choose another run_dir"
+            )
+
+
+# One job
+
+
+def run_job(config: DictConfig, folder: Path) -> float:
+    """Run one arm with one seed, unless it is completed; an interrupted run is continued.
+
+    Returns:
+        The first metric of the study, NaN if the run did not complete.
+    """
+    study, run = read(config), Run(folder)
+    arm, seed = str(config.arm), int(config.seed)
+    print(f"\nstudy {study.name}: {arm}, seed {seed}", flush=True)
+    if run.status == "running":
+        print(f"another process is at work in {folder}")
+    elif run.status == "completed":
+        print(f"{folder} is completed already")
+    elif run.last.is_file():
+        launch([f"resume={folder}"])
+    else:
+        launch([*study.overrides(arm, seed), f"run_dir={path(folder)}"])
+    if run.status != "completed":
+        return math.nan
+    return float(run.record["metrics"].get(study.metrics[0], math.nan))
+
+
+def launch(arguments: list[str]) -> None:
+    """Run a child `python -m launch` to its end.
+
+    Raises:
+        SystemExit: with code 143 if this process is told to stop; the child is told as well and
+            leaves a checkpoint.
+    """
+    stopped = threading.Event()
+
+    def stop(*_: Any) -> None:
+        stopped.set()
+        process.terminate()
+
+    with subprocess.Popen([sys.executable, "-m", "launch", *arguments]) as process:
+        previous = on_terminate(stop)
+        try:
+            process.wait()
+        except KeyboardInterrupt:  # the terminal has told the child
+            stopped.set()
+            process.wait()
+        finally:
+            on_terminate(previous)
+    if stopped.is_set():
+        print("the study has stopped; the same command continues it", flush=True)
+        raise SystemExit(143)
+
+
+def on_terminate(handler: Callable[..., Any] | int | None) -> Callable[..., Any] | int | None:
+    """Set what SIGTERM does and return what it did; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, handler or signal.SIG_DFL)
+
+
+# After the jobs
+
+
+def conclude(config: DictConfig, folder: Path) -> int:
+    """Write and print the tables of a study; returns 1 if a job is missing or failed, else 0."""
+    from launch import study_picture, study_table  # noqa: PLC0415 - plotting is slow to import
+
+    study = read(config)
+    text = study_table.table(folder, study)
+    (folder / "study.md").write_text(text)
+    study_table.write_csv(folder, study)
+    study_picture.draw(folder, study)
+    print(f"\n{text}\npicture: {folder / 'study.png'}\ntable: {folder / 'study.md'}")
+    runs = [study.run(folder, arm, seed) for arm, seed in study.jobs()]
+    return int(any(run.status != "completed" for run in runs))
