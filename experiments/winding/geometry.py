@@ -91,6 +91,17 @@ class FitResult:
         values = sample(self.maps[:, ::4], self.xy_hr)
         return values[:, :1], (values[:, 1:] > INSIDE).float()
 
+    def residual(self) -> Tensor:
+        """Squared difference of cosine and plain target around each vertex, (N, R, C).
+
+        NaN where nothing around the vertex is valid.
+        """
+        (cosine, valid), samples = self.fine, self.scales.samples
+        window = {"kernel_size": samples + 1, "stride": samples, "padding": samples // 2}
+        squared = (cosine - self.target_plain).square() * valid
+        total, count = (F.avg_pool2d(values, **window) for values in (squared, valid))
+        return (total / torch.where(count > 0, count, torch.nan))[:, 0]
+
     @cached_property
     def target_plain(self) -> Tensor:
         """One period per column, 1 on each column, (1, 1, 1, (C-1)S+1)."""

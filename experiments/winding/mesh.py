@@ -38,6 +38,7 @@ class Mesh(nn.Module):
     anchor: Tensor
     xy_ema: Tensor
     xy_conn_ema: Tensor
+    residual_ema: Tensor
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Mesh(nn.Module):
         self.register_buffer("anchor", grid.mean((2, 3)))
         self.register_buffer("xy_ema", torch.full((slices, rows, columns, 2), math.nan))
         self.register_buffer("xy_conn_ema", torch.full((slices, rows, columns, 3, 2), math.nan))
+        self.register_buffer("residual_ema", torch.full((slices, rows, columns), math.nan))
 
     @property
     def rows(self) -> int:
@@ -136,12 +138,16 @@ class Mesh(nn.Module):
 
     @torch.no_grad()
     def update_ema(self, fit: FitResult) -> None:
-        """`ema = .99 ema + .01 new` of vertices and links; the first call copies."""
-        for ema, value in ((self.xy_ema, fit.xy), (self.xy_conn_ema, fit.xy_conn)):
-            if torch.isnan(ema[0, 0, 0]).any():
-                ema.copy_(value)
-            else:
-                ema.lerp_(value, 1 - EMA_DECAY)
+        """`ema = .99 ema + .01 new` of vertices, links and, where it was read, the residual.
+
+        A value that has no average yet is copied.
+        """
+        pairs = [(self.xy_ema, fit.xy), (self.xy_conn_ema, fit.xy_conn)]
+        if "fine" in vars(fit):
+            pairs.append((self.residual_ema, fit.residual()))
+        for ema, value in pairs:
+            known = torch.lerp(ema, value, 1 - EMA_DECAY)
+            ema.copy_(torch.where(known.isnan(), torch.where(value.isnan(), ema, value), known))
 
     @torch.no_grad()
     def aim(self, maps: Tensor) -> None:

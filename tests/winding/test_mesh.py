@@ -62,7 +62,7 @@ def test_baking_the_transform_moves_no_vertex() -> None:
     before = model(maps()).xy
     model.bake()
     assert torch.allclose(model(maps()).xy, before, atol=1e-4)
-    assert float(model.theta) == 0 and not model.uses_transform
+    assert model.theta.item() == 0 and not model.uses_transform
 
 
 def test_a_stage_may_not_train_a_transform_that_was_baked() -> None:
@@ -132,6 +132,16 @@ def test_ema_starts_as_a_copy_and_then_follows_the_closed_form() -> None:
     moved = (model.xy_ema - first.xy).mean().item()
     assert moved == pytest.approx(8 * (1 - 0.99**5), rel=1e-4)
     assert model.xy_conn_ema.shape == (1, 7, 7, 3, 2)
+
+
+def test_the_residual_is_averaged_where_the_cosine_was_read() -> None:
+    model = mesh()
+    model.update_ema(model(maps()))
+    assert model.residual_ema.isnan().all()
+    shifted = model(maps().roll(5, 3))
+    shifted.target_plain, shifted.fine  # noqa: B018
+    model.update_ema(shifted)
+    assert model.residual_ema[0, 3, 3].item() == pytest.approx(0.5, abs=0.1)
 
 
 def test_slices_have_their_own_vertices() -> None:

@@ -57,5 +57,5 @@ def test_air_around_the_scroll_is_invalid() -> None:
 
 
 def test_layers_too_close_to_tell_apart_are_an_error() -> None:
-    with pytest.raises(ConfigError, match="lower data.downscale"):
+    with pytest.raises(ConfigError, match=r"lower data\.downscale"):
         channels(stripes(), downscale=8.0, pitch=12.0)
