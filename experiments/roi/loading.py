@@ -1,0 +1,70 @@
+"""What all X-ray data have in common: the batch and its loaders."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from launch.data import ScheduledDataModule
+
+Item = dict[str, Tensor]
+"""`image` (1, S, S) normalised and `labels` (C,); for evaluation `regions` (1, S, S), true where a
+finding was marked, and `distractors` (1, S, S), true where something is that means nothing."""
+
+MEAN, DEVIATION = 0.449, 0.226  # of ImageNet, averaged over its channels: X-rays are grey
+EVALUATION_BATCH = 50
+
+
+def normalised(brightness: np.ndarray) -> np.ndarray:
+    """Brightness in [0, 1] to what networks read; 0 is then ImageNet's mean grey."""
+    return ((brightness - MEAN) / DEVIATION).astype(np.float32)
+
+
+def brightness(image: Tensor) -> Tensor:
+    """Back from normalised values to [0, 1]."""
+    return (image.float() * DEVIATION + MEAN).clamp(0, 1)
+
+
+class XrayData(ScheduledDataModule):
+    """Loaders of X-rays.
+
+    Args:
+        prefetch_factor: batches that each worker prepares ahead; needs workers.
+        persistent_workers: keep the workers between two passes.
+        evaluate: what is validated on, `validation` or `test`.
+    """
+
+    img_size: int
+    labels: list[str]
+
+    def __init__(
+        self,
+        batch_size: int,
+        workers: int,
+        prefetch_factor: int | None,
+        persistent_workers: bool,
+        evaluate: str,
+    ) -> None:
+        super().__init__(batch_size, workers)
+        self.prefetch_factor, self.persistent_workers = prefetch_factor, persistent_workers
+        self.evaluate = evaluate
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        loader = super().train_dataloader()
+        if not self.workers:
+            return loader
+        return DataLoader(
+            loader.dataset,
+            self.batch_size,
+            sampler=loader.sampler,
+            num_workers=self.workers,
+            prefetch_factor=self.prefetch_factor,
+            persistent_workers=self.persistent_workers,
+            pin_memory=loader.pin_memory,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        assert self.validation_set is not None
+        workers = min(self.workers, 2)
+        return DataLoader(self.validation_set, EVALUATION_BATCH, num_workers=workers)
