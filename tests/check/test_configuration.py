@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
         "optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 2e-4},
         "lr_scheduler": None,
     },
-    "losses": {"pixel": {"type": "l1", "loss_weight": 1.0}},
+    "losses": {"pixel": {"type": "l1", "loss_weight": 1.0, "schedule_type": "linear"}},
     "masks": [],
     "ema": {"modules": ["network"], "decay": 0.999, "warmup": True},
     "trainable": None,
@@ -83,6 +83,12 @@ MISTAKES = [
     ("masks", [{"label": "m", "losses": ["x"]}], "masks.0.losses.0 = x: there is no such loss"),
     ("demo", {"trainer": {"threds": 2}}, "demo.trainer.threds: the experiment has no such key."),
     ("demo", {"losses": {"pixel": {"start_itr": 2}}}, "Did you mean 'start_iter'"),
+    ("demo", {"losses": {"pixl": {"start_iter": 2}}}, "demo.losses.pixl: the experiment has no"),
+    (
+        "demo",
+        {"trainr": {"threads": 2}},
+        "demo.trainr: the experiment has no such key. Did you mean",
+    ),
 ]
 
 
@@ -118,6 +124,7 @@ def test_one_mistake(key: str, value: Any, said: str):
         ("ema", None),
         ("demo", {"trainer": {"threads": 2}, "data": {"workers": 2}}),  # an argument not written
         ("demo", {"losses": {"pixel": {"start_iter": 0}}}),
+        ("demo", {"module": {"lr_scheduler": {"gamma": 0.5}}}),  # instead of null
     ],
 )
 def test_a_change_that_is_no_mistake(key: str, value: Any):
@@ -207,3 +214,16 @@ def test_checking_takes_a_fraction_of_a_second():
     start = time.process_time()
     check.problems(GOOD)
     assert time.process_time() - start < 0.1
+
+
+def every_key(config: Any, prefix: str = "") -> list[str]:
+    """All dotted keys of nested mappings."""
+    inside = config.items() if isinstance(config, dict) else ()
+    return [k for key, v in inside for k in (prefix + key, *every_key(v, f"{prefix}{key}."))]
+
+
+@pytest.mark.parametrize("value", [None, -1, 0.5, "x", True, [], [3], {}, {"a": {"type": 3}}])
+@pytest.mark.parametrize("key", every_key(GOOD))
+def test_a_wrong_kind_of_value_is_a_problem_and_never_a_crash(key: str, value: Any):
+    for problem in check.problems(changed(key, value)):
+        assert str(problem)

@@ -25,6 +25,10 @@ FILES = {
         # Pictures of your own.
         root: ???
         """,
+    "data/sr/degraded.yaml": """\
+        defaults: [sr/folder, _self_]
+        blur: 2
+        """,
     "base/sr.yaml": """\
         # @package _global_
         seed: 1
@@ -34,7 +38,7 @@ FILES = {
         """,
     "experiment/sr/list.yaml": """\
         # @package _global_
-        defaults: [/base/sr, {override /data: sr/folder}, _self_]
+        defaults: [/base/sr, {override /data: sr/degraded}, _self_]
         losses:
           - type: l1loss
             loss_weight: 1
@@ -45,7 +49,7 @@ FILES = {
           trainer: {max_iterations: 10}
         """,
 }
-CHOICES = {"experiment": "sr/list", "data": "sr/folder", "trainer": "gpu", "hydra/launcher": "b"}
+CHOICES = {"experiment": "sr/list", "data": "sr/degraded", "trainer": "gpu", "hydra/launcher": "b"}
 
 
 @pytest.fixture
@@ -61,7 +65,8 @@ def conf(tmp_path: Path) -> Path:
     ("key", "place"),
     [
         ("trainer.devices", "conf/trainer/gpu.yaml:2"),
-        ("data.root", "conf/data/sr/folder.yaml:2"),
+        ("data.blur", "conf/data/sr/degraded.yaml:2"),
+        ("data.root", "conf/data/sr/folder.yaml:2"),  # names in a defaults list are the group's
         ("data.patch", None),  # not written anywhere
         ("seed", "conf/base/sr.yaml:2"),  # the experiment starts from it
         ("ema.modules", "conf/base/sr.yaml:4"),
@@ -73,7 +78,7 @@ def conf(tmp_path: Path) -> Path:
     ],
 )
 def test_the_last_file_that_wrote_a_key_is_its_source(conf: Path, key: str, place: str | None):
-    sources = Sources.read(CHOICES, ["+experiment=sr/list", "data=sr/folder"], conf)
+    sources = Sources.read(CHOICES, ["+experiment=sr/list", "data=sr/degraded"], conf)
     assert sources.of(key) == place
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from launch.check import terms
 from launch.check.annotations import sentence
 from launch.check.definitions import TargetError
-from launch.check.nodes import Problem, children, unset, walk
+from launch.check.nodes import UNSET, Problem, children, unset, walk
 from launch.check.settings import SECTIONS, Root, keys
 from launch.check.signatures import signature
 from launch.check.sources import Sources
@@ -125,7 +125,7 @@ def _at(config: Any, path: tuple[str, ...]) -> Any:
 
 def _needed(config: Config) -> Iterator[Problem]:
     """What the task cannot do without."""
-    task = config.get("task", "train")
+    task = str(config.get("task", "train"))
     advice = {
         "module": "no experiment is chosen; type +experiment=NAME",
         "data": "no data is chosen; type data=NAME",
@@ -148,29 +148,31 @@ def _needed(config: Config) -> Iterator[Problem]:
 def _demo(config: Config, sources: Sources) -> Iterator[Problem]:
     """Keys of the `demo:` block that would change nothing, at whatever scale."""
     written = [key for key in sources.places if key.startswith("demo.")]
-    for key in dict.fromkeys([*_leaves("demo", config.get("demo") or {}), *written]):
-        *path, name = key.removeprefix("demo.").split(".")
-        parent = _path_in(config, tuple(path))
-        if len(parent) < len(path):
-            continue
-        known = _known(config, parent)
-        if known is not None and name not in known:
-            yield Problem(key, f"the experiment has no such key.{nearest(name, known)}")
+    unknown = {}
+    for key in [*_leaves("demo", config.get("demo") or {}), *written]:
+        path = key.split(".")[1:]
+        there = _path_in(config, tuple(path))
+        known = _known(config, there) if len(there) < len(path) else None
+        if known is not None and path[len(there)] not in known:
+            name = path[len(there)]
+            unknown[".".join(["demo", *there, name])] = nearest(name, known)
+    for key, guess in unknown.items():
+        yield Problem(key, f"the experiment has no such key.{guess}")
 
 
 def _known(config: Config, path: tuple[str, ...]) -> set[str] | None:
     """Keys that a mapping has or may have; None where any key may be."""
     place = _at(config, path)
-    known = {name for name, _ in children(place)}
+    known = set(place) if isinstance(place, dict) else set()
     if not path or path[0] in SECTIONS:
         return known | keys(path[0] if path else "")
-    if not isinstance(place, dict):
-        return None
+    if not isinstance(place, dict) or path == ("losses",):
+        return known or None
     target = place.get("_target_")
     if path[0] == "losses" and len(path) == 2:
         target, known = terms.loss_target(place), known | LOSS_WEIGHT_KEYS
     try:
-        schema = signature(target) if target else None
+        schema = signature(str(target)) if target else None
     except TargetError:
         return None
     return None if schema is None or schema.open else known | schema.arguments.keys()
@@ -185,12 +187,11 @@ def _leaves(key: str, value: Any) -> Iterator[str]:
 
 
 def _advised(problem: Problem, config: Config) -> Problem:
-    """A missing path with what to do about it."""
-    if problem.exit_code != 3 or problem.key.endswith(("_target_", ".type")):
-        return problem
+    """A path that is missing or was never given, with what to do about it."""
+    is_missing_path = problem.exit_code == 3 and not problem.key.endswith(("._target_", ".type"))
+    advice = f"; put it there or give {problem.key}=PATH" if is_missing_path else ""
     scenario = str(_mapping(config.get("module")).get("_target_")).split(".")[1:2]
-    advice = f"; put it there or give {problem.key}=PATH"
-    if problem.key.startswith("data.") and scenario:
+    if problem.key.startswith("data.") and scenario and (advice or problem.value == UNSET):
         advice += f", or use data={scenario[0]}/synthetic to try without data"
     return replace(problem, message=problem.message + advice)
 

@@ -55,7 +55,7 @@ def walk(key: str, value: Any) -> Iterator[Problem]:
     """Problems of all nodes in a value, outer before inner."""
     if isinstance(value, dict) and "_target_" in value:
         given = {name: inner for name, inner in value.items() if name not in HYDRA_KEYS}
-        positional = len(value.get("_args_", ()))
+        positional = len(children(value.get("_args_")))
         partial = bool(value.get("_partial_"))
         needed = None if partial else positional
         yield from node(key, value["_target_"], given, needed_after=needed)

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from launch.compose import named
-from launch.run import REPOSITORY
+from launch.run import CONF
 
-CONFIG_DIR = REPOSITORY / "conf"
+CONFIG_DIR = CONF
 ROOT = "launch"
 LAST = ("experiment", "ladder", "study")
 COMMAND_LINE = "command line"
@@ -35,9 +35,9 @@ class Sources:
         """
         sources = cls()
         groups = {g: c for g, c in choices.items() if c and not g.startswith("hydra")}
-        sources._scan(config_dir, ROOT, "")
+        sources._scan(config_dir, "", ROOT, "")
         for group in sorted(groups, key=lambda group: group in LAST):
-            sources._scan(config_dir, f"{group}/{groups[group]}", group.replace("/", "."))
+            sources._scan(config_dir, group, str(groups[group]), group.replace("/", "."))
         if "scale=full" not in overrides:
             for key, place in [*sources.places.items()]:
                 if key.startswith("demo."):
@@ -54,9 +54,12 @@ class Sources:
             key = key.rpartition(".")[0]
         return self.places.get(key)
 
-    def _scan(self, config_dir: Path, name: str, package: str) -> None:
-        """Note the keys of a file, after those of the files that it starts from."""
-        path = config_dir / f"{name}.yaml"
+    def _scan(self, config_dir: Path, group: str, name: str, package: str) -> None:
+        """Note the keys of a file, after those of the files that it starts from.
+
+        A defaults list names files by `/group/name`, or by their name within the same group.
+        """
+        path = config_dir / group / f"{name}.yaml"
         if not path.is_file():
             return
         text = path.read_text()
@@ -65,8 +68,9 @@ class Sources:
             package = "" if header[1] == "_global_" else header[1]
         top = yaml.compose(text, Loader=yaml.SafeLoader)
         for other in _defaults(top):
-            beside = f"{name.rpartition('/')[0]}/{other}"
-            self._scan(config_dir, (other if other.startswith("/") else beside).strip("/"), package)
+            base, _, last = other[1:].rpartition("/")
+            start = (base, last) if other.startswith("/") else (group, other)
+            self._scan(config_dir, *start, package)
         for key, line, node in _entries(top, package):
             place = f"{path.relative_to(config_dir.parent)}:{line}"
             self._put(key, place, whole=not isinstance(node, yaml.MappingNode))

@@ -64,6 +64,9 @@ def _schedule(key: str, entry: Config) -> Iterator[Problem]:
         first = error.message.split()[0]
         about = first if first in entry else "loss_weight"
         yield Problem(f"{key}.{about}", error.message, entry.get(about))
+    except TypeError:
+        message = "loss_weight is a number or [[iteration, number], ...], schedule_type a word"
+        yield Problem(f"{key}.loss_weight", message, entry.get("loss_weight"))
 
 
 def _weight(entry: Config) -> Schedule:
@@ -130,8 +133,8 @@ def _gates(key: str, gated: Any, terms: dict[str, Config]) -> Iterator[Problem]:
     listed = f" Losses that take masks: {', '.join(able) or 'none'}."
     if gated == []:
         yield Problem(f"{key}.losses", "gates no loss and would change nothing", gated)
-    for place, name in enumerate(gated if isinstance(gated, list) else ()):
-        if name not in terms:
+    for place, name in children(gated if isinstance(gated, list) else ()):
+        if str(name) not in terms:
             message = f"there is no such loss.{nearest(str(name), able) or listed}"
             yield Problem(f"{key}.losses.{place}", message, name)
         elif name not in able:
@@ -162,5 +165,5 @@ def _apart(mask: Config, other: Config) -> bool:
 
 
 def _ends_before(mask: Config, other: Config) -> bool:
-    stop = mask.get("stop")
-    return isinstance(stop, int) and stop <= (other.get("start") or 0)
+    stop, start = mask.get("stop"), other.get("start", 0)
+    return isinstance(stop, int) and isinstance(start, int) and stop <= start
