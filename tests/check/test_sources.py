@@ -26,7 +26,7 @@ FILES = {
         root: ???
         """,
     "data/sr/degraded.yaml": """\
-        defaults: [sr/folder, _self_]
+        defaults: [sr/folder@_here_, _self_]
         blur: 2
         """,
     "base/sr.yaml": """\

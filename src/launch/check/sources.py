@@ -87,7 +87,7 @@ def _defaults(top: yaml.Node | None) -> list[str]:
     for key, value in top.value if isinstance(top, yaml.MappingNode) else ():
         if key.value == "defaults":
             names = [entry.value for entry in value.value if isinstance(entry, yaml.ScalarNode)]
-            return [name for name in names if name != "_self_"]
+            return [name.removesuffix("@_here_") for name in names if name != "_self_"]
     return []
 
 
