@@ -225,5 +225,6 @@ def every_key(config: Any, prefix: str = "") -> list[str]:
 @pytest.mark.parametrize("value", [None, -1, 0.5, "x", True, [], [3], {}, {"a": {"type": 3}}])
 @pytest.mark.parametrize("key", every_key(GOOD))
 def test_a_wrong_kind_of_value_is_a_problem_and_never_a_crash(key: str, value: Any):
-    for problem in check.problems(changed(key, value)):
-        assert str(problem)
+    config = changed(key, value)
+    assert all(str(problem) for problem in check.problems(config))
+    assert isinstance(check.warnings(config), list)

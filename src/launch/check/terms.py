@@ -81,22 +81,26 @@ def weights(config: Config) -> dict[str, Schedule]:
 
 def silence(config: Config) -> Iterator[Problem]:
     """Iterations in which the objective is empty; of a run counted in epochs, only the first."""
-    schedules, trainer = weights(config), config.get("trainer")
-    end = trainer.get("max_iterations") if isinstance(trainer, dict) else None
+    schedules = weights(config)
     if not schedules or len(schedules) < len(entries(config, "losses")):
         return
-    for start, stop in silent_intervals(schedules, end if isinstance(end, int) else 1):
+    for start, stop in silent_intervals(schedules, _end(config) or 1):
         where = f"iteration {start}" if stop == start + 1 else f"iterations {start} to {stop - 1}"
         yield Problem("losses", f"no loss is active in {where}; a run needs one at all times")
 
 
-def unusual(config: Config) -> Iterator[str]:
-    """Weights that are legal but seldom meant."""
+def _end(config: Config) -> int | None:
+    """The number of iterations, if the run is counted in them."""
     trainer = config.get("trainer")
     end = trainer.get("max_iterations") if isinstance(trainer, dict) else None
+    return end if isinstance(end, int) and end > 0 else None
+
+
+def unusual(config: Config) -> Iterator[str]:
+    """Weights that are legal but seldom meant."""
     for name, schedule in weights(config).items():
         said = schedule.warnings() if isinstance(schedule, LossWeight) else []
-        for text in [*said, *_beyond(schedule, end)]:
+        for text in [*said, *_beyond(schedule, _end(config))]:
             yield f"losses.{name}: {text}"
 
 
