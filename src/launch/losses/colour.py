@@ -6,6 +6,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from launch.losses.masked_mean import masked_mean
+from launch.losses.precision import full_precision
 
 RGB_TO_UV = ((-0.147, -0.289, 0.436), (0.615, -0.515, -0.100))
 
@@ -29,6 +30,7 @@ class Colour(nn.Module):
         self.cell = cell
         self.register_buffer("matrix", torch.tensor(RGB_TO_UV)[:, :, None, None], persistent=False)
 
+    @full_precision
     def forward(self, pred: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         difference = F.conv2d(pred - target, self.matrix.to(pred.dtype))  # (N, 2, H, W)
         if mask is None:

@@ -1,13 +1,15 @@
 """Perceptual loss through ConvNeXt-Tiny."""
 
-import timm
+from pathlib import Path
+
 from pydantic import NonNegativeFloat
-from torch import nn
+from timm.models import load_checkpoint
+from timm.models.convnext import checkpoint_filter_fn, convnext_tiny
+from torch import Tensor, nn
 
 from launch.losses.perceptual import Perceptual, check_layers
-from launch.losses.pretrained import RANDOM, Checkpoint, seeded, wrong_file
+from launch.losses.pretrained import RANDOM, UNFIT, Checkpoint, seeded, wrong_file
 
-MODEL = "convnext_tiny.fb_in1k"
 CHECKPOINT = Checkpoint(
     file="convnext_tiny_1k_224_ema.pth",
     origin="ImageNet-1k weights of facebookresearch/ConvNeXt; timm's convnext_tiny.fb_in1k, 114 MB",
@@ -35,21 +37,41 @@ class ConvNeXt(Perceptual):
         check_layers(chosen, STAGES)
         layers = sorted(chosen)
         name = "convnext_tiny_random" if weights == RANDOM else "convnext_tiny"
-        super().__init__(_trunk(layers, weights), (chosen[layer] for layer in layers), name)
+        path = None if weights == RANDOM else CHECKPOINT.locate(weights)
+        indices = [STAGES.index(layer) for layer in layers]
+        trunk = seeded(lambda: Stages(indices, path))
+        super().__init__(trunk, (chosen[layer] for layer in layers), name)
 
 
-def _trunk(layers: list[str], weights: str | None) -> nn.Module:
-    stages = tuple(STAGES.index(layer) for layer in layers)
-    if weights == RANDOM:
-        return seeded(lambda: timm.create_model(MODEL, features_only=True, out_indices=stages))
-    path = CHECKPOINT.locate(weights)
+class Stages(nn.Module):
+    """ConvNeXt-Tiny as far as it is needed: the features after each of the stages `indices`.
+
+    Args:
+        indices: increasing, counted from 0.
+        path: of the weights; None for an untrained network.
+    """
+
+    def __init__(self, indices: list[int], path: Path | None) -> None:
+        super().__init__()
+        network = convnext_tiny()
+        if path is not None:
+            _load(network, path)
+        self.indices = indices
+        self.stem = network.stem
+        self.stages = network.stages[: indices[-1] + 1]
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        features, found = self.stem(image), []
+        for index, stage in enumerate(self.stages):
+            features = stage(features)
+            if index in self.indices:
+                found.append(features)
+        return found
+
+
+def _load(network: nn.Module, path: Path) -> None:
+    """All tensors or none: timm's own `features_only` ignores those that it does not find."""
     try:
-        return timm.create_model(
-            MODEL,
-            pretrained=True,
-            pretrained_cfg_overlay={"file": str(path)},
-            features_only=True,
-            out_indices=stages,
-        )
-    except (KeyError, RuntimeError) as error:
+        load_checkpoint(network, str(path), filter_fn=checkpoint_filter_fn)
+    except UNFIT as error:
         raise wrong_file(path, "ConvNeXt-Tiny", error) from error

@@ -12,7 +12,7 @@ class Frequency(nn.Module):
     mean over channels and frequencies of (|Re D| + |Im D|) / 2 with D = rfft2(pred - target),
     orthonormal, so that the value does not depend on the size of the image. The negative
     frequencies mirror the positive ones and are not counted again. As in Cho et al., "Rethinking
-    Coarse-to-Fine Approach in Single Image Deblurring", ICCV 2021, equation 8.
+    Coarse-to-Fine Approach in Single Image Deblurring", ICCV 2021.
     """
 
     @full_precision

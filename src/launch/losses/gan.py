@@ -27,7 +27,7 @@ class GAN(nn.Module):
 
     vanilla: Goodfellow et al. 2014 (non-saturating); lsgan: Mao et al. 2017 with targets 0 and 1;
     hinge: Lim and Ye 2017; r3gan: Huang et al., "The GAN is dead; long live the GAN!", 2024,
-    arXiv 2501.05441, equation 4: each fake is paired with a real image, and R1 and R2 are the
+    arXiv 2501.05441: each fake is paired with a real image, and R1 and R2 are the
     zero-centred gradient penalties on real and on fake images, see `gradient_penalty`.
 
     The scheduled weight of the loss belongs to the generator. The discriminator is a player of

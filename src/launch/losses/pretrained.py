@@ -10,6 +10,7 @@ Everywhere the argument `weights` means the same:
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
@@ -21,6 +22,7 @@ from launch.errors import ConfigError, MissingError
 Network = TypeVar("Network", bound=nn.Module)
 
 RANDOM = "random"
+UNFIT = (KeyError, RuntimeError, EOFError, UnpicklingError)  # what loading a wrong file raises
 
 
 @dataclass(frozen=True)
@@ -90,18 +92,19 @@ def load_weights(network: nn.Module, path: Path, source: Callable[[str], str]) -
         source: name of a tensor of the network -> its name in the file.
 
     Raises:
-        ConfigError: if the file lacks a tensor, or holds it in another shape.
+        ConfigError: if the file lacks a tensor, holds it in another shape, or is no checkpoint.
     """
-    tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     try:
+        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({name: tensors[source(name)] for name in network.state_dict()})
-    except (KeyError, RuntimeError) as error:
+    except UNFIT as error:
         raise wrong_file(path, type(network).__name__, error) from error
 
 
 def wrong_file(path: Path, network: str, reason: Exception) -> ConfigError:
     """The error for a file of weights that belongs to another network."""
-    return ConfigError(f"weights={path} does not fit {network}: {str(reason).splitlines()[0]}")
+    first_line = str(reason).partition("\n")[0]
+    return ConfigError(f"weights={path} does not fit {network}: {first_line}")
 
 
 class Frozen(nn.Module):

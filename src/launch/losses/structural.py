@@ -44,7 +44,7 @@ class SSIM(nn.Module):
         return masked_mean(1 - similarity, centres)
 
     def _similarity(self, x: Tensor, y: Tensor) -> Tensor:
-        """SSIM of each window, (N, C, H - 10, W - 10); equations 6 and 13 of the paper."""
+        """SSIM of each window, (N, C, H - 10, W - 10); equation 13 of the paper."""
         moments = self._blur(torch.cat([x, y, x * x, y * y, x * y]))
         mean_x, mean_y, square_x, square_y, product = moments.chunk(5)
         covariance = product - mean_x * mean_y
