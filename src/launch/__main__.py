@@ -20,10 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 from launch import jobs
 from launch.compose import finalise
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.explain import CONF, description, explain, options
-from launch.run import Run
-
-ADDED = ("experiment", "study", "ladder")
+from launch.explain import ADDED, description, explain, options
+from launch.run import CONF, Run
 
 
 def main() -> None:

@@ -7,6 +7,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from launch.run import CONF
+
 Config = dict[str, Any]
 
 
@@ -14,19 +16,42 @@ def finalise(config: DictConfig, overrides: Iterable[str]) -> Config:
     """The configuration that runs: scale applied, losses named, everything resolved.
 
     At `scale=demo` the `demo:` block of the experiment is merged over the settings of the
-    requirement documents; what was typed on the command line wins over both.
+    requirement documents; what was typed on the command line wins over both. Each of the `rungs:`
+    becomes a whole configuration of its own, the root's keys below it.
 
     Raises:
         omegaconf.errors.OmegaConfBaseException: for an interpolation that leads nowhere.
     """
+    typed = list(overrides)
     config = config.copy()
     OmegaConf.set_struct(config, False)
-    losses = config.pop("losses", None)
-    config.losses = named(OmegaConf.to_container(losses)) if losses else {}
     demo = config.pop("demo", None)
+    for block in (config, *(config.get("rungs") or {}).values()):
+        if "losses" in block:
+            losses = block.losses
+            block.losses = named(OmegaConf.to_container(losses)) if losses is not None else {}
     if config.get("scale") == "demo" and demo:
         config = DictConfig(OmegaConf.merge(config, demo))
-        reapply(config, overrides)
+        reapply(config, typed)
+    rungs = config.pop("rungs", None) or {}
+    return plain(config) | ({"rungs": whole(config, rungs, typed)} if rungs else {})
+
+
+def whole(config: DictConfig, rungs: DictConfig, typed: list[str]) -> dict[str, Config]:
+    """Every rung over the root; a value typed for the root holds for each of them."""
+    result = {}
+    for name in rungs:
+        merged = DictConfig(OmegaConf.merge(config, rungs[name]))
+        reapply(merged, [o for o in typed if not o.lstrip("+").startswith("rungs.")])
+        for override in OverridesParser.create().parse_overrides(typed):
+            _, _, key = override.key_or_group.partition(f"rungs.{name}.")
+            if key:
+                OmegaConf.update(merged, key, override.value(), merge=False)
+        result[str(name)] = plain(merged)
+    return result
+
+
+def plain(config: DictConfig) -> Config:
     return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
 
 
@@ -42,8 +67,9 @@ def is_value(override: Override, config: DictConfig) -> bool:
     """Whether an override sets a value; `data=sr/folder` chooses an option instead."""
     if override.is_delete() or override.package is not None or override.is_sweep_override():
         return False
-    if override.is_force_add() or "." in override.key_or_group:
-        return True
+    added = override.is_add() or override.is_force_add()
+    if added or "." in override.key_or_group:
+        return not (CONF / override.key_or_group).is_dir()
     current = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
     return not OmegaConf.is_config(current) or not isinstance(override.value(), str)
 

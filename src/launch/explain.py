@@ -17,13 +17,56 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.run import REPOSITORY
+from launch.run import CONF
 
-CONF = REPOSITORY / "conf"
+ADDED = ("experiment", "study", "ladder")
+INTERNAL = ("base", "hydra")
 
 
 def explain(error: Exception, overrides: list[str]) -> LaunchError:
-    """What the user did, and what to type instead."""
+    """What the user did and what to type instead, for every override that is wrong."""
+    found: list[LaunchError] = []
+    problem: Exception | None = error
+    while problem is not None:
+        found.append(describe(problem, overrides))
+        rest = [o for o in overrides if o != culprit(problem, overrides)]
+        problem = failure(rest) if len(rest) < len(overrides) else None
+        overrides = rest
+    if len(found) == 1:
+        return found[0]
+    lines = [f"{len(found)} problems:", *(problem.message for problem in found)]
+    return ConfigError("\n  ".join(lines))
+
+
+def failure(overrides: list[str]) -> Exception | None:
+    """The error that composing with these overrides raises, if any."""
+    try:
+        compose("launch", overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        return error
+    return None
+
+
+def culprit(error: Exception, overrides: list[str]) -> str | None:
+    """The override that an error is about."""
+    if isinstance(error, OverrideParseException):
+        return error.override
+    if isinstance(error, MissingConfigException):
+        name = (error.missing_cfg_file or "").removesuffix(".yaml").replace("/", "=", 1)
+        return next((o for o in overrides if o.lstrip("+") == name), None)
+    key = named_key(error)
+    return next((o for o in overrides if key and o.lstrip("+~").split("=")[0] == key), None)
+
+
+def named_key(error: Exception) -> str:
+    """The key that Hydra quotes."""
+    text = f"{error}\n{error.__cause__ or ''}"
+    match = re.search(r"(?:Could not (?:override|append|delete)[^']*|already at )'([^']+)'", text)
+    return match.group(1).split("=")[0].split("@")[0].lstrip("+~") if match else ""
+
+
+def describe(error: Exception, overrides: list[str]) -> LaunchError:
+    """One error in one sentence."""
     if isinstance(error, MissingConfigException):
         return missing_option(error)
     if isinstance(error, OverrideParseException):
@@ -49,17 +92,15 @@ def missing_option(error: MissingConfigException) -> ConfigError:
 
 
 def impossible_override(error: Exception, overrides: list[str]) -> ConfigError:
-    """A key that does not exist, a `+` for one that does, or a value of the wrong type."""
-    text = f"{error}\n{error.__cause__ or ''}"
-    match = re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text)
-    key = match.group(1).split("=")[0].split("@")[0].lstrip("+~") if match else ""
+    """A key that does not exist, or a `+` for one that does."""
+    key = named_key(error)
     if not key:
         return ConfigError(first_line(error))
-    if "+" in (match.group(1) if match else "") and "already" in text:
-        return ConfigError(f"{key} exists already; type it without the +")
-    keys = known_keys(key, overrides)
-    if key in options_of_groups():
+    if "already at" in f"{error}{error.__cause__}":
+        return ConfigError(f"{key} is there already; type {key}=VALUE without the +")
+    if key in ADDED:
         return ConfigError(f"{key}: type +{key}=NAME")
+    keys = known_keys(key, overrides)
     return ConfigError(f"there is no key {key!r}.{nearest(key, keys)}{siblings(key, keys)}")
 
 
@@ -82,7 +123,7 @@ def known_keys(key: str, overrides: list[str]) -> list[str]:
     except (HydraException, OmegaConfBaseException):
         chosen = [o for o in rest if o.startswith(("+experiment", "+study", "+ladder", "data="))]
         config = compose("launch", chosen)
-    return [*flatten(config), *groups()]
+    return sorted({k for k in flatten(config) if not k.startswith("demo")} | {*groups()})
 
 
 def flatten(config: DictConfig) -> Iterator[str]:
@@ -99,13 +140,8 @@ def _flatten(node: Any, prefix: str) -> Iterator[str]:
 
 
 def groups() -> list[str]:
-    """Config groups: the folders of conf/."""
-    return sorted(path.name for path in CONF.iterdir() if path.is_dir())
-
-
-def options_of_groups() -> list[str]:
-    """Groups that are added with a plus because no run has one by default."""
-    return [group for group in groups() if group in ("experiment", "study", "ladder")]
+    """Config groups that one chooses from: folders of conf/."""
+    return sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name not in INTERNAL)
 
 
 def options(group: str) -> list[str]:

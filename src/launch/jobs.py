@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from launch.compose import Config, finalise
 from launch.errors import ConfigError, LaunchError, MissingError, nearest
+from launch.ladder import References, climb
 from launch.run import Run, locate, sha256
 
 
@@ -39,6 +40,7 @@ def job(config: DictConfig) -> float:
         run.start(experiment=hydra.runtime.choices.get("experiment"), task=config.get("task"))
         run.finish("failed", error=error.message, exit_code=error.exit_code)
         return math.nan
+    announce(plain)
     overrides = list(hydra.overrides.task)
     execute(run, plain, hydra.runtime.choices["experiment"], overrides)
     return main_metric(run, plain)
@@ -53,10 +55,25 @@ def prepare(config: DictConfig, overrides: list[str], choices: Any, folder: Path
     from launch import check  # noqa: PLC0415 - keeps `--cfg job` fast
 
     plain = finalise(config, overrides) | {"run_dir": str(folder)}
-    check.require(plain, check.Sources.read(dict(choices), overrides))
+    sources = check.Sources.read(dict(choices), overrides)
+    for whole in (plain.get("rungs") or {"": plain}).values():
+        check.require(whole, sources)
     if plain["task"] == "predict":
         require_paths(plain)
     return plain
+
+
+def announce(config: Config) -> None:
+    """The first lines of a run: its scale and data, and what is seldom meant."""
+    from launch import check  # noqa: PLC0415
+
+    rungs = list((config.get("rungs") or {"": config}).values())
+    data = rungs[0]["data"]
+    source = f" from {data['root']}" if data.get("root") else ""
+    print(f"scale {config['scale']}, data {data['_target_'].rpartition('.')[2]}{source}")
+    for warning in dict.fromkeys(w for rung in rungs for w in check.warnings(rung)):
+        print(f"warning: {warning}")
+    sys.stdout.flush()
 
 
 def require_paths(config: Config) -> None:
@@ -69,27 +86,89 @@ def require_paths(config: Config) -> None:
 
 
 def execute(run: Run, config: Config, experiment: str, overrides: list[str]) -> int:
-    """Record the run, start its worker, wait; returns the exit code."""
-    parents = []
-    if config["from"]:
-        source, checkpoint = locate(config["from"], Path(config["runs"]), experiment)
-        parents = [{"folder": str(source.folder), "sha256": sha256(checkpoint)}]
-        if config["task"] != "train":
-            config = with_architecture(config, source, overrides)
-        config = config | {"from": str(checkpoint)}
-    run.start(
-        experiment=experiment,
-        rung=None,
-        task=config["task"],
-        scale=config["scale"],
-        seed=config["seed"],
-        main_metric=config["main_metric"],
-        overrides=overrides,
-        command=command(f"+experiment={experiment}", *overrides),
+    """Record the run and do its task, rung by rung if it has several; returns the exit code."""
+    rungs = config.get("rungs")
+    if not rungs or config["task"] != "train":
+        return start(run, None, config, experiment, overrides, {})
+    run.start(**origin(None, config, experiment, overrides), rungs=list(rungs))
+    write_config(run, config)
+    return climb(
+        run,
+        rungs,
+        lambda rung, name, whole, finished: proceed(
+            rung, name, whole, experiment, overrides, finished
+        ),
     )
+
+
+def proceed(
+    run: Run,
+    rung: str,
+    config: Config,
+    experiment: str,
+    overrides: list[str],
+    finished: dict[str, Run],
+) -> int:
+    """Resume a rung that was interrupted, else start it."""
+    if run.last.is_file() and (run.folder / "config.yaml").is_file():
+        run.update(status="running", error=None)
+        return work(run)
+    return start(run, rung, config, experiment, overrides, finished)
+
+
+def start(
+    run: Run,
+    rung: str | None,
+    config: Config,
+    experiment: str,
+    overrides: list[str],
+    finished: dict[str, Run],
+) -> int:
+    """Record where a run comes from and start its worker; returns the exit code."""
+    run.start(**origin(rung, config, experiment, overrides))
+    try:
+        config, parents = with_sources(config, experiment, overrides, finished)
+    except LaunchError as error:
+        run.finish("failed", error=error.message, exit_code=error.exit_code)
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
     run.update(parents=parents)
-    (run.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    write_config(run, config | {"run_dir": str(run.folder)})
     return work(run)
+
+
+def origin(
+    rung: str | None, config: Config, experiment: str, overrides: list[str]
+) -> dict[str, Any]:
+    """What `run.json` says of a run before it starts."""
+    return {
+        "experiment": experiment,
+        "rung": rung,
+        **{key: config[key] for key in ("task", "scale", "seed", "main_metric")},
+        "overrides": overrides,
+        "command": command(f"+experiment={experiment}", *overrides),
+    }
+
+
+def with_sources(
+    config: Config, experiment: str, overrides: list[str], finished: dict[str, Run]
+) -> tuple[Config, list[dict[str, str]]]:
+    """The configuration with every checkpoint it starts from as a path, and those as parents."""
+    references = References(finished, config, overrides)
+    source = config["from"]
+    if source and not str(source).startswith(("rung:", "experiment:")):
+        run, checkpoint = locate(source, Path(config["runs"]), experiment)
+        references.parents.append({"folder": str(run.folder), "sha256": sha256(checkpoint)})
+        if config["task"] != "train":
+            return with_architecture(config, run, overrides) | {
+                "from": str(checkpoint)
+            }, references.parents
+        config = config | {"from": str(checkpoint)}
+    return references.resolve(config), references.parents
+
+
+def write_config(run: Run, config: Config) -> None:
+    (run.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 def with_architecture(config: Config, source: Run, overrides: list[str]) -> Config:

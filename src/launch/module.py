@@ -109,7 +109,7 @@ class ScheduledModule(pl.LightningModule):
 
     # The weights EMA
 
-    def average(self, modules: list[str], decay: float, warmup: bool) -> None:
+    def average(self, modules: list[str], decay: float, warmup: bool = True) -> None:
         """Keep an exponential moving average of the named sub-modules in `ema`.
 
         Raises:

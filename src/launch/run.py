@@ -18,6 +18,7 @@ from typing import Any
 from launch.errors import ConfigError, MissingError, nearest
 
 REPOSITORY = Path(__file__).parents[2]
+CONF = REPOSITORY / "conf"
 PACKAGES = ("launch", "torch", "lightning", "hydra-core", "numpy", "spandrel", "timm")
 SECONDS_TO_WAIT_FOR_THE_LOCK = 20.0
 

@@ -79,7 +79,8 @@ class Points:
 
     def __post_init__(self) -> None:
         check_shape(self.schedule_type)
-        if not self.points or any(len(point) != 2 for point in self.points):
+        pairs = [isinstance(point, Sequence) and len(point) == 2 for point in self.points]
+        if not pairs or not all(pairs):
             raise ConfigError(f"points must be [[iteration, value], ...], got {self.points}")
         steps = [step for step, _ in self.points]
         for step in steps:
