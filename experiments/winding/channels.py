@@ -12,7 +12,7 @@ All are (N, H, W) float32 in model pixels; one model pixel is `downscale` full-r
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,19 @@ class Channels:
         middle = self.density[:, height // 4 : -height // 4, width // 4 : -width // 4]
         typical = float(np.median(middle[middle > 0])) if (middle > 0).any() else 0.0
         return 1 / max(typical * self.downscale, 1e-3)
+
+
+def flag_gaps(channels: Channels, least: float = 0.5) -> Channels:
+    """Channels whose pixels without a direction are invalid.
+
+    The two direction channels are a vector of length 1 where the layer normal is known. A network
+    that cannot see it averages over directions, and so does a blur, and the vector shrinks: below
+    `least` the pixel says nothing, whatever its validity claims.
+    """
+    cos = 2 * channels.dir0 - 1
+    sin = cos - math.sqrt(2) * (2 * channels.dir1 - 1)
+    known = np.hypot(cos, sin) >= least
+    return replace(channels, valid=channels.valid * known)
 
 
 def encode(angle_x2_cos: Image, angle_x2_sin: Image) -> tuple[Image, Image]:

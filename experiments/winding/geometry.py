@@ -97,9 +97,11 @@ class FitResult:
         NaN where nothing around the vertex is valid.
         """
         (cosine, valid), samples = self.fine, self.scales.samples
-        window = {"kernel_size": samples + 1, "stride": samples, "padding": samples // 2}
         squared = (cosine - self.target_plain).square() * valid
-        total, count = (F.avg_pool2d(values, **window) for values in (squared, valid))
+        total, count = (
+            F.avg_pool2d(values, samples + 1, stride=samples, padding=samples // 2)
+            for values in (squared, valid)
+        )
         return (total / torch.where(count > 0, count, torch.nan))[:, 0]
 
     @cached_property

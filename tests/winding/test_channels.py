@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.winding.channels import MAPS, Channels
+from experiments.winding.channels import MAPS, Channels, flag_gaps
+from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import LaunchError
 
 
@@ -25,3 +26,12 @@ def test_nan_in_a_channel_is_named() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(LaunchError, match=r"channel dir1 is \(1, 6, 7\)"):
         Channels(**{**maps(), "dir1": np.ones((1, 6, 7))})
+
+
+def test_gaps_that_claim_to_be_valid_are_found_by_their_missing_direction() -> None:
+    scroll = spiral(Spiral(size=128, radius=150, silent_gaps=2, noise=0.1), 0)
+    assert scroll.truth is not None
+    found, hidden = flag_gaps(scroll).valid, scroll.truth.valid == 0
+    assert scroll.valid.min() == 1
+    assert found[hidden].mean() < 0.1
+    assert found[~hidden].mean() > 0.9
