@@ -6,7 +6,7 @@ from torch import nn
 
 from launch import objective
 from launch.errors import ConfigError, NonFiniteError
-from launch.objective import ScheduledLosses, Term
+from launch.objective import Balance, ScheduledLosses, Term
 from launch.schedules import Constant, Exponential, LossWeight
 
 
@@ -122,3 +122,21 @@ def test_no_active_term_is_an_error():
 def test_a_wrong_entry_names_the_loss(entry, words):
     with pytest.raises(ConfigError, match=words):
         objective.build({"x": entry})
+
+
+class Doubling(Balance):
+    """Twice the scheduled weights."""
+
+    def forward(self, values, weights, iteration):
+        self.weights = {name: 2 * weight for name, weight in weights.items()}
+        return sum(self.weights[name] * value for name, value in values.items())
+
+
+def test_a_balance_moves_the_weights_of_active_terms_and_is_logged():
+    terms = ScheduledLosses(
+        {"pixel": Term(Distance(), Constant(0.5)), "late": Term(Distance(), LossWeight(1.0, 9))}
+    )
+    terms.balance = Doubling()
+    total, _ = terms(pixel=(ONES, ZEROS), late=(ONES, ZEROS))
+    assert total.item() == pytest.approx(1.0)
+    assert terms.weights() == {"pixel": 1.0, "late": 0.0}

@@ -17,6 +17,24 @@ from launch.schedules import LOSS_WEIGHT_KEYS, Schedule, weight
 Inputs = tuple[Any, ...] | Callable[[], tuple[Any, ...]]
 
 
+class Balance(nn.Module):
+    """Makes the sum; this one by the scheduled weights, another may move them.
+
+    Attributes:
+        weights: the moved weights of the latest sum, for the log.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: dict[str, Any] = {}
+
+    def forward(
+        self, values: dict[str, Tensor], weights: dict[str, float], iteration: int
+    ) -> Tensor:
+        """Weighted sum of the active terms, from their values and scheduled weights."""
+        return reduce(torch.add, [weights[name] * value for name, value in values.items()])
+
+
 @dataclass
 class Term:
     """A loss and the schedule of its weight."""
@@ -42,6 +60,7 @@ class ScheduledLosses(nn.Module):
     Attributes:
         iteration: completed updates, the argument of every weight.
         epoch: completed passes over the data, for weights counted in epochs.
+        balance: makes the sum; a recipe may put one here that moves the weights.
         values: raw value of each active term of the latest call, detached; a loss that returns a
             dict adds one entry per component, `term/component`.
     """
@@ -52,6 +71,7 @@ class ScheduledLosses(nn.Module):
         self.modules_by_name = nn.ModuleDict({name: term.loss for name, term in terms.items()})
         self.iteration = 0
         self.epoch = 0
+        self.balance = Balance()
         self.values: dict[str, Tensor] = {}
         self._unchecked: list[tuple[int, dict[str, Tensor]]] = []
 
@@ -72,7 +92,12 @@ class ScheduledLosses(nn.Module):
         return schedule(self.iteration if iteration is None else iteration)
 
     def weights(self) -> dict[str, float]:
-        """Weight of every term now."""
+        """Weight of every term now: balanced, if it took part in the latest sum."""
+        balanced = {name: float(w) for name, w in self.balance.weights.items()}
+        return {name: balanced.get(name, w) for name, w in self.scheduled().items()}
+
+    def scheduled(self) -> dict[str, float]:
+        """Weight of every term now by its schedule."""
         return {name: self.weight(name) for name in self.terms}
 
     def forward(self, **inputs: Inputs) -> tuple[Tensor, dict[str, Tensor]]:
@@ -84,12 +109,12 @@ class ScheduledLosses(nn.Module):
         """
         if inputs.keys() != self.terms.keys():
             raise ConfigError(self._mismatch(set(inputs)))
-        active = {name: w for name, w in self.weights().items() if w != 0}
+        active = {name: w for name, w in self.scheduled().items() if w != 0}
         if not active:
             raise ConfigError(f"no loss term is active at iteration {self.iteration}")
         self.values = {}
-        weighted = [w * self._evaluate(name, inputs[name]) for name, w in active.items()]
-        total = reduce(torch.add, weighted)
+        live = {name: self._evaluate(name, inputs[name]) for name in active}
+        total = self.balance(live, active, self.iteration)
         self._unchecked.append((self.iteration, self.values))
         if total.device.type == "cpu":
             self.check_finite()
