@@ -13,7 +13,8 @@ def grad_cam(classifier: Any, image: Tensor) -> Tensor:
     """Evidence for the findings, (N, 1, S, S), at least 0.
 
     For each label the channels of the last feature map are weighted by the mean gradient of the
-    logit and what is negative is dropped (Selvaraju et al., ICCV 2017); labels count by probability.
+    logit and what is negative is dropped (Selvaraju et al., ICCV 2017); labels count by their
+    probability.
 
     Raises:
         ConfigError: if the classifier has no feature map, such as a vision transformer.
