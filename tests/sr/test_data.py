@@ -1,0 +1,170 @@
+"""Folders of pictures: layouts, batches, the held-out split, and files of no use."""
+
+import math
+
+import pytest
+import torch
+
+from experiments.sr.data import HighResolutionFolder, PairedFolder
+from experiments.sr.degradation import RealWorldDegradation
+from experiments.sr.metrics import psnr_y, ssim_y
+from experiments.sr.resize import downscale, quantise, upscale
+from launch.errors import MissingError
+
+
+def fit(data, batches=2, seed=0):
+    data.seed, data.last_batch = seed, batches
+    data.setup("fit")
+    return data
+
+
+def small(root, kind=HighResolutionFolder, **settings):
+    return kind(root, **({"scale": 4, "crop": 8, "batch_size": 4} | settings))
+
+
+@pytest.fixture
+def folder(tmp_path, save):
+    for i in range(6):
+        save(f"{i}.png", 40 + 8 * i, 64)
+    return tmp_path
+
+
+def test_batches_are_floats_of_both_resolutions(folder):
+    batches = list(fit(small(folder)).train_dataloader())
+    assert len(batches) == 2
+    for batch in batches:
+        assert batch["low"].shape == (4, 3, 8, 8) and batch["high"].shape == (4, 3, 32, 32)
+        assert all(
+            v.dtype == torch.float32 and 0 <= v.min() <= v.max() <= 1 for v in batch.values()
+        )
+
+
+def test_low_resolution_is_made_once_from_the_whole_image(folder):
+    data = fit(small(folder))
+    for batch in data.val_dataloader():
+        expected = quantise(downscale(batch["high"], 4))
+        torch.testing.assert_close(batch["low"], expected, atol=1e-6, rtol=0)
+    first = data.train_set.pairs[0]
+    assert first is data.train_set.pairs[0]
+
+
+def test_the_same_seed_gives_the_same_batches_from_any_batch_on(folder):
+    whole = list(fit(small(folder), batches=5).train_dataloader())
+    later = fit(small(folder), batches=5)
+    later.first_batch = 3
+    torch.testing.assert_close(list(later.train_dataloader()), whole[3:])
+    other = next(iter(fit(small(folder), seed=1).train_dataloader()))
+    assert not torch.equal(other["low"], whole[0]["low"])
+
+
+def test_workers_change_nothing(folder):
+    alone = list(fit(small(folder)).train_dataloader())
+    torch.testing.assert_close(list(fit(small(folder, workers=2)).train_dataloader()), alone)
+
+
+def test_images_alone_are_split_by_name(folder):
+    data = fit(small(folder))
+    report = data.report()
+    assert (report["train_images"], report["validation_images"]) == (5, 1)
+    train, validation = data.split()
+    assert not {s.name for s in train} & {s.name for s in validation}
+
+
+def test_train_and_val_folders_are_used_as_they_are(tmp_path, save):
+    for name in ("train/a.png", "train/b.png", "val/c.png", "val/d.png", "other.png"):
+        save(name)
+    report = fit(small(tmp_path)).report()
+    assert (report["train_images"], report["validation_images"]) == (2, 2)
+    few = small(tmp_path, validation_images=1)
+    assert [s.name for s in few.split()[1]] == ["c"]
+
+
+def test_train_without_val_is_split(tmp_path, save):
+    for i in range(5):
+        save(f"train/{i}.png")
+    train, validation = small(tmp_path).split()
+    assert (len(train), len(validation)) == (4, 1)
+
+
+def test_validation_can_be_cut_to_the_centre(folder):
+    data = fit(small(folder, validation_size=46))
+    (batch,) = data.val_dataloader()
+    assert batch["high"].shape[-1] == 44 and batch["low"].shape[-1] == 11
+
+
+def test_validate_reads_no_training_image(tmp_path, save):
+    save("train/a.png"), save("val/b.png")
+    (tmp_path / "train/broken.png").write_bytes(b"")
+    data = small(tmp_path)
+    data.setup("validate")
+    assert data.train_set is None and len(data.validation_set) == 1
+
+
+def test_bad_files_are_named_counted_and_skipped(folder, save):
+    save("tiny.png", 8, 8)
+    (folder / "broken.png").write_bytes(b"no image")
+    with pytest.warns(UserWarning, match="are of no use: .*; they are left out"):
+        data = fit(small(folder, max_bad_fraction=0.5))
+    report = data.report()
+    assert report["skipped_images"] == 2 and set(report["skipped"]) == {"tiny", "broken"}
+    assert report["train_images"] + report["validation_images"] == 6
+
+
+def test_too_many_bad_files_stop(folder):
+    for i in range(3):
+        (folder / f"broken{i}.png").write_bytes(b"no image")
+    with pytest.raises(MissingError, match=r"of no use: broken\d .*raise data.max_bad_fraction"):
+        fit(small(folder, max_bad_fraction=0.1))
+
+
+def test_an_empty_folder_says_where_to_point(tmp_path):
+    with pytest.raises(MissingError, match=r"has 0 images .* point data\.root to") as caught:
+        fit(small(tmp_path))
+    assert caught.value.exit_code == 3
+
+
+def test_pairs_come_from_their_files(tmp_path, save):
+    for i in range(4):
+        save(f"hr/{i}.png", 64, 64, seed=i), save(f"lr/{i}x4.png", 16, 16, seed=i)
+    data = fit(small(tmp_path, PairedFolder, augment=False))
+    assert data.report()["train_images"] == 3
+    for batch in data.train_dataloader():
+        assert batch["low"].shape == (4, 3, 8, 8) and batch["high"].shape == (4, 3, 32, 32)
+
+
+def test_a_partnerless_pair_counts_as_bad(tmp_path, save):
+    for part in ("train", "val"):
+        for i in range(3):
+            save(f"{part}/hr/{i}.png", 64, 64), save(f"{part}/lr/{i}.png", 16, 16)
+    save("train/hr/alone.png", 64, 64)
+    with pytest.warns(UserWarning, match="alone"):
+        data = fit(small(tmp_path, PairedFolder, max_bad_fraction=0.5))
+    assert data.report()["skipped"] == {"alone": "there is no such file"}
+
+
+def test_degraded_crops_are_new_each_time_and_validation_is_not(folder):
+    data = fit(small(folder, degradation=RealWorldDegradation()))
+    assert data.train_set.pairs[0].low is None
+    one, two = data.train_dataloader()
+    assert one["low"].shape == (4, 3, 8, 8) and not torch.equal(one["low"], two["low"])
+    torch.testing.assert_close(list(data.val_dataloader()), list(data.val_dataloader()))
+
+
+def test_the_fingerprint_changes_with_the_files(folder, save):
+    before = small(folder).fingerprint()
+    assert before == small(folder, crop=4).fingerprint()
+    save("new.png")
+    assert small(folder).fingerprint() != before
+
+
+def test_bicubic_on_photographs_scores_what_matlab_s_does(photos):
+    """Measured with the kernel matrices of test_resize in double precision: x4, 4 photos."""
+    data = fit(HighResolutionFolder(photos, validation_images=4))
+    scores = [
+        (psnr_y(high, batch["high"], 4).item(), ssim_y(high, batch["high"], 4).item())
+        for batch in data.val_dataloader()
+        for high in [upscale(batch["low"], 4)]
+    ]
+    psnr, ssim = (math.fsum(column) / len(scores) for column in zip(*scores, strict=True))
+    assert psnr == pytest.approx(27.463, abs=0.005) and ssim == pytest.approx(0.7497, abs=2e-4)
+    assert next(iter(data.train_dataloader()))["high"].shape == (16, 3, 128, 128)
