@@ -23,7 +23,7 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 UNSUPPORTED_MODES = {"I": "32-bit integer", "F": "floating point"}
-LUMA = np.float32([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 EXIF_ORIENTATION = 274
 
 
@@ -68,6 +68,8 @@ def read(path: Path) -> Picture:
     try:
         with Image.open(path) as image:
             return _decode(path, image)
+    except FileNotFoundError as error:
+        raise UnreadableImageError(path, "there is no such file") from error
     except UnidentifiedImageError as error:
         raise UnreadableImageError(path, "no known image format, or cut off") from error
     except Exception as error:  # decoders raise almost anything when bytes are damaged
@@ -120,7 +122,7 @@ def _is_deep(image: ImageFile.ImageFile) -> bool:
     if image.format not in ("PNG", "TIFF") or not image.tile:
         return False
     arguments = image.tile[0].args
-    raw_mode = arguments if isinstance(arguments, str) else arguments[0]
+    raw_mode = arguments[0] if isinstance(arguments, tuple) else arguments
     return bool(re.search(r";16[BLNS]*$", str(raw_mode)))
 
 

@@ -116,6 +116,7 @@ def test_colour_profile_survives(tmp_path, colours):
     assert read(tmp_path / "b.png").profile == b"a profile"
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_a_file_cut_off_is_named(tmp_path, bits, suffix):
