@@ -1,0 +1,1 @@
+"""Flow matching of smoke videos, with a loss that weighs smoke against background."""
