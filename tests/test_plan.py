@@ -11,7 +11,7 @@ from PIL import Image
 
 from launch import plan
 from launch.errors import ConfigError
-from launch.schedules import Exponential, LossWeight, Points
+from launch.schedules import Exponential, Points
 
 THREE_PHASES = {
     "perceptual": {"type": "convnext", "loss_weight": 0.12, "target_iter": 20000}
@@ -141,27 +141,25 @@ def test_flags_what_the_run_is_too_short_for() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("losses", "gap"),
-    [
-        ([LossWeight(start_iter=10)], [(0, 9)]),
-        ([LossWeight(disable_after=40), LossWeight(start_iter=60)], [(40, 59)]),
-        ([LossWeight(disable_after=60), LossWeight(start_iter=60)], []),
-        ([Points([[0, 0], [50, 1]])], [(0, 0)]),
-        ([Points([[10, 1], [20, 0], [30, 0], [50, 1]])], [(20, 30)]),
-        ([LossWeight(loss_weight=0.0)], [(0, 99)]),
-        ([Points([[10, 1], [20, 0]]), LossWeight(start_iter=90)], [(20, 89)]),
-    ],
-)
-def test_gaps_are_exact(losses: list[plan.Schedule], gap: list[tuple[int, int]]) -> None:
-    assert plan.gaps(losses, 100) == gap
-    silent = [i for i in range(100) if not any(weight(i) for weight in losses)]
-    assert silent == [i for first, last in gap for i in range(first, last + 1)]
-
-
 def test_flags_an_interval_without_an_active_loss() -> None:
     found = flags(100, a={"type": "l1", "disable_after": 40}, b={"type": "l1", "start_iter": 60})
-    assert found == ["no loss is active from iteration 40 to 59"]
+    assert found == ["no loss is active in iterations 40 to 59"]
+
+
+def test_an_average_that_never_warms_up_fully_is_normal() -> None:
+    ema = {"modules": ["network"], "decay": 0.9999}
+    assert plan.flags(plan.collect(config(1000, losses={"a": {"type": "l1"}}, ema=ema))) == []
+
+
+def test_rungs_are_planned_one_by_one() -> None:
+    first = config(100, losses={"a": {"type": "l1"}})
+    second = config(200, losses={"a": {"type": "l1", "start_iter": 50}})
+    found = plan.collect(config(rungs={"A": first, "B": second}))
+    assert [(p.name, p.last) for p in found] == [
+        ("rungs.A.losses.a", 100),
+        ("rungs.B.losses.a", 200),
+    ]
+    assert plan.flags(found) == ["rungs.B: no loss is active in iterations 0 to 49"]
 
 
 def test_main_prints_values_flags_and_where_the_picture_is(

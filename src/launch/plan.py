@@ -3,8 +3,8 @@
 import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,15 @@ from hydra.utils import instantiate
 
 from launch.errors import ConfigError
 from launch.masks.progress import progress
-from launch.schedules import LOSS_WEIGHT_KEYS, Constant, LossWeight, Schedule, Unit, weight
+from launch.schedules import (
+    LOSS_WEIGHT_KEYS,
+    Constant,
+    LossWeight,
+    Schedule,
+    Unit,
+    silent_intervals,
+    weight,
+)
 
 Config = Mapping[str, Any]
 
@@ -26,15 +34,22 @@ class Planned:
     """A schedule of a configuration, by its key, and where its run ends.
 
     Attributes:
+        key: what one would type, with `losses.gan` for the weight of a loss.
         last: the end of the run in the schedule's unit; updates use the values before it.
         length_known: False where the end depends on the data, as epochs do in a run that is
             given in iterations; `last` then leaves room for the last change.
+        rung: which of an experiment's rungs it belongs to.
     """
 
-    name: str
+    key: str
     schedule: Schedule
     last: int
     length_known: bool = True
+    rung: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"rungs.{self.rung}.{self.key}" if self.rung else self.key
 
     @property
     def unit(self) -> Unit:
@@ -110,13 +125,16 @@ def collect(config: Config) -> list[Planned]:
     Raises:
         ConfigError: for a schedule that cannot be built, naming its key.
     """
+    rungs = config.get("rungs")
+    if rungs:
+        return [replace(p, rung=rung) for rung, whole in rungs.items() for p in collect(whole)]
     found = dict(schedules(config))
     lengths = {unit: length(unit, config, found.values()) for unit in ASSUMED_LENGTH}
     if config.get("plan", {}).get("learning_rate"):
         from launch import learning_rate  # noqa: PLC0415 - needs torch
 
         found |= learning_rate.schedules(config["module"], lengths["iteration"][0])
-    return [Planned(name, s, *lengths[s.unit]) for name, s in found.items()]
+    return [Planned(key, s, *lengths[s.unit]) for key, s in found.items()]
 
 
 def schedules(config: Config) -> Iterator[tuple[str, Schedule]]:
@@ -183,56 +201,40 @@ def length(unit: Unit, config: Config, found: Iterable[Schedule]) -> tuple[int, 
 
 def flags(planned: Sequence[Planned]) -> list[str]:
     """What is legal but seldom meant, and intervals that cannot train, one sentence each."""
-    losses = [p for p in planned if p.name.startswith("losses.") and p.name.count(".") == 1]
-    found = [
-        f"{p.name}: {warning}"
-        for p in losses
-        if isinstance(p.schedule, LossWeight)
-        for warning in p.schedule.warnings()
-    ]
-    found += [sentence for p in planned if p.length_known for sentence in _never_reached(p)]
-    weights = [p.schedule for p in losses]
-    if losses and losses[0].length_known:
-        found += [_gap(*interval) for interval in gaps(weights, losses[0].last)]
+    found = [warning for p in planned for warning in _unusual(p)]
+    for rung, schedules_of_rung in groupby(planned, key=lambda p: p.rung):
+        found += _silence(rung, list(schedules_of_rung))
     return found
 
 
-def _never_reached(planned: Planned) -> Iterator[str]:
-    end = f"the run ends at {planned.unit} {planned.last}"
-    late = [change for change in planned.schedule.changes() if change > planned.last]
-    if gaps([planned.schedule], planned.last) == [(0, planned.last - 1)]:
+def _unusual(planned: Planned) -> Iterator[str]:
+    """What is odd about one schedule; averages are expected to warm up in long runs only."""
+    schedule, end = planned.schedule, f"the run ends at {planned.unit} {planned.last}"
+    if isinstance(schedule, LossWeight):
+        yield from (f"{planned.name}: {warning}" for warning in schedule.warnings())
+    if not planned.length_known or isinstance(schedule, AverageDecay):
+        return
+    late = [change for change in schedule.changes() if change > planned.last]
+    if silent_intervals({"": schedule}, planned.last) == [(0, planned.last)]:
         yield f"{planned.name} is 0 throughout; {end}"
     elif late:
         yield f"{planned.name}: what changes at {', '.join(map(str, late))} is never reached; {end}"
 
 
-def gaps(weights: Iterable[Schedule], last: int) -> list[tuple[int, int]]:
-    """Intervals of iterations, ends included, in which every weight is 0.
-
-    Exact: between two changes a weight is 0 everywhere or nowhere, but for the change itself,
-    where a ramp may begin or end at 0. A weight counted in epochs is taken to be active.
-    """
-    weights = list(weights)
-    if any(w.unit == "epoch" for w in weights):
-        return []
-    changes = {change for w in weights for change in w.changes()}
-    edges = sorted({0, last} | {e for c in changes for e in (c, c + 1) if 0 < e < last})
-    pieces = pairwise(edges)
-    return merged((a, b - 1) for a, b in pieces if not any(w(a) for w in weights))
+def _silence(rung: str, planned: Sequence[Planned]) -> Iterator[str]:
+    """Intervals without an active loss."""
+    losses = [p for p in planned if is_loss(p)]
+    weights = {p.key: p.schedule for p in losses}
+    if not losses or not losses[0].length_known:
+        return
+    for first, stop in silent_intervals(weights, losses[0].last):
+        where = f"iteration {first}" if stop == first + 1 else f"iterations {first} to {stop - 1}"
+        yield f"{f'rungs.{rung}: ' if rung else ''}no loss is active in {where}"
 
 
-def merged(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Neighbouring intervals of whole numbers, in order, joined."""
-    found: list[tuple[int, int]] = []
-    for first, last in intervals:
-        joins = found and found[-1][1] == first - 1
-        found.append((found.pop()[0] if joins else first, last))
-    return found
-
-
-def _gap(first: int, last: int) -> str:
-    where = f"at iteration {first}" if first == last else f"from iteration {first} to {last}"
-    return f"no loss is active {where}"
+def is_loss(planned: Planned) -> bool:
+    """Whether it is the weight of a loss, `losses.NAME`."""
+    return planned.key.startswith("losses.") and planned.key.count(".") == 1
 
 
 # What is written and shown
