@@ -14,11 +14,11 @@ from pydantic import DirectoryPath, Field, NonNegativeFloat, NonNegativeInt, Pos
 
 from experiments.sr import images
 from experiments.sr.degradation import RealWorldDegradation
-from experiments.sr.metrics import SSIM_WINDOW
+from experiments.sr.metrics import smallest_side
 from experiments.sr.pairs import Crops, WholeImages
 from experiments.sr.sources import Pairs, Source, high_resolution, hold_out, paired, read_pair
 from launch.data import ScheduledDataModule
-from launch.errors import MissingError
+from launch.errors import ConfigError, MissingError
 
 NAMED_AT_MOST = 20
 
@@ -56,6 +56,12 @@ class Folder(ScheduledDataModule):
         memory_gigabytes: NonNegativeFloat = 4.0,
     ) -> None:
         super().__init__(batch_size, workers)
+        self.smallest = -(-smallest_side(scale) // scale)
+        if validation_size is not None and validation_size // scale < self.smallest:
+            raise ConfigError(
+                f"data.validation_size is {validation_size} and must be at least "
+                f"{self.smallest * scale} for SSIM at scale {scale}"
+            )
         self.root, self.scale, self.crop, self.augment = Path(root), scale, crop, augment
         self.validation_images, self.validation_size = validation_images, validation_size
         self.max_bad_fraction, self.memory_gigabytes = max_bad_fraction, memory_gigabytes
@@ -70,11 +76,11 @@ class Folder(ScheduledDataModule):
         train, validation = self.split()
         if stage == "fit":
             pairs = self.read("train", train, self.crop)
+            self._warn_of_slow_images(pairs)
             self.train_set = Crops(
                 pairs, self.scale, self.crop, self.seed, self.augment, self.degradation
             )
-        smallest = -(-(SSIM_WINDOW + 2 * self.scale) // self.scale)
-        pairs = self.read("validation", validation, smallest)
+        pairs = self.read("validation", validation, self.smallest)
         self.validation_set = WholeImages(pairs, self.scale, self.validation_size, self.degradation)
 
     def split(self) -> tuple[list[Source], list[Source]]:
@@ -108,7 +114,7 @@ class Folder(ScheduledDataModule):
         pairs = self.pairs[part] = Pairs(sources, read, self.memory_gigabytes)
         if not pairs.bad:
             return pairs
-        named = [f"{name} ({reason})" for name, reason in pairs.bad.items()]
+        named = [f"{path.relative_to(self.root)} ({why})" for path, why in pairs.bad.items()]
         counted = f"{len(named)} of {len(sources)} {part} images are of no use"
         listed = f"{counted}: {', '.join(named[:NAMED_AT_MOST])}"
         if len(named) > self.max_bad_fraction * len(sources) or not len(pairs):
@@ -123,12 +129,21 @@ class Folder(ScheduledDataModule):
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def report(self) -> dict[str, Any]:
-        bad = {name: reason for pairs in self.pairs.values() for name, reason in pairs.bad.items()}
+        bad = [item for pairs in self.pairs.values() for item in pairs.bad.items()]
+        named = {path.relative_to(self.root).as_posix(): why for path, why in bad[:NAMED_AT_MOST]}
         return {
             **{f"{part}_images": len(pairs) for part, pairs in self.pairs.items()},
             "skipped_images": len(bad),
-            "skipped": dict(list(bad.items())[:NAMED_AT_MOST]),
+            "skipped": named,
         }
+
+    def _warn_of_slow_images(self, pairs: Pairs) -> None:
+        if pairs.decoded < len(pairs):
+            rank_zero_warn(
+                f"{len(pairs) - pairs.decoded} of {len(pairs)} images do not fit in "
+                f"data.memory_gigabytes={self.memory_gigabytes} and are decoded for every crop; "
+                "raise it, or data.workers"
+            )
 
 
 class HighResolutionFolder(Folder):
@@ -154,9 +169,18 @@ class HighResolutionFolder(Folder):
         memory_gigabytes: NonNegativeFloat = 4.0,
         degradation: RealWorldDegradation | None = None,
     ) -> None:
-        super().__init__(root, scale, crop, batch_size, workers, augment)
-        self.validation_images, self.validation_size = validation_images, validation_size
-        self.max_bad_fraction, self.memory_gigabytes = max_bad_fraction, memory_gigabytes
+        super().__init__(
+            root,
+            scale,
+            crop,
+            batch_size,
+            workers,
+            augment,
+            validation_images,
+            validation_size,
+            max_bad_fraction,
+            memory_gigabytes,
+        )
         self.degradation = degradation
 
     def sources(self, folder: Path) -> list[Source]:

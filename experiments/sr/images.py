@@ -79,7 +79,8 @@ def read(path: Path) -> Picture:
 def write(path: Path, picture: Picture) -> None:
     """Save in the format of the suffix; 16 bits where the format has them.
 
-    A grey 16-bit picture with alpha becomes RGBA, since no writer at hand knows that mode.
+    No writer at hand knows 16-bit grey with alpha, which becomes RGBA, or keeps the colour
+    profile of 16-bit pictures.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix.lower()

@@ -17,6 +17,11 @@ from experiments.sr.resize import quantise
 SSIM_WINDOW = 11
 
 
+def smallest_side(border: int) -> int:
+    """Shortest side of an image that has both metrics, in pixels."""
+    return SSIM_WINDOW + 2 * border
+
+
 def luma(images: Tensor) -> Tensor:
     """RGB (N, 3, H, W) in [0, 1] -> BT.601 luma (N, 1, H, W) in [16, 235]."""
     red, green, blue = images.split(1, dim=1)

@@ -60,23 +60,28 @@ class Pairs(Sequence[Pair]):
     """Pairs of a list of sources; those that do not fit in memory are read again when asked for.
 
     Attributes:
-        bad: reason by name of the sources that were left out.
+        bad: the files for which sources were left out, and why.
+        decoded: how many pairs are in memory.
     """
 
     def __init__(self, sources: Sequence[Source], read: Callable[[Source], Pair], gigabytes: float):
         self.read = read
         self.sources: list[Source] = []
         self.kept: list[Pair | None] = []
-        self.bad: dict[str, str] = {}
+        self.bad: dict[Path, str] = {}
         left = gigabytes * 1e9
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for source, result in zip(sources, pool.map(self._attempt, sources), strict=True):
                 if isinstance(result, UnreadableImageError):
-                    self.bad[source.name] = result.reason
+                    self.bad[result.path] = result.reason
                     continue
                 left -= result.nbytes
                 self.sources.append(source)
                 self.kept.append(result if left >= 0 else None)
+
+    @property
+    def decoded(self) -> int:
+        return sum(pair is not None for pair in self.kept)
 
     def __len__(self) -> int:
         return len(self.sources)

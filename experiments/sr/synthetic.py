@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 from pydantic import NonNegativeInt, PositiveInt
 
+from experiments.sr.metrics import smallest_side
 from experiments.sr.pairs import Crops, Pair, WholeImages, shrink
 from experiments.sr.scenes import scene
 from launch.data import ScheduledDataModule
@@ -37,10 +38,11 @@ class SyntheticScenes(ScheduledDataModule):
         validation_images: PositiveInt = 8,
     ) -> None:
         super().__init__(batch_size, workers)
-        if crop * scale > size:
+        least = max(crop * scale, smallest_side(scale) + scale)
+        if size < least:
             raise ConfigError(
-                f"data.crop times data.scale is {crop * scale}, more than data.size {size}; "
-                "lower the crop or raise the size"
+                f"data.size is {size} and must be at least {least} for a crop of {crop} at scale "
+                f"{scale}"
             )
         self.scale, self.crop, self.augment = scale, crop, augment
         self.scenes, self.size, self.validation_images = scenes, size, validation_images

@@ -9,7 +9,7 @@ from experiments.sr.data import HighResolutionFolder, PairedFolder
 from experiments.sr.degradation import RealWorldDegradation
 from experiments.sr.metrics import psnr_y, ssim_y
 from experiments.sr.resize import downscale, quantise, upscale
-from launch.errors import MissingError
+from launch.errors import ConfigError, MissingError
 
 
 def fit(data, batches=2, seed=0):
@@ -106,15 +106,30 @@ def test_bad_files_are_named_counted_and_skipped(folder, save):
     with pytest.warns(UserWarning, match="are of no use: .*; they are left out"):
         data = fit(small(folder, max_bad_fraction=0.5))
     report = data.report()
-    assert report["skipped_images"] == 2 and set(report["skipped"]) == {"tiny", "broken"}
+    assert report["skipped_images"] == 2 and set(report["skipped"]) == {"tiny.png", "broken.png"}
     assert report["train_images"] + report["validation_images"] == 6
 
 
 def test_too_many_bad_files_stop(folder):
     for i in range(3):
         (folder / f"broken{i}.png").write_bytes(b"no image")
-    with pytest.raises(MissingError, match=r"of no use: broken\d .*raise data.max_bad_fraction"):
+    with pytest.raises(MissingError, match=r"of no use: broken\d\.png .*data\.max_bad_fraction"):
         fit(small(folder, max_bad_fraction=0.1))
+
+
+def test_images_beyond_the_memory_are_slow_but_the_same(folder):
+    with pytest.warns(
+        UserWarning, match=r"5 of 5 images do not fit in data\.memory_gigabytes=0\.0"
+    ):
+        slow = fit(small(folder, memory_gigabytes=0.0))
+    torch.testing.assert_close(
+        list(slow.train_dataloader()), list(fit(small(folder)).train_dataloader())
+    )
+
+
+def test_validation_images_must_have_room_for_ssim(folder):
+    with pytest.raises(ConfigError, match="validation_size is 19 and must be at least 20"):
+        small(folder, validation_size=19)
 
 
 def test_an_empty_folder_says_where_to_point(tmp_path):
@@ -137,9 +152,9 @@ def test_a_partnerless_pair_counts_as_bad(tmp_path, save):
         for i in range(3):
             save(f"{part}/hr/{i}.png", 64, 64), save(f"{part}/lr/{i}.png", 16, 16)
     save("train/hr/alone.png", 64, 64)
-    with pytest.warns(UserWarning, match="alone"):
+    with pytest.warns(UserWarning, match=r"train/lr/alone\.png"):
         data = fit(small(tmp_path, PairedFolder, max_bad_fraction=0.5))
-    assert data.report()["skipped"] == {"alone": "there is no such file"}
+    assert data.report()["skipped"] == {"train/lr/alone.png": "there is no such file"}
 
 
 def test_degraded_crops_are_new_each_time_and_validation_is_not(folder):

@@ -45,6 +45,7 @@ def test_validate_draws_no_training_scene():
     assert data.train_set is None and len(data.validation_set) == 1
 
 
-def test_a_crop_larger_than_a_scene_is_refused():
-    with pytest.raises(ConfigError, match=r"is 256, more than data\.size 128"):
-        SyntheticScenes(crop=64, size=128)
+@pytest.mark.parametrize(("crop", "size", "least"), [(64, 128, 256), (2, 16, 23)])
+def test_a_scene_must_hold_a_crop_and_an_ssim_window(crop, size, least):
+    with pytest.raises(ConfigError, match=f"size is {size} and must be at least {least}"):
+        SyntheticScenes(crop=crop, size=size)
