@@ -44,6 +44,7 @@ class Material:
         packed: (H, W, 17) uint8, see `PLACES`; may be mapped from a file.
         truth: which of `TARGETS` it has.
         derived: maps that were computed from others, with the source: `{"ao": "height"}`.
+        guess: (H, W, 2) uint8, class and confidence by a teacher; None without one.
     """
 
     name: str
@@ -52,6 +53,24 @@ class Material:
     packed: np.ndarray
     truth: tuple[str, ...] = TARGETS
     derived: dict[str, str] = field(default_factory=dict)
+    guess: np.ndarray | None = None
+
+    def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """A part of the packed maps, with the teacher's guess, and the class of the material.
+
+        The class is written where the source has not said one for every pixel.
+        """
+        inside = (slice(top, top + height), slice(left, left + width))
+        part = self.packed[inside]
+        unsaid = self.category is not None and part[0, 0, PLACES["classes"]] == UNKNOWN
+        if self.guess is None and not unsaid:
+            return part
+        part = np.array(part)
+        if self.guess is not None:
+            part[..., PLACES["pseudo"].start :] = self.guess[inside]
+        if unsaid:
+            part[..., PLACES["classes"]] = self.category
+        return part
 
 
 def pack(maps: Mapping[str, np.ndarray]) -> np.ndarray:

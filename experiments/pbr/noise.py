@@ -58,8 +58,7 @@ def cells(random: Generator, n: int, count: int) -> tuple[np.ndarray, np.ndarray
 
 
 def blur(field: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur over the edges of the tile; sigma in pixels."""
-    n = field.shape[0]
-    x, y = frequencies(n)
-    gain = np.exp(-2 * (np.pi * sigma / n) ** 2 * (x**2 + y**2))
+    """Gaussian blur of a field of any shape over the edges of the tile; sigma in pixels."""
+    y, x = (np.fft.fftfreq(n) for n in field.shape)
+    gain = np.exp(-2 * (np.pi * sigma) ** 2 * (x**2 + y[:, None] ** 2))
     return np.fft.ifft2(np.fft.fft2(field) * gain).real

@@ -83,7 +83,7 @@ class Samples(Dataset[Sample]):
             quarter, *flips = (int(n) for n in random.integers(0, (4, 2, 2)))
             mirrors = (bool(flips[0]), bool(flips[1]))
         tall, wide = (width, height) if quarter % 2 else (height, width)
-        window = self.window(random, material.packed, epoch, tall, wide)
+        window = self.window(random, material, epoch, tall, wide)
         maps = unpack(turn(window, quarter, *mirrors))
         maps["normal"] = turn_vectors(maps["normal"], quarter, *mirrors)
         maps["truth"] = truth_of(material, maps)
@@ -93,18 +93,18 @@ class Samples(Dataset[Sample]):
         return self.augmentation.colour(random, maps, material.domain, name)
 
     def window(
-        self, random: np.random.Generator, packed: np.ndarray, epoch: int, tall: int, wide: int
+        self, random: np.random.Generator, material: Material, epoch: int, tall: int, wide: int
     ) -> np.ndarray:
         """A random window with the aspect of its tile; its longer side is this epoch's crop."""
-        height, width = packed.shape[:2]
+        height, width = material.packed.shape[:2]
         if self.crop is None:
-            return packed
+            return material.window(0, 0, height, width)
         side = round_to(self.crop(epoch), FEED_MULTIPLE)
         scale = min(side / max(tall, wide), height / tall, width / wide)
         rows, columns = max(1, round(tall * scale)), max(1, round(wide * scale))
         top = random.integers(height - rows + 1)
         left = random.integers(width - columns + 1)
-        return packed[top : top + rows, left : left + columns]
+        return material.window(top, left, rows, columns)
 
 
 class Views(Dataset[Sample]):
@@ -125,7 +125,7 @@ class Views(Dataset[Sample]):
         height, width = material.packed.shape[:2]
         side = min(height, width, self.crop or height)
         top, left = (height - side) // 2, (width - side) // 2
-        maps = unpack(material.packed[top : top + side, left : left + side])
+        maps = unpack(material.window(top, left, side, side))
         maps["truth"] = truth_of(material, maps)
         return to_sample(resize(maps, self.feed, self.feed), material.domain, hide_classes=False)
 

@@ -60,9 +60,9 @@ def test_the_window_grows_with_the_epoch(materials):
     curriculum = Points([[0, 32], [4, 64]], unit="epoch")
     cut = samples(materials, Augmentation(), curriculum, feed=64)
     random = np.random.default_rng(0)
-    sides = [cut.window(random, materials[0].packed, e, 64, 64).shape[0] for e in range(5)]
+    sides = [cut.window(random, materials[0], e, 64, 64).shape[0] for e in range(5)]
     assert sides == [32, 32, 64, 64, 64]  # 32, 40, 48, 56, 64 to the nearest 32
-    assert cut.window(random, materials[0].packed, 4, 64, 32).shape[:2] == (64, 32)
+    assert cut.window(random, materials[0], 4, 64, 32).shape[:2] == (64, 32)
 
 
 def test_missing_maps_are_marked_where_they_are_missing(materials):

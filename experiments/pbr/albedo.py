@@ -1,0 +1,120 @@
+"""The second job of a phase: the colour of a material without the light that is baked in."""
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from experiments.pbr.evaluation import by_domain
+from experiments.pbr.models import condition_of
+from experiments.pbr.phase import PANEL_ROWS, Batch, Phase, image_of, truth_mask
+from experiments.pbr.render import strip, tile
+from launch.losses.structural import SSIM
+from launch.module import OptimizerFactory, SchedulerFactory
+from launch.objective import Inputs, ScheduledLosses
+
+
+class Albedo(Phase):
+    """Trains a U-Net on diffuse and normal, conditioned by a frozen segmentation if there is one.
+
+    Args:
+        losses: `l1`, `ssim`, `lpips` on the albedo where it is known.
+        network: (N, 6, H, W), condition -> (N, 3, H, W).
+        segformer: this phase's; null leaves FiLM out.
+        perceptual_metric: reported as `lpips_val`, `lpips_val_random` if untrained.
+    """
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        network: nn.Module,
+        optimizer: OptimizerFactory,
+        lr_scheduler: SchedulerFactory | None = None,
+        segformer: nn.Module | None = None,
+        perceptual_metric: nn.Module | None = None,
+        classes: PositiveInt = 7,
+        dropout: bool = True,
+        patience: PositiveInt | None = None,
+        watched: str = "val_loss",
+    ) -> None:
+        super().__init__(
+            losses, network, classes, optimizer, lr_scheduler, dropout, patience, watched
+        )
+        self.segformer = self.freeze(segformer)
+        self.perceptual = [perceptual_metric] if perceptual_metric is not None else []
+        self.similarity = SSIM()
+
+    def albedo(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Prediction, and the classes that pixels count as: the segmentation's, or the data's."""
+        image = image_of(batch["diffuse"], batch["normal"])
+        if self.segformer is None:
+            return self.network(image), batch["classes"]
+        with torch.no_grad():
+            logits = self.segformer(image)
+        return self.network(image, condition_of(logits, batch["game"])), logits.argmax(dim=1)
+
+    def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:
+        pred, classes = self.albedo(batch)
+        return self.terms(pred, batch, classes)
+
+    def terms(self, pred: Tensor, batch: Batch, classes: Tensor) -> dict[str, Inputs]:
+        return albedo_terms(pred, batch, self.pixel_weights(classes))
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        for suffix, part in by_domain(batch).items():
+            pred, classes = self.albedo(part)
+            known = truth_mask(part, "albedo")
+            if known.any():
+                self.add_validation_loss(suffix, self.terms(pred, part, classes), len(pred))
+                self.measure(suffix, pred, part, known)
+            self.draw(part, pred)
+
+    def measure(self, suffix: str, pred: Tensor, part: Batch, known: Tensor) -> None:
+        target = part["albedo"]
+        error = (pred - target).abs().mean(dim=1, keepdim=True)
+        self.tally.add("u_alb_L1", error, known)
+        self.tally.add(f"albedo_l1_{suffix}", error, known)
+        self.tally.add(f"albedo_rmse_{suffix}", (pred - target).square().mean(1, True), known)
+        identity = (part["diffuse"] - target).abs().mean(dim=1, keepdim=True)
+        self.tally.add(f"albedo_l1_{suffix}_identity", identity, known)
+        for i in range(len(pred)):
+            if known[i].all():
+                pair = pred[i : i + 1], target[i : i + 1]
+                self.tally.add(f"albedo_ssim_{suffix}", 1 - self.similarity(*pair))
+                self.perceive(suffix, *pair)
+
+    def perceive(self, suffix: str, pred: Tensor, target: Tensor) -> None:
+        """The perceptual distance, under a name that says if its network is untrained."""
+        for metric in self.perceptual:
+            random = "_random" if metric.metric_name.endswith("random") else ""
+            distance = metric.to(pred.device)(pred, target)
+            self.tally.add(f"lpips_val{random}", distance)
+            self.tally.add(f"lpips_{suffix}{random}", distance)
+
+    def draw(self, part: Batch, pred: Tensor) -> None:
+        """diffuse | predicted albedo | true albedo | error, four times as bright."""
+        for i in range(min(2, len(pred)) if len(self.panel) < PANEL_ROWS else 0):
+            error = 4 * (pred[i] - part["albedo"][i]).abs() * truth_mask(part, "albedo")[i]
+            images = (part["diffuse"][i], pred[i], part["albedo"][i], error)
+            self.panel.append(strip([tile(image) for image in images]))
+
+    def on_validation_epoch_end(self) -> None:
+        self.conclude(rooted(self.tally.means()))
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.evaluated("network").state_dict()
+
+
+def albedo_terms(pred: Tensor, batch: Batch, weights: Tensor) -> dict[str, Inputs]:
+    """Inputs of the terms on an albedo; what is unknown counts as predicted right."""
+    target, known = batch["albedo"], truth_mask(batch, "albedo")
+    filled = torch.where(known > 0, target, pred.detach())
+    return {
+        "l1": (pred, target, known * weights),
+        "ssim": (pred, filled, known),
+        "lpips": lambda: (pred, filled),
+    }
+
+
+def rooted(metrics: dict[str, float]) -> dict[str, float]:
+    """Mean squares, gathered under the name of their root, become that."""
+    return {name: v**0.5 if "_rmse_" in name else v for name, v in metrics.items()}

@@ -1,0 +1,116 @@
+"""Decoded materials on disk, at the size they are used, so that a file is decoded once.
+
+One packed array and one small record per material, written in one step each: preparation can be
+interrupted at any time and goes on where it was.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from experiments.pbr.augment import resize
+from experiments.pbr.categories import Categories
+from experiments.pbr.layers import Maps, Material, pack
+from experiments.pbr.sources import Entry
+from experiments.pbr.textures import UnreadableTextureError
+
+FORMAT = 1
+
+
+@dataclass
+class Prepared:
+    """Materials that can be used, and why others cannot; `counts` of categories as found."""
+
+    materials: list[Material] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def prepare(entries: Iterable[Entry], categories: Categories, folder: Path, size: int) -> Prepared:
+    """Decode what is not in the cache yet, showing progress; a bad file stops nothing.
+
+    Args:
+        folder: of the cache.
+        size: longest shorter side in pixels; larger textures are reduced.
+    """
+    result = Prepared()
+    wanted = list(entries)
+    for entry in wanted:
+        if entry.category is not None:
+            result.counts[entry.category] = result.counts.get(entry.category, 0) + 1
+    usable = [e for e in wanted if is_used(e, categories)]
+    missing = [e for e in usable if not place(e, folder, size).with_suffix(".json").is_file()]
+    show = track(missing, description="preparing materials") if len(missing) > 16 else missing
+    for entry in show:
+        store(entry, folder, size)
+    for entry in usable:
+        _collect(entry, categories, folder, size, result)
+    return result
+
+
+def is_used(entry: Entry, categories: Categories) -> bool:
+    """Clean materials need a class; game textures do not."""
+    return entry.domain != "clean" or categories.index(entry.category or "") is not None
+
+
+def place(entry: Entry, folder: Path, size: int) -> Path:
+    """Where a material lies in the cache; another content or size lies elsewhere."""
+    key = hashlib.sha256(f"{FORMAT}|{size}|{entry.name}|{entry.stamp}".encode()).hexdigest()
+    return folder / key[:2] / key[2:24]
+
+
+def store(entry: Entry, folder: Path, size: int) -> None:
+    """Decode, reduce and write one material, or the reason why it cannot be used."""
+    path = place(entry, folder, size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record: dict[str, object]
+    try:
+        loaded = entry.read()
+        write(path.with_suffix(".npy"), pack(reduced(loaded.maps, size)))
+        record = {"name": entry.name, "truth": loaded.truth, "derived": loaded.derived}
+    except (UnreadableTextureError, ValueError, OSError, cv2.error) as error:
+        record = {"name": entry.name, "bad": str(error)}
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(record))
+    partial.replace(path.with_suffix(".json"))
+
+
+def write(path: Path, packed: np.ndarray) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        np.save(file, packed)
+    partial.replace(path)
+
+
+def reduced(maps: Maps, size: int) -> Maps:
+    """Maps as (H, W, C) floats and (H, W) labels, of a shorter side of at most `size`."""
+    height, width = maps["diffuse"].shape[:2]
+    shaped: Maps = {
+        name: values.astype(np.uint8)
+        if name in ("classes", "pseudo")
+        else values.astype(np.float32).reshape(height, width, -1)
+        for name, values in maps.items()
+    }
+    scale = min(1.0, size / min(height, width))
+    return resize(shaped, round(height * scale), round(width * scale))
+
+
+def _collect(
+    entry: Entry, categories: Categories, folder: Path, size: int, result: Prepared
+) -> None:
+    path = place(entry, folder, size)
+    record = json.loads(path.with_suffix(".json").read_text())
+    if "bad" in record:
+        result.bad[entry.name] = record["bad"]
+        return
+    packed = np.load(path.with_suffix(".npy"), mmap_mode="r")
+    category = categories.index(entry.category or "")
+    truth, derived = tuple(record["truth"]), record["derived"]
+    result.materials.append(Material(entry.name, entry.domain, category, packed, truth, derived))

@@ -1,0 +1,272 @@
+"""The data of a phase: clean materials and game textures, mixed, balanced, cropped, augmented."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import torch
+from pydantic import Field, NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from experiments.pbr.augment import CONFIDENT, Augmentation, resize
+from experiments.pbr.cache import Prepared, prepare
+from experiments.pbr.categories import Categories
+from experiments.pbr.layers import CLEAN, DOMAINS, GAME, SCALARS, UNKNOWN, Material, unpack
+from experiments.pbr.samples import FEED_MULTIPLE, Samples, Views, round_to
+from experiments.pbr.sources import Entry
+from launch.data import ScheduledDataModule, rng
+from launch.errors import MissingError
+
+HELD_OUT = {CLEAN: 0.05, GAME: 0.10}
+TEACHER_SIDE = 1024
+DRAW = 0xC0FFEE  # tells the draw of an epoch's materials from those of its samples
+NAMED_AT_MOST = 20
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Source(Protocol):
+    """Where materials come from; see `sources`."""
+
+    def entries(self) -> list[Entry]: ...
+
+
+class Textures(ScheduledDataModule):
+    """Clean materials and game textures.
+
+    Args:
+        clean, game: sources; both are validated on wherever they are there.
+        size: shorter side in pixels to which textures are reduced.
+        feed: side of what a network sees.
+        cache: folder of decoded materials.
+        crop: side of the training window in texture pixels, by epoch; null for all of it.
+        validation_crop: likewise, of the central window.
+        game_share: share of game textures among the training samples.
+        balanced: draw classes equally often within each domain, with replacement.
+        per_class: clean materials per class at most; null for all.
+        samples_per_epoch: null for as many as there are materials.
+        teacher: a segmentation network whose classes game textures get where it is confident.
+    """
+
+    def __init__(
+        self,
+        batch_size: PositiveInt,
+        size: PositiveInt,
+        feed: PositiveInt,
+        cache: str,
+        clean: Source | None = None,
+        game: Source | None = None,
+        crop: Callable[[int], float] | None = None,
+        validation_crop: PositiveInt | None = None,
+        game_share: Share = 0.0,
+        balanced: bool = False,
+        augmentation: Augmentation | None = None,
+        categories: Categories | None = None,
+        per_class: PositiveInt | None = None,
+        samples_per_epoch: PositiveInt | None = None,
+        teacher: nn.Module | None = None,
+        workers: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__(batch_size, workers)
+        self.sources = {CLEAN: clean, GAME: game}
+        self.size, self.feed, self.cache = size, feed, Path(cache)
+        self.crop, self.validation_crop = crop, validation_crop
+        self.shares = {CLEAN: 1 - game_share, GAME: game_share}
+        self.balanced, self.augmentation = balanced, augmentation or Augmentation()
+        self.categories = categories or Categories()
+        self.per_class, self.samples_per_epoch = per_class, samples_per_epoch
+        self.teacher = teacher
+        self.prepared: dict[str, Prepared] = {}
+        self.materials: list[Material] = []
+        self.notes: list[str] = []
+        self._stamp = ""
+
+    def load(self, stage: str) -> None:
+        held: list[Material] = []
+        for domain, source in self.sources.items():
+            if source is not None:
+                train, validation = self._domain(domain, source)
+                held += validation
+                self.materials += train if self.shares[domain] > 0 else []
+            elif self.shares[domain] > 0:
+                raise MissingError(
+                    f"this phase trains on {self.shares[domain]:.0%} {domain} textures; "
+                    f"give data.{domain} a source, such as data=pbr/synthetic"
+                )
+        if self.teacher is not None:
+            guess(self.teacher, [m for m in (*self.materials, *held) if m.domain == GAME])
+        self.teacher = None
+        self._domains = np.array([m.domain for m in self.materials])
+        places = self.samples_per_epoch or len(self.materials)
+        self.train_set = Samples(
+            self.materials, places, self.chosen, self.seed, self.crop, self.feed,
+            self.augmentation, self.categories.names,
+        )  # fmt: skip
+        self.validation_set = Views(held, self.validation_crop, self.feed)
+
+    def _domain(self, domain: str, source: Source) -> tuple[list[Material], list[Material]]:
+        """Materials of a domain to train and to validate on.
+
+        Raises:
+            MissingError: if nothing can be used.
+        """
+        entries = source.entries()
+        prepared = prepare(entries, self.categories, self.cache, self.size)
+        self.prepared[domain] = prepared
+        stamps = "".join(sorted(f"{e.name}|{e.stamp}" for e in entries))
+        self._stamp += hashlib.sha256(stamps.encode()).hexdigest()
+        self.notes += getattr(source, "notes", [])
+        if domain == CLEAN:
+            self.notes += self.categories.notes(prepared.counts)
+        if len(prepared.materials) < 2:
+            reasons = "; ".join(f"{n}: {why}" for n, why in list(prepared.bad.items())[:5])
+            raise MissingError(f"no usable {domain} textures of {len(entries)}. {reasons}")
+        train, held = hold_out(prepared.materials, HELD_OUT[domain])
+        return (limited(train, self.per_class) if domain == CLEAN else train), held
+
+    # Sampling
+
+    def chosen(self, epoch: int) -> np.ndarray:
+        """Index of the material at every place of an epoch."""
+        assert self.train_set is not None
+        places, random = len(self.train_set), rng(self.seed, epoch, DRAW)  # type: ignore[arg-type]
+        mixed = sum(share > 0 for share in self.shares.values()) > 1
+        if self.balanced or mixed:
+            return random.choice(len(self.materials), places, p=self.probabilities())
+        passes = -(-places // len(self.materials))
+        orders = [random.permutation(len(self.materials)) for _ in range(passes)]
+        return np.concatenate(orders)[:places]
+
+    def probabilities(self) -> np.ndarray:
+        """How often each material is drawn: by the share of its domain, and balanced by class.
+
+        Game textures without a class are one class of their own.
+        """
+        groups = [(m.domain, m.category if m.domain == CLEAN else None) for m in self.materials]
+        counts = Counter(groups)
+        weights = np.array([1 / counts[g] if self.balanced else 1.0 for g in groups])
+        for domain in DOMAINS:
+            inside = self._domains == domain
+            if inside.any():
+                weights[inside] *= self.shares[domain] / weights[inside].sum()
+        return weights / weights.sum()
+
+    def class_weights(self) -> Tensor:
+        """1 / sqrt(share of the class) among labelled materials, of mean 1; 1 if none is."""
+        clean = self.prepared[CLEAN].materials if CLEAN in self.prepared else []
+        counts = Counter(m.category for m in clean)
+        weights = torch.ones(len(self.categories.names))
+        present = [i for i in range(len(weights)) if counts[i]]
+        for i in present:
+            weights[i] = counts[i] ** -0.5
+        if present:
+            weights[present] /= weights[present].mean()
+        return weights
+
+    def map_means(self) -> Tensor:
+        """Mean of the single-channel maps by class, (K + 1, 4); the last row is that of all."""
+        means = torch.zeros(len(self.categories.names) + 1, len(SCALARS))
+        by_class: dict[int, list[np.ndarray]] = {}
+        for material in self.materials:
+            maps = unpack(material.packed[::8, ::8])
+            values = np.array([maps[name].mean() for name in SCALARS])
+            by_class.setdefault(len(means) - 1, []).append(values)
+            if material.category is not None:
+                by_class.setdefault(material.category, []).append(values)
+        for i, values in by_class.items():
+            means[i] = torch.from_numpy(np.mean(values, axis=0))
+        return means
+
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        assert self.validation_set is not None
+        return DataLoader(self.validation_set, self.batch_size, num_workers=0)
+
+    # What run.json says
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"{self._stamp}{self.size}".encode()).hexdigest()[:16]
+
+    def report(self) -> dict[str, Any]:
+        bad = [f"{n}: {why}" for p in self.prepared.values() for n, why in p.bad.items()]
+        derived = Counter(
+            f"{name} from {source}" for m in self.materials for name, source in m.derived.items()
+        )
+        return {
+            "materials": dict(Counter(m.domain for m in self.materials)),
+            "classes": dict(self.prepared[CLEAN].counts) if CLEAN in self.prepared else {},
+            "derived": dict(derived),
+            "bad": bad[:NAMED_AT_MOST],
+            "bad_count": len(bad),
+            "notes": self.notes[:NAMED_AT_MOST],
+            **pseudo_report(self.materials),
+        }
+
+
+def hold_out(materials: Sequence[Material], share: float) -> tuple[list[Material], list[Material]]:
+    """Split off a share of every class, at least one, by a hash of the name.
+
+    A class of one material keeps it for training.
+    """
+    ranked = sorted(materials, key=lambda m: hashlib.sha256(m.name.encode()).digest())
+    sizes, taken = Counter(m.category for m in ranked), Counter()
+    held: set[str] = set()
+    for material in ranked:
+        size = sizes[material.category]
+        if taken[material.category] < max(1, round(share * size)) and size > 1:
+            taken[material.category] += 1
+            held.add(material.name)
+    train = [m for m in materials if m.name not in held]
+    return train, [m for m in materials if m.name in held]
+
+
+def limited(materials: Sequence[Material], per_class: int | None) -> list[Material]:
+    """At most so many materials of each class."""
+    seen: Counter[int | None] = Counter()
+    kept = []
+    for material in materials:
+        seen[material.category] += 1
+        if per_class is None or seen[material.category] <= per_class:
+            kept.append(material)
+    return kept
+
+
+@torch.inference_mode()
+def guess(teacher: nn.Module, materials: Sequence[Material]) -> None:
+    """Let a frozen network say class and confidence of every pixel, once, un-augmented."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    teacher = teacher.to(device).eval()
+    for material in materials:
+        height, width = material.packed.shape[:2]
+        maps = unpack(material.packed)
+        scale = min(1.0, TEACHER_SIDE / max(height, width))
+        sides = [round_to(side * scale, FEED_MULTIPLE) for side in (height, width)]
+        maps = resize({n: maps[n] for n in ("diffuse", "normal")}, *sides)
+        image = np.concatenate([maps["diffuse"], maps["normal"]], axis=-1).transpose(2, 0, 1)
+        logits = teacher(torch.from_numpy(np.ascontiguousarray(image))[None].to(device))
+        sized = nn.functional.interpolate(logits, (height, width), mode="bilinear")
+        confidence, classes = sized[0].softmax(dim=0).max(dim=0)
+        planes = torch.stack([classes, (confidence * 255).floor()], dim=-1)
+        material.guess = planes.byte().cpu().numpy()
+
+
+def pseudo_report(materials: Sequence[Material]) -> dict[str, float]:
+    """Share of game pixels whose pseudo-label counts and, where known, how many are right."""
+    guessed = [m for m in materials if m.guess is not None]
+    if not guessed:
+        return {}
+    sure, right, known = [], 0, 0
+    for material in guessed:
+        height, width = material.packed.shape[:2]
+        window = material.window(0, 0, height, width)
+        maps = {"classes": window[..., 14], "pseudo": window[..., 15], "sure": window[..., 16]}
+        counts = maps["sure"] > CONFIDENT * 255
+        sure.append(float(counts.mean()))
+        labelled = counts & (maps["classes"] != UNKNOWN)
+        known += int(labelled.sum())
+        right += int((maps["classes"] == maps["pseudo"])[labelled].sum())
+    report = {"pseudo_share": float(np.mean(sure))}
+    return report | ({"pseudo_precision": right / known} if known else {})

@@ -1,0 +1,160 @@
+"""From the files of one material to its maps: packed channels, conventions, what can be derived."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from experiments.pbr import textures
+from experiments.pbr.layers import TARGETS, Maps
+from experiments.pbr.shading import occlusion_of, relight
+from experiments.pbr.textures import UnreadableTextureError
+
+Convention = Literal["auto", "opengl", "directx"]
+SMALLEST = 32
+
+
+@dataclass
+class Loaded:
+    """Maps of one material, and what is true about them."""
+
+    maps: Maps
+    truth: tuple[str, ...] = TARGETS
+    derived: dict[str, str] = field(default_factory=dict)
+
+
+def read_material(
+    files: Mapping[str, Path], normals: Convention, diffuse_is_albedo: bool
+) -> Loaded:
+    """The maps of a material with truth; AO and diffuse are derived where they are missing.
+
+    Raises:
+        UnreadableTextureError: if a file is damaged, or has another shape than the others.
+        ValueError: if there is neither a diffuse nor an albedo.
+    """
+    maps, derived = decode(files, normals), {}
+    if diffuse_is_albedo and "albedo" not in maps and "diffuse" in maps:
+        maps["albedo"] = maps.pop("diffuse")
+    if not {"albedo", "diffuse"} & maps.keys():
+        raise ValueError("has neither a diffuse nor an albedo")
+    truth = [name for name in TARGETS if name in maps]
+    if "ao" not in maps and "height" in maps:
+        maps["ao"], derived["ao"] = occlusion_of(maps["height"]), "height"
+        truth.append("ao")
+    shape = maps.get("albedo", maps.get("diffuse")).shape  # type: ignore[union-attr]
+    maps.setdefault("normal", np.broadcast_to(np.array([0, 0, 1], np.float32), shape))
+    identical = "diffuse" in maps and "albedo" in maps and _alike(maps["diffuse"], maps["albedo"])
+    if "diffuse" not in maps or identical:
+        random = np.random.default_rng(int(hashlib.sha256(str(files).encode()).hexdigest()[:8], 16))
+        maps["diffuse"], derived["diffuse"] = relight(random, maps), "albedo"
+    return Loaded(maps, tuple(truth), derived)
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    return float(np.abs(first - second).mean()) < 1 / 255
+
+
+def invert_height(read: Callable[[], Loaded]) -> Loaded:
+    """For sets that store depth instead of height."""
+    loaded = read()
+    if "height" in loaded.maps:
+        loaded.maps["height"] = 1 - loaded.maps["height"]
+        if "ao" in loaded.derived:
+            loaded.maps["ao"] = occlusion_of(loaded.maps["height"])
+    return loaded
+
+
+def read_game(files: Mapping[str, Path], truth: Mapping[str, Path], normals: Convention) -> Loaded:
+    """A diffuse with its normal (flat if there is none), and the truth of a mod if there is.
+
+    Raises:
+        UnreadableTextureError: if a file is damaged, or has another aspect than the diffuse.
+    """
+    own = {kind: files[kind] for kind in ("diffuse", "normal") if kind in files}
+    maps = decode(own, normals)
+    if min(maps["diffuse"].shape[:2]) < SMALLEST:
+        raise ValueError(f"is smaller than {SMALLEST} pixels")
+    known = decode(truth, normals, maps["diffuse"].shape[:2]) if truth else {}
+    maps |= {name: known[name] for name in (*TARGETS, "normal") if name in known}
+    flat = np.broadcast_to(np.array([0, 0, 1], np.float32), maps["diffuse"].shape)
+    maps.setdefault("normal", flat)
+    return Loaded(maps, tuple(name for name in TARGETS if name in known))
+
+
+def decode(
+    files: Mapping[str, Path], normals: Convention, shape: tuple[int, int] | None = None
+) -> Maps:
+    """Read files by kind, split packed ones, and bring all to one shape and convention."""
+    images = {kind: textures.read(path) for kind, path in files.items()}
+    raw = split_packed(images)
+    shape = shape or max((image.shape[:2] for image in raw.values()), key=lambda s: s[0] * s[1])
+    maps: Maps = {}
+    for name, image in raw.items():
+        fitted = fit(files.get(name), image, shape)
+        colours = name in ("albedo", "diffuse") or name.startswith("normal")
+        maps[name] = textures.colour(fitted) if colours else textures.grey(fitted)
+    return unify_normals(maps, normals)
+
+
+def split_packed(images: Mapping[str, np.ndarray]) -> Maps:
+    """Single maps out of packed files; a map that is there by itself wins."""
+    maps = dict(images)
+    channels = {"orm": ("ao", "roughness", "metallic"), "rmaos": ("roughness", "metallic", "ao")}
+    for kind, names in channels.items():
+        packed = maps.pop(kind, None)
+        for place, name in enumerate(names) if packed is not None else ():
+            maps.setdefault(name, packed[..., place : place + 1])
+    gloss = maps.pop("gloss", None)
+    if gloss is not None:
+        maps.setdefault("roughness", 1 - gloss)
+    for unused in ("emission", "opacity", "specular"):
+        maps.pop(unused, None)
+    return maps
+
+
+def fit(path: Path | None, image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """An image at another resolution.
+
+    Raises:
+        UnreadableTextureError: if the aspect differs, so that pixels would not correspond.
+    """
+    height, width = image.shape[:2]
+    if (height, width) == shape:
+        return image
+    if abs(height * shape[1] - width * shape[0]) > max(shape) * 2:
+        size = f"{width}x{height} does not fit maps of {shape[1]}x{shape[0]}"
+        raise UnreadableTextureError(path or Path("packed"), size)
+    kind = cv2.INTER_AREA if height > shape[0] else cv2.INTER_LINEAR
+    return np.atleast_3d(cv2.resize(image, shape[::-1], interpolation=kind)).reshape(*shape, -1)
+
+
+def unify_normals(maps: Maps, normals: Convention) -> Maps:
+    """One `normal`, y up. Unsaid conventions are read off the height map, or taken as OpenGL."""
+    given: dict[str, bool | None] = {"normal_gl": False, "normal_dx": True, "normal": None}
+    kinds = [kind for kind in given if kind in maps]
+    image = maps[kinds[0]] if kinds else None
+    directx = given[kinds[0]] if kinds else False
+    for kind in kinds:
+        del maps[kind]
+    if image is None:
+        return maps
+    if directx is None:
+        directx = {"opengl": False, "directx": True}.get(normals)
+    maps["normal"] = textures.vectors(image, directx=False)
+    if directx is None:
+        directx = points_down(maps["normal"], maps.get("height"))
+    if directx:
+        maps["normal"] = maps["normal"] * np.array([1, -1, 1], np.float32)
+    return maps
+
+
+def points_down(normal: np.ndarray, height: np.ndarray | None) -> bool:
+    """Whether green rises where the height rises upwards, which is DirectX's convention."""
+    if height is None:
+        return False
+    rise = np.roll(height, 1, 0) - np.roll(height, -1, 0)
+    return float((rise * normal[..., 1]).mean()) > 0

@@ -1,0 +1,195 @@
+"""The third job of a phase: roughness, metallic, ambient occlusion and height."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from experiments.pbr.albedo import albedo_terms, rooted
+from experiments.pbr.evaluation import by_domain
+from experiments.pbr.layers import SCALARS
+from experiments.pbr.models import condition_of
+from experiments.pbr.phase import PANEL_ROWS, Batch, Phase, image_of, truth_mask
+from experiments.pbr.predict import convert_folder
+from experiments.pbr.render import LIGHTS, class_tile, render, rerender_error, strip, tile
+from launch.losses.structural import SSIM
+from launch.module import OptimizerFactory, SchedulerFactory
+from launch.objective import Inputs, ScheduledLosses
+
+Maps = dict[str, Tensor]
+
+
+class MapsFromAlbedo(Phase):
+    """Trains a U-Net with a head per map on albedo and normal.
+
+    The albedo it sees is the true one at first, then the predicted one, detached; in the last
+    `joint_epochs` the albedo network trains along, with its own loss.
+
+    Args:
+        losses: any of `roughness_l1`, `roughness_ssim`, `metallic_l1`, `metallic_bce`, `ao_l1`,
+            `height_l1`, `height_tv`, and `albedo_l1` for the joint pass.
+        network: (N, 6, H, W), condition -> maps.
+        albedo: this phase's, whose predictions are the input; null for the true albedo.
+        segformer: this phase's, for FiLM and the classes of pixels; null leaves both out.
+        metal: index of the class metal.
+        true_albedo_epochs: epochs on the true albedo.
+        joint_epochs, joint_rate: the joint pass, and its share of the learning rate.
+    """
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        network: nn.Module,
+        optimizer: OptimizerFactory,
+        lr_scheduler: SchedulerFactory | None = None,
+        albedo: nn.Module | None = None,
+        segformer: nn.Module | None = None,
+        classes: PositiveInt = 7,
+        metal: NonNegativeInt = 4,
+        true_albedo_epochs: NonNegativeInt = 0,
+        joint_epochs: NonNegativeInt = 0,
+        joint_rate: PositiveFloat = 0.25,
+        dropout: bool = True,
+        patience: PositiveInt | None = None,
+        watched: str = "val_loss",
+    ) -> None:
+        super().__init__(
+            losses, network, classes, optimizer, lr_scheduler, dropout, patience, watched
+        )
+        self.albedo, self.segformer = self.freeze(albedo), self.freeze(segformer)
+        self.metal, self.true_albedo_epochs = metal, true_albedo_epochs
+        self.joint_epochs, self.joint_rate = joint_epochs, joint_rate
+        self.similarity = SSIM()
+
+    def parameter_groups(self) -> list[Any]:
+        """The albedo network has a group of its own, at `joint_rate` of the learning rate."""
+        trainable = set(self.trainable_parameters())
+        joint = [p for p in self.albedo.parameters() if p in trainable] if self.albedo else []
+        own = [p for p in self.network.parameters() if p in trainable]
+        groups: list[dict[str, Any]] = [{"params": own}]
+        if joint:
+            rate = self.optimizer.keywords["lr"] * self.joint_rate  # type: ignore[union-attr]
+            groups.append({"params": joint, "lr": rate})
+        return groups
+
+    def forward(self, batch: Batch, true_albedo: bool = False) -> tuple[Maps, Tensor]:
+        """All maps with the albedo, and the classes that pixels count as."""
+        image, condition, classes = self.context(batch)
+        if true_albedo or self.albedo is None:
+            albedo = batch["albedo"]
+        else:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.is_joint()):
+                albedo = self.albedo(image, condition)
+        maps = self.network(image_of(albedo, batch["normal"]), condition)
+        return maps | {"albedo": albedo}, classes
+
+    def context(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor]:
+        image = image_of(batch["diffuse"], batch["normal"])
+        if self.segformer is None:
+            return image, None, batch["classes"]
+        with torch.no_grad():
+            logits = self.segformer(image)
+        return image, condition_of(logits, batch["game"]), logits.argmax(dim=1)
+
+    def is_joint(self) -> bool:
+        """Whether this epoch is one of the last, in which the albedo network trains along."""
+        return self.joint_epochs > 0 and self.epoch >= self.epochs - self.joint_epochs
+
+    def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:
+        pred, classes = self(batch, true_albedo=self.epoch < self.true_albedo_epochs)
+        return self.terms(pred, batch, classes)
+
+    def terms(self, pred: Maps, batch: Batch, classes: Tensor) -> dict[str, Inputs]:
+        """Inputs of the terms; pixels count by their class where the map is known."""
+        weights = self.pixel_weights(classes)
+        known = {name: truth_mask(batch, name) for name in SCALARS}
+        expected = (classes == self.metal)[:, None].float()
+        values = pred | {"metallic": pred["metallic"].sigmoid()}
+        return {
+            f"{name}_l1": (values[name], batch[name], known[name] * weights) for name in SCALARS
+        } | {
+            "roughness_ssim": (pred["roughness"], batch["roughness"], known["roughness"]),
+            "metallic_bce": (pred["metallic"], batch["metallic"], known["metallic"], expected),
+            "height_tv": (pred["height"], None, known["height"]),
+            "albedo_l1": albedo_terms(pred["albedo"], batch, weights)["l1"],
+        }
+
+    # Evaluation
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        for suffix, part in by_domain(batch).items():
+            pred, classes = self(part)
+            probabilities = pred | {"metallic": pred["metallic"].sigmoid()}
+            if part["truth"][:, 1:].any():
+                self.add_validation_loss(suffix, self.terms(pred, part, classes), len(classes))
+                self.measure(suffix, probabilities, part, classes)
+            self.draw(part, probabilities, classes)
+
+    def measure(self, suffix: str, pred: Maps, part: Batch, classes: Tensor) -> None:
+        for place, name in enumerate(SCALARS):
+            known, target = truth_mask(part, name), part[name]
+            difference = pred[name] - target
+            self.tally.add(f"{name}_l1_{suffix}", difference.abs(), known)
+            self.tally.add(f"{name}_rmse_{suffix}", difference.square(), known)
+            if self.map_means is not None:
+                mean = self.map_means.to(target)[classes.clamp(max=len(self.map_means) - 1), place]
+                self.tally.add(f"{name}_l1_{suffix}_mean", (mean[:, None] - target).abs(), known)
+            for i in range(len(target)):
+                if known[i].all():
+                    pair = pred[name][i : i + 1].clamp(0, 1), target[i : i + 1]
+                    self.tally.add(f"{name}_ssim_{suffix}", 1 - self.similarity(*pair))
+        self.measure_together(suffix, pred, part)
+
+    def measure_together(self, suffix: str, pred: Maps, part: Batch) -> None:
+        """Metal as a decision, the look under several lights, and roughness read off brightness."""
+        known = truth_mask(part, "metallic")
+        self.tally.add_metal(suffix, pred["metallic"], part["metallic"], known)
+        everything = part["truth"].min(dim=1, keepdim=True).values
+        normal = {"normal": part["normal"]}
+        error = rerender_error(pred | normal, part)
+        self.tally.add(f"rerender_l1_{suffix}", error, everything)
+        dark = 1 - part["diffuse"].mean(dim=1, keepdim=True)
+        luma = (dark - part["roughness"]).abs()
+        self.tally.add(f"roughness_l1_{suffix}_luma", luma, truth_mask(part, "roughness"))
+        colour = (pred["albedo"] - part["albedo"]).abs().mean(dim=1, keepdim=True)
+        self.tally.add(f"albedo_l1_{suffix}", colour, truth_mask(part, "albedo"))
+
+    def draw(self, part: Batch, pred: Maps, classes: Tensor) -> None:
+        """Prediction above truth: diffuse, albedo, four maps, classes, under a moving light."""
+        for i in range(min(2, len(classes)) if len(self.panel) < PANEL_ROWS else 0):
+            for maps, labels in ((pred, classes), (part, part["classes"])):
+                one = {name: maps[name][i : i + 1] for name in ("albedo", *SCALARS)}
+                one_lit = one | {"normal": part["normal"][i : i + 1]}
+                lit = [render(one_lit, *at)[0] for at in LIGHTS]
+                shown = [tile(part["diffuse"][i]), *(tile(values[0]) for values in one.values())]
+                self.panel.append(strip([*shown, class_tile(labels[i]), *map(tile, lit)]))
+
+    def on_validation_epoch_end(self) -> None:
+        self.conclude(rooted(self.tally.means()) | self.tally.metal_metrics())
+
+    # Use
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.evaluated("network").state_dict()
+
+    def predict(self, source: Path, destination: Path) -> dict[str, float]:
+        """Maps for the textures of a game's folder; see `predict`."""
+        return convert_folder(self.convert, self.game_condition, source, destination)
+
+    def game_condition(self, image: Tensor) -> Tensor | None:
+        """Condition of a whole game texture, (1, 6, H, W)."""
+        if self.segformer is None:
+            return None
+        logits = self.segformer(image.to(self.device))
+        return condition_of(logits, logits.new_ones(1))
+
+    def convert(self, image: Tensor, condition: Tensor | None) -> Tensor:
+        """Diffuse and normal (N, 6, H, W) -> albedo and the four maps (N, 7, H, W)."""
+        image = image.to(self.device)
+        condition = None if condition is None else condition.to(self.device)
+        albedo = self.albedo(image, condition) if self.albedo else image[:, :3]
+        maps = self.network(image_of(albedo, image[:, 3:]), condition)
+        maps["metallic"] = maps["metallic"].sigmoid()
+        return torch.cat([albedo, *(maps[name] for name in SCALARS)], dim=1).clamp(0, 1).cpu()

@@ -1,0 +1,203 @@
+"""What the three jobs of a phase share: rates by epoch, parts that stand still, patience."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import PositiveInt
+from timm.layers import DropPath
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LRScheduler, OneCycleLR
+
+from experiments.pbr.evaluation import SUFFIX, Tally
+from experiments.pbr.layers import TARGETS
+from launch.errors import ConfigError, nearest
+from launch.losses.total_variation import TotalVariation
+from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.objective import Inputs, ScheduledLosses
+
+Batch = dict[str, Tensor]
+
+PANEL_ROWS = 6
+WORTHWHILE = 0.01  # relative gain below which a validation has not improved
+
+
+class Phase(ScheduledModule):
+    """One network trained in one phase, beside frozen ones that it looks at.
+
+    The scheduler of the learning rate is counted in epochs. OneCycleLR and warm restarts move with
+    every update, the others at the end of an epoch.
+
+    Args:
+        network: what trains; which of its parts, `trainable` says.
+        dropout: false keeps dropout and stochastic depth off.
+        patience: epochs without a gain of 1 % in the main metric after which the run ends.
+        watched: that metric; the lower the better.
+    """
+
+    class_weights: Tensor
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        network: nn.Module,
+        classes: int,
+        optimizer: OptimizerFactory | None,
+        lr_scheduler: SchedulerFactory | None,
+        dropout: bool,
+        patience: PositiveInt | None,
+        watched: str,
+    ) -> None:
+        super().__init__(losses, optimizer, lr_scheduler)
+        self.network = network
+        self.dropout, self.patience, self.watched = dropout, patience, watched
+        self.register_buffer("class_weights", torch.ones(classes), persistent=False)
+        self.class_names: tuple[str, ...] = ()
+        self.map_means: Tensor | None = None
+        self.tally = Tally(classes)
+        self.panel: list[np.ndarray] = []
+        self.lowest, self.lowest_epoch = np.inf, 0
+
+    def freeze(self, network: nn.Module | None) -> nn.Module | None:
+        """A network of an earlier job: looked through, not trained."""
+        return network.requires_grad_(False).eval() if network is not None else None
+
+    def setup(self, stage: str) -> None:
+        """Take class weights and baselines from the data."""
+        data = getattr(self.trainer, "datamodule", None)
+        if data is None:
+            return
+        self.class_names = data.categories.names
+        if len(self.class_names) != len(self.class_weights):
+            raise ConfigError(
+                f"the data has {len(self.class_names)} classes ({', '.join(self.class_names)}), "
+                f"the networks have {len(self.class_weights)}; set classes of all networks"
+            )
+        self.class_weights.copy_(data.class_weights())
+        self.map_means = data.map_means()
+
+    # Training
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        inputs = self.loss_inputs(batch)
+        unknown = sorted(set(self.losses) - set(inputs))
+        if unknown:
+            raise ConfigError(
+                f"losses.{unknown[0]}: {type(self).__name__} has no such term; it has "
+                f"{', '.join(inputs)}.{nearest(unknown[0], inputs)}"
+            )
+        total, _ = self.losses(**{name: inputs[name] for name in self.losses})
+        return total
+
+    def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:
+        """The inputs of every term that the recipe knows, by name."""
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> "Phase":
+        """As in torch, but what has nothing to train stays in evaluation mode."""
+        super().train(mode)
+        if not mode:
+            return self
+        for module in self.modules():
+            random = isinstance(module, nn.Dropout | nn.Dropout2d | DropPath)
+            if stands_still(module) or (random and not self.dropout):
+                module.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        self.train()
+
+    def configure_optimizers(self) -> Any:
+        if self.optimizer is None:
+            raise ConfigError("module.optimizer is not configured")
+        optimizer = self.optimizer(self.parameter_groups())  # type: ignore[arg-type]
+        if self.lr_scheduler is None:
+            return [optimizer]
+        options = {}
+        if getattr(self.lr_scheduler, "func", None) is OneCycleLR:
+            options["steps_per_epoch"] = -(-self.batches_per_epoch // self.accumulate)
+        scheduler = self.lr_scheduler(optimizer, **options)
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    def parameter_groups(self) -> list[Any]:
+        return self.trainable_parameters()
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Called after every update; a scheduler that counts epochs is stepped at their ends."""
+        completed = self.batches + 1
+        if isinstance(scheduler, OneCycleLR):
+            if scheduler.last_epoch + 1 < scheduler.total_steps:
+                scheduler.step()
+        elif isinstance(scheduler, CosineAnnealingWarmRestarts):
+            scheduler.step(completed / self.batches_per_epoch)
+        elif isinstance(scheduler, LRScheduler):
+            before = (completed - self.accumulate) // self.batches_per_epoch
+            for _ in range(completed // self.batches_per_epoch - before):
+                scheduler.step()
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return -(-self.iterations * self.accumulate // self.batches_per_epoch)
+
+    def pixel_weights(self, classes: Tensor) -> Tensor:
+        """Weight of every pixel by its class, (N, 1, H, W); 1 where it is unknown."""
+        padded = torch.cat([self.class_weights, self.class_weights.new_ones(1)])
+        return padded[classes.clamp(max=len(self.class_weights))][:, None]
+
+    # Evaluation
+
+    def on_validation_epoch_start(self) -> None:
+        self.tally, self.panel = Tally(len(self.class_weights)), []
+
+    def add_validation_loss(self, suffix: str, inputs: dict[str, Inputs], samples: int) -> None:
+        """The weighted sum of the terms, without total variation, as `mat_` or `sky_val_loss`."""
+        total = self.class_weights.new_zeros(())
+        for name in self.losses:
+            given, loss = inputs[name], self.losses[name]
+            if self.losses.weight(name) and not isinstance(loss, TotalVariation):
+                value = loss(*(given() if callable(given) else given))
+                total = total + self.losses.weight(name) * value
+        self.tally.add(f"{suffix}_val_loss", total.expand(samples))
+
+    def conclude(self, metrics: dict[str, float]) -> None:
+        """Report metrics with `val_loss`, the mean of the domains, and stop without patience."""
+        losses = [metrics[f"{s}_val_loss"] for s in SUFFIX if f"{s}_val_loss" in metrics]
+        if losses:
+            metrics["val_loss"] = float(np.mean(losses))
+        self.log_metrics(metrics)
+        value = metrics.get(self.watched, np.inf)
+        if value < self.lowest * (1 - WORTHWHILE):
+            self.lowest, self.lowest_epoch = value, self.epoch
+        waited = self.epoch - self.lowest_epoch
+        if self.patience and waited >= self.patience and not self.trainer.validating:
+            self.trainer.should_stop = True
+
+    def image_panel(self) -> list[np.ndarray]:
+        return self.panel
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint |= {"lowest": float(self.lowest), "lowest_epoch": self.lowest_epoch}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self.lowest, self.lowest_epoch = checkpoint["lowest"], checkpoint["lowest_epoch"]
+
+
+def stands_still(module: nn.Module) -> bool:
+    """Whether a module has parameters and none of them trains."""
+    trains = [p.requires_grad for p in module.parameters()]
+    return bool(trains) and not any(trains)
+
+
+def image_of(colour: Tensor, normal: Tensor) -> Tensor:
+    """What the networks see: colour and normal, (N, 6, H, W)."""
+    return torch.cat([colour, normal], dim=1)
+
+
+def truth_mask(batch: Batch, name: str) -> Tensor:
+    """1 where a map is known, (N, 1, H, W)."""
+    place = TARGETS.index(name)
+    return batch["truth"][:, place : place + 1]

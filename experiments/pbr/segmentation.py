@@ -1,0 +1,74 @@
+"""The first job of a phase: what is each pixel made of?"""
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from experiments.pbr.adapters import merged
+from experiments.pbr.evaluation import by_domain
+from experiments.pbr.layers import UNKNOWN
+from experiments.pbr.phase import PANEL_ROWS, Batch, Phase, image_of
+from experiments.pbr.render import class_tile, strip, tile
+from launch.module import OptimizerFactory, SchedulerFactory
+from launch.objective import Inputs, ScheduledLosses
+
+
+class Segmentation(Phase):
+    """Trains a SegFormer on diffuse and normal.
+
+    Args:
+        losses: `ce` on labelled pixels, `pseudo` on game pixels whose class a teacher is sure of.
+        network: (N, 6, H, W) -> logits of the classes.
+    """
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        network: nn.Module,
+        optimizer: OptimizerFactory,
+        lr_scheduler: SchedulerFactory | None = None,
+        classes: PositiveInt = 7,
+        dropout: bool = True,
+        patience: PositiveInt | None = None,
+        watched: str = "val_loss",
+    ) -> None:
+        super().__init__(
+            losses, network, classes, optimizer, lr_scheduler, dropout, patience, watched
+        )
+
+    def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:
+        logits = self.network(image_of(batch["diffuse"], batch["normal"]))
+        return self.terms(logits, batch)
+
+    def terms(self, logits: Tensor, batch: Batch) -> dict[str, Inputs]:
+        pseudo = batch["pseudo"].masked_fill(batch["game"][:, None, None] == 0, UNKNOWN)
+        confidence = batch["confidence"][:, 0]
+        return {
+            "ce": (logits, batch["classes"], self.class_weights),
+            "pseudo": (logits, pseudo, self.class_weights, confidence),
+        }
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        for suffix, part in by_domain(batch).items():
+            logits = self.network(image_of(part["diffuse"], part["normal"]))
+            inputs = self.terms(logits, part)
+            labelled = bool((part["classes"] != UNKNOWN).any())
+            if labelled:  # the truth where there is one, else what the teacher says
+                inputs["pseudo"] = (logits, torch.full_like(part["classes"], UNKNOWN))
+            self.add_validation_loss(suffix, inputs, len(logits))
+            pred = logits.argmax(dim=1)
+            self.tally.add_classes(suffix, pred, part["classes"])
+            self.draw(part, pred)
+
+    def draw(self, part: Batch, pred: Tensor) -> None:
+        """diffuse | predicted classes | true classes."""
+        for i in range(min(2, len(pred)) if len(self.panel) < PANEL_ROWS else 0):
+            tiles = [tile(part["diffuse"][i]), class_tile(pred[i]), class_tile(part["classes"][i])]
+            self.panel.append(strip(tiles))
+
+    def on_validation_epoch_end(self) -> None:
+        self.conclude(self.tally.means() | self.tally.class_metrics(self.class_names))
+
+    def weights(self) -> dict[str, Tensor]:
+        """A plain SegFormer: adapters are added to the weights they adapt."""
+        return merged(self.evaluated("network").state_dict())

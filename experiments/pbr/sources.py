@@ -1,0 +1,218 @@
+"""Where materials come from: the procedural generator, folders of materials, folders of a game."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import DirectoryPath, NonNegativeInt, PositiveInt
+
+from experiments.pbr import synthetic, textures
+from experiments.pbr.categories import KEPT
+from experiments.pbr.decoding import (
+    Convention,
+    Loaded,
+    invert_height,
+    read_game,
+    read_material,
+)
+from experiments.pbr.layers import CLEAN, GAME
+from experiments.pbr.naming import parse
+from launch.errors import MissingError
+
+EXCLUDED = ("pbr", "lod", "interface", "cubemaps", "effects")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A material that can be read; `stamp` changes when its content does."""
+
+    name: str
+    domain: str
+    category: str | None
+    stamp: str
+    read: Callable[[], Loaded]
+
+
+class Synthetic:
+    """Procedural textures of a domain.
+
+    Args:
+        count: textures, of classes as rare as in `synthetic.FREQUENCY`.
+        size: side in pixels.
+        mixed: every n-th texture holds a second material; 0 for none.
+    """
+
+    def __init__(
+        self,
+        count: PositiveInt,
+        size: PositiveInt = 64,
+        domain: Literal["clean", "game"] = CLEAN,
+        seed: NonNegativeInt = 0,
+        mixed: NonNegativeInt = 0,
+    ) -> None:
+        self.count, self.size, self.domain, self.seed = count, size, domain, seed
+        self.mixed = mixed
+
+    def entries(self) -> list[Entry]:
+        first = 1_000_000 * self.seed + (500_000 if self.domain == GAME else 0)
+        drawn = synthetic.draw(first, self.count)
+        return [self._entry(first + i, category, i) for i, category in enumerate(drawn)]
+
+    def _entry(self, seed: int, category: str, place: int) -> Entry:
+        mixed = bool(self.mixed) and place % self.mixed == self.mixed - 1
+        second = KEPT[(KEPT.index(category) + 1 + place % 5) % len(KEPT)] if mixed else None
+        read = partial(synthetic.material, seed, category, self.domain, self.size, second)
+        name = f"{self.domain}_{seed}_{category}" + (f"_{second}" if second else "")
+        stamp = f"{name}-{self.size}-{synthetic.__doc__}"
+        return Entry(name, self.domain, category, stamp, lambda: Loaded(read()))
+
+
+class MaterialFolder:
+    """Materials with ground truth: `category/material/map.png`, or any names that `naming` reads.
+
+    The category is the folder below `root`, or the column `cls` of a `manifest.csv` with a column
+    `file`, which may also say `normal_convention`.
+
+    Args:
+        normals: which way green points, where neither name nor manifest says it.
+        diffuse_is_albedo: whether a diffuse without albedo counts as one, as in sets that call
+            their base colour so.
+    """
+
+    def __init__(
+        self,
+        root: DirectoryPath,
+        normals: Convention = "auto",
+        diffuse_is_albedo: bool = True,
+    ) -> None:
+        self.root, self.normals = Path(root), normals
+        self.diffuse_is_albedo = diffuse_is_albedo
+        self.notes: list[str] = []
+
+    def entries(self) -> list[Entry]:
+        """
+        Raises:
+            MissingError: if there is no material below `root`.
+        """
+        manifest = read_manifest(self.root)
+        found = [self._entry(*group, manifest) for group in group_files(self.root, self.notes)]
+        if not found:
+            raise MissingError(f"{self.root} has no materials; see experiments/pbr/README.md")
+        return found
+
+    def _entry(
+        self, name: str, files: Mapping[str, Path], manifest: Mapping[str, Mapping[str, str]]
+    ) -> Entry:
+        row = manifest.get(name, {})
+        category = row.get("cls") or (name.split("/", maxsplit=1)[0] if "/" in name else None)
+        said = row.get("normal_convention", "")
+        read = partial(read_material, files, self._convention(said), self.diffuse_is_albedo)
+        if "inverted" in said:
+            read = partial(invert_height, read)
+        return Entry(name, CLEAN, category, stamp_of(files, str(row)), read)
+
+    def _convention(self, said: str) -> Convention:
+        """What the manifest says wins over the setting."""
+        words: dict[str, Convention] = {"DX": "directx", "GL": "opengl"}
+        return words.get(said[:2].upper(), self.normals)
+
+
+class GameFolder:
+    """Textures of a game: diffuse files with optional `_n` beside them, and truth below `pbr/`.
+
+    The truth of `area/wall.dds` is `pbr/area/wall.dds` (albedo), `wall_rmaos.dds` and
+    `wall_p.dds`, as mods ship it. Normals are DirectX. A manifest's `cls` is for evaluation only.
+    """
+
+    def __init__(self, root: DirectoryPath, normals: Convention = "directx") -> None:
+        self.root, self.normals = Path(root), normals
+        self.notes: list[str] = []
+
+    def entries(self) -> list[Entry]:
+        """
+        Raises:
+            MissingError: if there is no texture below `root`.
+        """
+        manifest = read_manifest(self.root)
+        found = []
+        for name, files in group_files(self.root, self.notes, plain_is="diffuse"):
+            area = name.split("/", maxsplit=1)[0].lower()
+            if area not in EXCLUDED and {"diffuse", "albedo"} & files.keys():
+                found.append(self._entry(name, files, manifest))
+        if not found:
+            raise MissingError(f"{self.root} has no diffuse textures ({textures.SUFFIXES})")
+        return found
+
+    def _entry(
+        self, name: str, files: Mapping[str, Path], manifest: Mapping[str, Mapping[str, str]]
+    ) -> Entry:
+        diffuse = files.get("diffuse") or files["albedo"]
+        own, truth = {**files, "diffuse": diffuse}, truth_files(self.root / "pbr", name)
+        stamp = stamp_of(own | {f"truth {kind}": path for kind, path in truth.items()})
+        row = manifest.get(diffuse.relative_to(self.root).as_posix(), {})
+        read = partial(read_game, own, truth, self.normals)
+        return Entry(name, GAME, row.get("cls"), stamp, read)
+
+
+# Files
+
+
+def group_files(
+    root: Path, notes: list[str], plain_is: str | None = None
+) -> Iterator[tuple[str, dict[str, Path]]]:
+    """Materials below a folder in the order of their names, with a file for each kind of map.
+
+    Args:
+        notes: gets a sentence for every file that is left out.
+        plain_is: the kind of a file whose name does not tell it.
+    """
+    groups: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() not in textures.SUFFIXES:
+            continue
+        stem, kind = parse(path)
+        kind = kind or plain_is
+        name = (path.parent.relative_to(root) / stem).as_posix() if stem else ""
+        name = name or path.parent.relative_to(root).as_posix()
+        if kind is None:
+            notes.append(f"{path.relative_to(root)}: the name does not tell which map it is")
+        elif kind in groups[name]:
+            notes.append(f"{path.relative_to(root)}: {name} already has {groups[name][kind].name}")
+        else:
+            groups[name][kind] = path
+    yield from sorted((name, files) for name, files in groups.items() if files)
+
+
+def truth_files(folder: Path, name: str) -> dict[str, Path]:
+    """Files of a mod for the texture `name`, by kind."""
+    wanted = folder / name
+    if not wanted.parent.is_dir():
+        return {}
+    found = {}
+    for path in sorted(wanted.parent.glob(f"{wanted.name}*")):
+        stem, kind = parse(path)
+        if stem == wanted.name and path.suffix.lower() in textures.SUFFIXES:
+            found[kind or "albedo"] = path
+    return found
+
+
+def read_manifest(root: Path) -> dict[str, dict[str, str]]:
+    """Rows of `manifest.csv` by their column `file`; empty without one."""
+    path = root / "manifest.csv"
+    if not path.is_file():
+        return {}
+    with path.open(newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file) if row.get("file")}
+
+
+def stamp_of(files: Mapping[str, Path], extra: str = "") -> str:
+    """Identifies the content of files by name, size and time of change."""
+    parts = [extra]
+    for kind, path in sorted(files.items()):
+        status = path.stat()
+        parts.append(f"{kind}:{path.name}:{status.st_size}:{status.st_mtime_ns}")
+    return "|".join(parts)
