@@ -11,7 +11,7 @@ from scipy import stats
 
 from launch.run import Run
 from launch.study import Study
-from launch.study_table import difference, estimate, results, seconds, table, write_csv
+from launch.study_table import cells, difference, estimate, results, seconds, table, write_csv
 
 STUDY = Study(
     name="ramps",
@@ -91,6 +91,17 @@ def test_table_reads_as_markdown(folder: Path) -> None:
     assert cells[3][2:] == ["26.30", "23.68 to 28.92", "+0.30", "+0.05 to +0.55", "3/3", "60"]
     assert cells[4][:3] == ["psnr_y", "(psnr_y_bicubic)", "24.50"]
     assert "- ramp: `+experiment=b`" in lines
+
+
+def test_table_says_what_the_arms_ran_with(folder: Path) -> None:
+    overrides = ["+experiment=b", "scale=full", "seed=0", "run_dir=x"]
+    write(folder, "ramp", 0, metrics={}, overrides=overrides)
+    assert "- ramp: `+experiment=b scale=full`" in table(folder, STUDY).splitlines()
+
+
+def test_no_difference_is_not_negative_zero() -> None:
+    nothing = difference({0: 25.0, 1: 26.0}, {0: 25.000001, 1: 26.000001})
+    assert cells(nothing, estimate([25.0, 26.0]), sign="+") == ("+0.00", "+0.00 to +0.00")
 
 
 def test_table_names_what_is_missing(folder: Path) -> None:

@@ -111,7 +111,7 @@ def multirun(config: DictConfig, shared: list[str], folder: Path) -> list[str]:
             settings; before any job has started.
     """
     study = read({**OmegaConf.to_container(config), "shared": shared})  # type: ignore[dict-item]
-    problems = [*impossible_arms(study, folder), *foreign_runs(study, folder)]
+    problems = [*impossible_arms(study, folder)] or [*foreign_runs(study, folder)]
     if problems:
         raise ConfigError("\n".join(problems))
     return [
@@ -167,9 +167,10 @@ def foreign_runs(study: Study, folder: Path) -> Iterator[str]:
         made = {o for o in run.record.get("overrides", []) if not o.startswith("run_dir=")}
         wanted = set(study.overrides(arm, seed))
         if made != wanted and (run.status == "completed" or run.last.is_file()):
+            instead = " ".join(sorted(wanted - made)) or "nothing"
             yield (
-                f"{run.folder} was made with {' '.join(sorted(made)) or 'nothing'}, not with "
-                f"{' '.join(sorted(wanted))}; delete it or choose another run_dir"
+                f"{run.folder} was made with {' '.join(sorted(made - wanted)) or 'nothing'} "
+                f"where the study now has {instead}; delete it or choose another run_dir"
             )
 
 
@@ -206,20 +207,25 @@ def launch(arguments: list[str]) -> None:
             leaves a checkpoint.
     """
     stopped = threading.Event()
+    children: list[subprocess.Popen[bytes]] = []
 
     def stop(*_: Any) -> None:
         stopped.set()
-        process.terminate()
+        for child in children:
+            child.terminate()
 
-    with subprocess.Popen([sys.executable, "-m", "launch", *arguments]) as process:
-        previous = on_terminate(stop)
-        try:
-            process.wait()
-        except KeyboardInterrupt:  # the terminal has told the child
-            stopped.set()
-            process.wait()
-        finally:
-            on_terminate(previous)
+    previous = on_terminate(stop)
+    try:
+        children.append(subprocess.Popen([sys.executable, "-m", "launch", *arguments]))
+        if stopped.is_set():
+            stop()
+        children[0].wait()
+    except KeyboardInterrupt:  # the terminal has told the child
+        stopped.set()
+        for child in children:
+            child.wait()
+    finally:
+        on_terminate(previous)
     if stopped.is_set():
         print("the study has stopped; the same command continues it", flush=True)
         raise SystemExit(143)

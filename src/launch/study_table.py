@@ -88,10 +88,7 @@ def table(folder: Path, study: Study) -> str:
         f"Means over seeds with Student's interval; differences are paired, seed by seed, with "
         f"{study.reference}. An interval that contains 0 shows no difference.",
         *unfinished(folder, study),
-        "\n".join(
-            f"- {arm}: `{' '.join([*overrides, *study.shared])}`"
-            for arm, overrides in study.arms.items()
-        ),
+        "\n".join(f"- {arm}: `{' '.join(settings(folder, study, arm))}`" for arm in study.arms),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -129,10 +126,18 @@ def cells(what: Estimate | None, scale: Estimate | None, sign: str = "") -> tupl
     if what is None:
         return "-", "-"
     decimals = 2 if abs((scale or what).mean) >= 10 else 4
-    mean = f"{what.mean:{sign}.{decimals}f}"
-    if what.interval is None:
-        return mean, "-"
-    return mean, " to ".join(f"{end:{sign}.{decimals}f}" for end in what.interval)
+    mean, *ends = (
+        f"{round(value, decimals) + 0.0:{sign}.{decimals}f}"  # + 0.0: no negative zero
+        for value in (what.mean, *(what.interval or ()))
+    )
+    return mean, " to ".join(ends) or "-"
+
+
+def settings(folder: Path, study: Study, arm: str) -> list[str]:
+    """The overrides that an arm ran with, what was typed for all arms included."""
+    records = (study.run(folder, arm, seed).record for seed in study.seeds)
+    made = next((r["overrides"] for r in records if "overrides" in r), study.arms[arm])
+    return [override for override in made if not override.startswith(("run_dir=", "seed="))]
 
 
 def unfinished(folder: Path, study: Study) -> Iterator[str]:
