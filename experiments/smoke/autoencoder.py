@@ -5,7 +5,7 @@ over the image, so that a latent depends on its surroundings only: far from smok
 and the same latent.
 """
 
-from typing import Any
+from itertools import pairwise
 
 import torch
 import torch.distributed as dist
@@ -74,6 +74,11 @@ class Codebook(nn.Module):
         """Numbers (N,) of the codes nearest to (N, D)."""
         codes = self.vectors
         return (codes.square().sum(1) - 2 * vectors @ codes.T).argmin(1)
+
+    def numbers(self, latent: Tensor) -> Tensor:
+        """Code numbers (B, h, w) of latents (B, D, h, w)."""
+        rows = latent.float().movedim(1, -1)
+        return self.nearest(rows.reshape(-1, rows.shape[-1])).view(rows.shape[:-1])
 
     def forward(self, latent: Tensor) -> Tensor:
         """The latent (B, D, h, w) with each vector replaced by its code; learns when training."""
@@ -175,14 +180,16 @@ class PatchDiscriminator(nn.Module):
 
 def _encoder(widths: list[int], latent_channels: int, blocks: int) -> nn.Sequential:
     layers: list[nn.Module] = [_conv(3, widths[0]), nn.SiLU()]
-    for narrow, wide in zip(widths, widths[1:], strict=False):
+    for narrow, wide in pairwise(widths):
         layers += [_conv(narrow, wide, size=4, stride=2), *(Residual(wide) for _ in range(blocks))]
-    return nn.Sequential(*layers, ChannelNorm(widths[-1]), nn.SiLU(), _conv(wide, latent_channels))
+    return nn.Sequential(
+        *layers, ChannelNorm(widths[-1]), nn.SiLU(), _conv(widths[-1], latent_channels)
+    )
 
 
 def _decoder(widths: list[int], latent_channels: int, blocks: int) -> nn.Sequential:
     layers: list[nn.Module] = [_conv(latent_channels, widths[-1])]
-    for wide, narrow in zip(widths[::-1], widths[-2::-1], strict=False):
+    for wide, narrow in pairwise(widths[::-1]):
         layers += [*(Residual(wide) for _ in range(blocks)), nn.Upsample(scale_factor=2)]
         layers += [_conv(wide, narrow)]
     return nn.Sequential(*layers, ChannelNorm(widths[0]), nn.SiLU(), _conv(widths[0], 3))

@@ -187,7 +187,8 @@ def advect(field: Tensor, velocity: Tensor) -> Tensor:
         velocity: (N, 2, H, W) in pixels per step.
     """
     height, width = field.shape[-2:]
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    ranges = (torch.arange(n, device=field.device) for n in (height, width))
+    rows, columns = torch.meshgrid(*ranges, indexing="ij")
     x = (columns - velocity[:, 0]) / (width - 1) * 2 - 1
     y = (rows - velocity[:, 1]) / (height - 1) * 2 - 1
     return F.grid_sample(field, torch.stack([x, y], -1), padding_mode="zeros", align_corners=True)

@@ -24,6 +24,7 @@ MaskMode = Literal["latent_norm", "black_distance", "pixel"]
 MaskSource = Literal["target", "reference", "union"]
 
 BLACK = 0.02
+VISIBLE_CELL = 0.02
 FALSE_SMOKE = 0.02
 ENOUGH_BLACK = 0.01
 BINS = 256

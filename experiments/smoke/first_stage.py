@@ -1,0 +1,184 @@
+"""The first rung: the autoencoder, by reconstruction first and adversarially later."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import NonNegativeInt
+from torch import Tensor
+
+from experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
+from experiments.smoke.latents import as_float
+from experiments.smoke.metrics import psnr
+from launch.errors import ConfigError
+from launch.losses.gan import GAN
+from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.objective import Inputs, ScheduledLosses
+
+PANEL_FRAMES = 8
+FEW_CODES = 0.1
+
+
+class AutoencoderTraining(ScheduledModule):
+    """Trains a `VQAutoencoder` on single frames.
+
+    The term `commitment` gets latents and their codes, which do not move for it; a `gan` type
+    gets the discriminator's logits, which trains while the weight of the term is not 0 and
+    `warmup_iters` updates before; every other term gets (reconstruction, frames).
+
+    Args:
+        losses: terms as above.
+        autoencoder: the network; frozen and used by the next rung.
+        optimizer, lr_scheduler: of the autoencoder.
+        discriminator, discriminator_optimizer: for a `gan` term.
+        warmup_iters: updates of the discriminator before the term sets in.
+    """
+
+    automatic_optimization = False
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        autoencoder: VQAutoencoder,
+        optimizer: OptimizerFactory,
+        lr_scheduler: SchedulerFactory | None = None,
+        discriminator: PatchDiscriminator | None = None,
+        discriminator_optimizer: OptimizerFactory | None = None,
+        warmup_iters: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__(losses, optimizer, lr_scheduler)
+        self.automatic_optimization = False
+        self.autoencoder, self.discriminator = autoencoder, discriminator
+        self.discriminator_optimizer, self.warmup_iters = discriminator_optimizer, warmup_iters
+        self.validation: list[dict[str, float]] = []
+        self.used: Tensor | None = None
+        self.panel: list[np.ndarray] = []
+        self.gan_term = next((n for n in losses if isinstance(losses[n], GAN)), None)
+        if self.gan_term and (discriminator is None or discriminator_optimizer is None):
+            raise ConfigError(
+                f"losses.{self.gan_term} is a GAN: set module.discriminator and "
+                "module.discriminator_optimizer"
+            )
+
+    def configure_optimizers(self) -> Any:
+        assert self.optimizer is not None
+        main = self.optimizer([p for p in self.autoencoder.parameters() if p.requires_grad])
+        optimizers = [main]
+        if self.gan_term:
+            assert self.discriminator is not None and self.discriminator_optimizer is not None
+            optimizers.append(self.discriminator_optimizer(self.discriminator.parameters()))
+        return optimizers, [self.lr_scheduler(main)] if self.lr_scheduler else []
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        frames = as_float(batch["frames"][:, 0])
+        out = self.autoencoder(frames)
+        total, _ = self.losses(**{n: self.loss_inputs(n, out, frames) for n in self.losses})
+        self.manual_backward(total / self.accumulate)
+        if self.discriminator_trains():
+            self.train_discriminator(frames, out["reconstruction"].detach())
+        if (self.batches + 1) % self.accumulate == 0:
+            self.update()
+
+    def loss_inputs(self, name: str, out: dict[str, Tensor], frames: Tensor) -> Inputs:
+        """What the loss of one term is computed from; the discriminator runs only if needed."""
+        loss = self.losses[name]
+        if name == "commitment":
+            return out["latent"], out["codes"]
+        if isinstance(loss, GAN):
+            return lambda: self.game(loss, out["reconstruction"], frames)
+        return out["reconstruction"], frames
+
+    def game(self, gan: GAN, fake: Tensor, real: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Logits of real and of reconstructed frames; the discriminator stands still."""
+        assert self.discriminator is not None
+        self.discriminator.requires_grad_(False)
+        with torch.no_grad():
+            real_logits = self.discriminator(real) if gan.needs_real_logits else None
+        return real_logits, self.discriminator(fake)
+
+    def discriminator_trains(self) -> bool:
+        """Whether the GAN term is active now, or will be within `warmup_iters` updates."""
+        if self.gan_term is None:
+            return False
+        soon = self.losses.iteration + self.warmup_iters
+        return any(self.losses.weight(self.gan_term, i) for i in (self.losses.iteration, soon))
+
+    def train_discriminator(self, real: Tensor, fake: Tensor) -> None:
+        assert self.discriminator is not None and self.gan_term is not None
+        self.discriminator.requires_grad_(True)
+        gan = self.losses[self.gan_term]
+        assert isinstance(gan, GAN)
+        total = torch.stack(list(gan.discriminator(self.discriminator, real, fake).values())).sum()
+        self.manual_backward(total / self.accumulate)
+        self.record(discriminator=total)
+
+    def update(self) -> None:
+        """Step the autoencoder, and the discriminator if it trains."""
+        optimizers = self.optimizers()
+        main, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
+        for optimizer in rest if self.discriminator_trains() else []:
+            optimizer.step()
+            optimizer.zero_grad()
+        if self.gradient_clip:
+            self.clip_gradients(main, self.gradient_clip, "norm")  # type: ignore[arg-type]
+        main.step()
+        main.zero_grad()
+        if self.lr_scheduler:
+            self.lr_schedulers().step()  # type: ignore[union-attr]
+
+    # Evaluation
+
+    def on_validation_epoch_start(self) -> None:
+        self.validation, self.panel = [], []
+        self.used = torch.zeros(len(self.autoencoder.codebook.uses), dtype=torch.bool)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        assert self.used is not None
+        frames = as_float(batch["frames"][:, 0])
+        latent = self.autoencoder.encode(frames)
+        decoded = self.autoencoder.decode(latent).clamp(0, 1)
+        self.used[self.autoencoder.codebook.numbers(latent).flatten().cpu()] = True
+        dark = frames.amax(1, keepdim=True) == 0
+        self.validation.append(
+            {
+                "squared_error": (decoded - frames).square().mean().item(),
+                "black_energy": ((decoded.square() * dark).sum() / (3 * dark.sum() + 1)).item(),
+            }
+        )
+        if batch_idx == 0:
+            self.panel = [strip(x[:PANEL_FRAMES]) for x in (frames, decoded)]
+
+    def on_validation_epoch_end(self) -> None:
+        assert self.used is not None
+        error, energy = (
+            float(np.mean([v[k] for v in self.validation]))
+            for k in ("squared_error", "black_energy")
+        )
+        use = self.used.float().mean().item()
+        self.log_metrics(
+            {"reconstruction_psnr": psnr(error), "black_energy": energy, "codebook_use": use}
+        )
+
+    def health(self) -> list[str]:
+        use = self.metrics.get("codebook_use", 1.0)
+        if use >= FEW_CODES:
+            return []
+        return [f"only {use:.0%} of the codes are in use; lower module.autoencoder.codes"]
+
+    def image_panel(self) -> list[np.ndarray]:
+        """Frames, and below them their reconstructions."""
+        return self.panel
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.autoencoder.state_dict()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """With the settings, so that the next rung needs the file alone."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["autoencoder"] = self.autoencoder.settings
+
+
+def strip(frames: Tensor) -> np.ndarray:
+    """Frames (N, 3, H, W) in [0, 1] side by side as uint8 (H, N W, 3)."""
+    row = torch.cat(list(frames), dim=2).clamp(0, 1).mul(255).round().byte()
+    return row.permute(1, 2, 0).cpu().numpy()

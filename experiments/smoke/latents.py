@@ -1,0 +1,104 @@
+"""A frozen autoencoder as a pair of maps between frames and standardised latents."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+# B clips, T frames, D latent channels, h w latent cells
+
+FRAMES_AT_ONCE = 256
+
+
+class Autoencoder(Protocol):
+    """Frames (N, 3, H, W) in [0, 1] to latents before quantisation, and latents to frames."""
+
+    latent_channels: int
+    factor: int
+
+    def encode(self, frames: Tensor) -> Tensor: ...
+
+    def decode(self, latent: Tensor) -> Tensor: ...
+
+
+class Latents(nn.Module):
+    """The frozen autoencoder and the statistics of its latents, which checkpoints keep.
+
+    Args:
+        autoencoder: never trained, always in evaluation mode.
+        gigabytes: encoded training clips that are kept; others are encoded again.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, autoencoder: nn.Module, gigabytes: float) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder.requires_grad_(False).eval()
+        channels = int(autoencoder.latent_channels)  # type: ignore[arg-type]
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("deviation", torch.zeros(1, channels, 1, 1))
+        self.left = gigabytes * 1e9
+        self.kept: dict[tuple[int, bool], Tensor] = {}
+        self._black: dict[tuple[int, int], Tensor] = {}
+
+    def train(self, mode: bool = True) -> "Latents":
+        """Always evaluates."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def encode(self, frames: Tensor) -> Tensor:
+        """Raw latents (B, T, D, h, w) of frames (B, T, 3, H, W), uint8 or in [0, 1].
+
+        In full precision, a clip at a time, so that they do not depend on the batch.
+        """
+        with torch.autocast(frames.device.type, enabled=False):
+            clips = [self.autoencoder.encode(as_float(clip)) for clip in frames]  # type: ignore[operator]
+        return torch.stack(clips)
+
+    def encode_kept(self, frames: Tensor, numbers: list[tuple[int, bool]]) -> Tensor:
+        """As `encode`, of clips that have a number; encodes each once while memory lasts."""
+        rows = []
+        for clip, number in zip(frames, numbers, strict=True):
+            latent = self.kept.get(number)
+            if latent is None:
+                latent = self.encode(clip[None])[0]
+                if self.left > latent.nbytes:
+                    self.left -= latent.nbytes
+                    self.kept[number] = latent
+            rows.append(latent)
+        return torch.stack(rows)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Frames (B, T, 3, H, W) in [0, 1] of standardised latents."""
+        raw = (latents.float() * self.deviation + self.mean).flatten(0, 1)
+        with torch.autocast(latents.device.type, enabled=False):
+            parts = [self.autoencoder.decode(part) for part in raw.split(FRAMES_AT_ONCE)]  # type: ignore[operator]
+        return torch.cat(parts).clamp(0, 1).unflatten(0, latents.shape[:2])
+
+    def standardise(self, raw: Tensor) -> Tensor:
+        """Each channel to mean 0 and deviation 1 over the training data."""
+        return (raw - self.mean) / self.deviation
+
+    @property
+    def measured(self) -> bool:
+        return bool((self.deviation > 0).any())
+
+    def measure(self, raw: Tensor) -> None:
+        """Take mean and deviation of each channel from latents (B, T, D, h, w)."""
+        flat = raw.flatten(0, 1)
+        self.mean.copy_(flat.mean((0, 2, 3), keepdim=True))
+        self.deviation.copy_(flat.std((0, 2, 3), keepdim=True).clamp_min(1e-4))
+
+    def black(self, height: int, width: int) -> Tensor:
+        """Raw latent (1, D, h, w) of a black image of this size."""
+        if (height, width) not in self._black:
+            image = torch.zeros(1, 1, 3, height, width, device=self.mean.device)
+            self._black[height, width] = self.encode(image)[0]
+        return self._black[height, width]
+
+
+def as_float(frames: Tensor) -> Tensor:
+    """Frames in [0, 1]."""
+    return frames / 255 if frames.dtype == torch.uint8 else frames
