@@ -40,7 +40,7 @@ class Drop(nn.Module):
 class DropToNormal(nn.Module):
     """Cross-entropy of the dropped image against no findings: without the region it is healthy."""
 
-    def forward(self, full: Tensor, dropped: Tensor) -> Tensor:
+    def forward(self, dropped: Tensor) -> Tensor:
         return F.softplus(dropped.float()).mean()
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
@@ -24,8 +23,6 @@ class LearnedMask(nn.Module):
         straight_through: false cuts the gradient at the projection, as in the deterministic
             baseline, so that area penalties alone reach the network.
     """
-
-    learns = True
 
     def __init__(
         self,
@@ -54,8 +51,30 @@ class LearnedMask(nn.Module):
         """Logits; the higher, the more a cell is wanted."""
         return self.network(image).float()
 
+    def settled(self, saliency: Tensor, temperature: float) -> MaskSample:
+        """The mask of given logits, without noise."""
+        return sample(saliency, temperature, self.hard, False, self.project, self.keep_ratio)
 
-class RandomMask(nn.Module):
+
+class Untrained(nn.Module):
+    """Masks that nothing trains: the largest saliencies, whatever they are."""
+
+    def __init__(self, keep_ratio: Ratio) -> None:
+        super().__init__()
+        self.keep_ratio = keep_ratio
+
+    def forward(self, image: Tensor, temperature: float) -> MaskSample:
+        return self.settled(self.saliency(image), temperature)
+
+    def saliency(self, image: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def settled(self, saliency: Tensor, temperature: float) -> MaskSample:
+        mask = top_k(saliency, self.keep_ratio)
+        return MaskSample(mask, mask, mask)
+
+
+class RandomMask(Untrained):
     """A random choice of cells with the wanted area.
 
     Args:
@@ -63,37 +82,24 @@ class RandomMask(nn.Module):
         mask_stride: side of a cell in pixels.
     """
 
-    learns = False
-
     def __init__(self, keep_ratio: Ratio = 0.1, mask_stride: PositiveInt = 1) -> None:
-        super().__init__()
-        self.keep_ratio, self.mask_stride = keep_ratio, mask_stride
-
-    def forward(self, image: Tensor, temperature: float) -> MaskSample:
-        mask = top_k(self.saliency(image), self.keep_ratio)
-        return MaskSample(mask, mask, mask)
+        super().__init__(keep_ratio)
+        self.mask_stride = mask_stride
 
     def saliency(self, image: Tensor) -> Tensor:
         size = [side // self.mask_stride for side in image.shape[-2:]]
         return torch.rand(len(image), 1, *size, device=image.device)
 
 
-class Cutout(nn.Module):
+class Cutout(Untrained):
     """A square at a random place, of the wanted area (DeVries and Taylor 2017).
 
     Args:
         keep_ratio: area of the square as a share of the image.
     """
 
-    learns = False
-
     def __init__(self, keep_ratio: Ratio = 0.1) -> None:
-        super().__init__()
-        self.keep_ratio = keep_ratio
-
-    def forward(self, image: Tensor, temperature: float) -> MaskSample:
-        mask = top_k(self.saliency(image), self.keep_ratio)
-        return MaskSample(mask, mask, mask)
+        super().__init__(keep_ratio)
 
     def saliency(self, image: Tensor) -> Tensor:
         """Negative distance (of the larger coordinate) from a random point."""
@@ -103,4 +109,4 @@ class Cutout(nn.Module):
         down = torch.linspace(0, 1, height, device=image.device).view(1, -1, 1)
         across = torch.linspace(0, 1, width, device=image.device).view(1, 1, -1)
         distance = torch.maximum((down - centres[0]).abs(), (across - centres[1]).abs())
-        return -F.relu(distance)[:, None]
+        return -distance[:, None]

@@ -1,0 +1,276 @@
+"""What every X-ray recipe shares: evaluation, pictures, the epoch log and prediction."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor, nn
+
+from experiments.roi import evaluation, pictures
+from experiments.roi.evaluation import Predictions
+from experiments.roi.filling import Fill, cover
+from experiments.roi.straight_through import MaskSample, top_k
+from experiments.roi.training_log import TrainingLog
+from launch.errors import ConfigError, MissingError
+from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.objective import ScheduledLosses
+
+# N batch, C labels, S image side, h w the mask's grid
+
+NetworkFactory = Callable[..., nn.Module]
+
+PANEL_ROWS = 6
+RANDOM_SEED = 1234  # of random masks and fills in a validation: the same in every one
+
+
+class XrayRecipe(ScheduledModule):
+    """A classifier of findings, and a saliency that says where it looks.
+
+    Args:
+        labels: names of the findings, in the order of the data's labels.
+        img_size: side of an image in pixels.
+        classifier: `classes` -> network, image -> logits.
+        judge: `classes` -> the independent classifier that scores masks; null leaves that out.
+        mask_fill: what takes the place of hidden pixels.
+        channels_last: memory format of networks and images.
+        log_csv: file with a row per epoch, within the run folder unless absolute.
+        save: file with the networks' weights after every epoch, likewise.
+    """
+
+    keep_ratio: float | None = None
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        optimizer: OptimizerFactory | None,
+        lr_scheduler: SchedulerFactory | None,
+        labels: list[str],
+        img_size: int,
+        classifier: NetworkFactory,
+        judge: NetworkFactory | None,
+        mask_fill: Fill,
+        channels_last: bool,
+        log_csv: str | None,
+        save: str | None,
+    ) -> None:
+        super().__init__(losses, optimizer, lr_scheduler)
+        self.labels, self.img_size, self.mask_fill = labels, img_size, mask_fill
+        self.classifier = classifier(classes=len(labels))
+        self.judge = judge(classes=len(labels)) if judge else None
+        self.channels_last, self.log_csv, self.save = channels_last, log_csv, save
+        self.register_buffer("thresholds", torch.full((len(labels),), 0.5))
+        self.log_state: dict[str, Any] = {}
+        self.training_log: TrainingLog | None = None
+        self.latest: dict[str, Tensor | float] = {}
+        self.found: dict[str, list[np.ndarray]] = {}
+        self.panel: list[np.ndarray] = []
+        self.missing: list[str] = []
+
+    # What a recipe says
+
+    def look(self, image: Tensor) -> tuple[Tensor, MaskSample] | None:
+        """Saliency (N, 1, h, w) and the deterministic mask; None if there is neither."""
+        return None
+
+    def loss_inputs(self, **inputs: Any) -> dict[str, Any]:
+        """The inputs of the configured terms.
+
+        Raises:
+            ConfigError: for a term that this recipe has no inputs for.
+        """
+        unknown = [name for name in self.losses if name not in inputs]
+        if unknown:
+            raise ConfigError(
+                f"losses: {type(self).__name__} has no term {', '.join(map(repr, unknown))}; "
+                f"its terms are {', '.join(inputs)}"
+            )
+        return {name: inputs[name] for name in self.losses}
+
+    def record(self, **values: Tensor | float) -> None:
+        super().record(**values)
+        self.latest = dict(self.recorded)
+
+    # Weights of earlier rungs
+
+    def adopt(self, name: str, checkpoint: str | None) -> None:
+        """Take a network from the checkpoint of another rung, its average if there is one.
+
+        A missing file is an error only when training starts: a finished run carries its own copy.
+
+        Raises:
+            ConfigError: if the file holds no such network, or one of another architecture.
+        """
+        if checkpoint is None:
+            return
+        if not Path(checkpoint).is_file():
+            self.missing.append(f"module.{name}_weights: there is no file {checkpoint}")
+            return
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        averaged = any(key.startswith(f"ema.{name}.") for key in content)
+        prefix = f"ema.{name}." if averaged else f"{name}."
+        state = {k.removeprefix(prefix): v for k, v in content.items() if k.startswith(prefix)}
+        try:
+            self.get_submodule(name).load_state_dict(state)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"module.{name}_weights: {checkpoint} holds another {name}: "
+                f"{str(error).splitlines()[1].strip()}"
+            ) from error
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and self.missing and not self.iteration:
+            raise MissingError("; ".join(self.missing))
+        if self.channels_last:
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def image_of(self, batch: dict[str, Tensor]) -> Tensor:
+        image = batch["image"]
+        return image.to(memory_format=torch.channels_last) if self.channels_last else image
+
+    # Validation
+
+    def on_validation_epoch_start(self) -> None:
+        self.found, self.panel = defaultdict(list), []
+        torch.manual_seed(RANDOM_SEED)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        image = self.image_of(batch)
+        full = self.evaluated("classifier")(image).float().sigmoid()
+        values = {"labels": batch["labels"], "full": full}
+        looked = self.look(image)
+        if looked is not None:
+            values |= self.measure(batch, *looked)
+            if batch_idx == 0:
+                first = {k: v[:PANEL_ROWS] for k, v in batch.items()}
+                mask = F.interpolate(looked[1].projected, image.shape[-2:])
+                self.panel = pictures.panel(first, looked[0], mask, full)
+        for name, value in values.items():
+            self.found[name].append(value.cpu().numpy())
+
+    def measure(
+        self, batch: dict[str, Tensor], saliency: Tensor, mask: MaskSample
+    ) -> dict[str, Tensor]:
+        """Where the mask is, per image; see `evaluation.Predictions`."""
+        image, size = batch["image"], batch["image"].shape[-2:]
+        assert self.keep_ratio is not None
+        shown = F.interpolate(mask.projected, size)
+        largest = F.interpolate(top_k(saliency, self.keep_ratio), size) > 0
+        regions = batch.get("regions", torch.zeros_like(image, dtype=torch.bool))
+        distractors = batch.get("distractors", torch.zeros_like(image, dtype=torch.bool))
+        values = {
+            "mask_mean": share(mask.sampled),
+            "coverage": share(shown),
+            "overlap": (largest & regions).flatten(1).sum(1),
+            "union": (largest | regions).flatten(1).sum(1),
+            "region": regions.flatten(1).sum(1),
+            "hit": regions.flatten(1).gather(1, peak(saliency, size)[:, None])[:, 0],
+            "on_distractor": share(largest & distractors) / share(largest),
+            "distractor": share(distractors),
+        }
+        if self.judge is not None:
+            random = top_k(torch.rand_like(saliency), self.keep_ratio)
+            masks = {"kept": shown, "dropped": 1 - shown, "kept_random": random}
+            values |= {
+                name: self.judge(cover(image, m, self.mask_fill)).float().sigmoid()
+                for name, m in masks.items()
+            }
+        return values
+
+    def on_validation_epoch_end(self) -> None:
+        found = self.predictions()
+        data = getattr(self.trainer, "datamodule", None)
+        on_test = getattr(data, "evaluate", "validation") == "test"
+        thresholds = self.thresholds.cpu().numpy() if on_test else None
+        self.log_metrics(evaluation.evaluate(found, self.labels, self.keep_ratio, thresholds))
+        if not on_test:
+            chosen = evaluation.best_thresholds(found.labels, found.full)
+            self.thresholds.copy_(torch.from_numpy(chosen))
+        absent = [n for n, any_ in zip(self.labels, found.labels.any(0), strict=True) if not any_]
+        if absent:
+            rank_zero_warn(f"no evaluated image shows {', '.join(absent)}; left out of all means")
+
+    def predictions(self) -> Predictions:
+        """What has been found on all batches; with several processes, on this one's share."""
+        arrays = {name: np.concatenate(parts) for name, parts in self.found.items()}
+        names = Predictions.__dataclass_fields__
+        return Predictions(**{name: arrays.get(name, np.empty(0)) for name in names})
+
+    def image_panel(self) -> list[np.ndarray]:
+        """Image | marked regions | saliency | what the mask keeps, an image per row."""
+        return self.panel
+
+    # The epoch log
+
+    def on_fit_start(self) -> None:
+        if self.log_csv and self.trainer.is_global_zero:
+            path = Path(self.trainer.default_root_dir) / self.log_csv
+            self.training_log = TrainingLog(path, self.log_state)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        if self.training_log:
+            self.training_log.flush(self.metrics)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        super().on_train_batch_end(outputs, batch, batch_idx)
+        ended = self.batches % self.batches_per_epoch == 0
+        if self.training_log:
+            weights = self.losses.scheduled() | self.losses.balance.weights
+            self.training_log.add(self.losses.values, weights, self.latest)
+            if ended:
+                self.training_log.end_epoch(self.epoch)
+        if ended and self.save and self.trainer.is_global_zero:
+            self.save_networks(Path(self.trainer.default_root_dir) / self.save)
+
+    def on_train_end(self) -> None:
+        if self.training_log:
+            self.training_log.flush(self.metrics)
+
+    def save_networks(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        torch.save({"epoch": self.epoch, "state_dict": self.weights()}, partial)
+        partial.replace(path)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Classifier and mask network, averaged if there is an average."""
+        names = [name for name in ("classifier", "mask") if hasattr(self, name)]
+        return {
+            f"{name}.{key}": value
+            for name in names
+            for key, value in self.evaluated(name).state_dict().items()
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        if self.training_log:
+            checkpoint["training_log"] = self.training_log.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self.log_state = checkpoint.get("training_log", {})
+
+    # Prediction
+
+    def predict(self, source: Path, destination: Path) -> dict[str, float]:
+        from experiments.roi.predict import predict_folder  # noqa: PLC0415 - files are needed here only
+
+        return predict_folder(self, source, destination)
+
+
+def share(mask: Tensor) -> Tensor:
+    """(N,) mean over the pixels of each image."""
+    return mask.flatten(1).float().mean(1)
+
+
+def peak(saliency: Tensor, size: torch.Size) -> Tensor:
+    """(N,) index of the pixel at the centre of the cell of highest saliency."""
+    best = saliency.flatten(1).argmax(1)
+    row, column = best // saliency.shape[-1], best % saliency.shape[-1]
+    down, across = (size[i] / saliency.shape[i - 2] for i in (0, 1))
+    return ((row + 0.5) * down).long() * size[1] + ((column + 0.5) * across).long()
