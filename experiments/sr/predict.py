@@ -57,9 +57,9 @@ def upscale_folder(
         try:
             images.write(target, enlarged(upscale, images.read(path), scale, tile, overlap))
         except PER_FILE as error:
-            failed[path] = str(error)
+            failed[path] = getattr(error, "reason", None) or str(error)
     for path, reason in failed.items():
-        console.print(f"{path} was left out: {reason}", markup=False)
+        console.print(f"left out {path}: {reason}", markup=False)
     if len(failed) == len(files):
         raise LaunchError(f"none of {len(files)} pictures could be enlarged")
     seconds = time.monotonic() - started

@@ -77,7 +77,7 @@ def test_a_bad_file_does_not_stop_the_others(tmp_path, save, capsys):
     (tmp_path / "in/b.png").write_bytes(b"no image")
     result = run(tmp_path / "in", tmp_path / "out")
     assert (result["images"], result["failed"]) == (2, 1)
-    assert "b.png was left out: cannot read" in capsys.readouterr().out
+    assert "b.png: no known image format" in capsys.readouterr().out
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
 
 
