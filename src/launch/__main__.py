@@ -105,14 +105,14 @@ def sweep(flags: argparse.Namespace, overrides: list[str], typed: dict[str, str]
 
 
 def run_study(overrides: list[str], name: str) -> int:
-    """Arms x seeds as a multirun, then the study's table."""
+    """Arms x seeds as a multirun, then the study's tables."""
     from launch import study  # noqa: PLC0415 - needed here only
 
-    config = compose("launch", [o for o in overrides if not o.startswith(("run_dir=", "hydra"))])
-    folder = Path(dict(o.split("=", 1) for o in overrides).get("run_dir", f"runs/study/{name}"))
-    axes = study.axes(config.study)
-    rest = [o for o in overrides if not o.startswith("run_dir=")]
-    run_hydra(["-m", *rest, *axes, f"hydra.sweep.dir={folder}"])
+    own, shared = study.split(overrides)
+    config = compose("launch", own)
+    typed = dict(o.split("=", 1) for o in overrides if "=" in o)
+    folder = Path(typed.get("run_dir", f"runs/study/{name}"))
+    run_hydra(["-m", *own, *study.multirun(config.study, shared, folder)])
     return study.conclude(config.study, folder)
 
 

@@ -79,18 +79,18 @@ class Run:
     def start(self, **fields: Any) -> None:
         """Write the first `run.json`: status running, and where the run comes from."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.update(
-            status="running",
-            iteration=0,
-            metrics={},
-            gate=None,
-            parents=[],
-            git=git_state(),
-            versions=versions(),
-            started=now(),
-            ended=None,
-            **fields,
-        )
+        record = {
+            "status": "running",
+            "iteration": 0,
+            "metrics": {},
+            "gate": None,
+            "parents": [],
+            "git": git_state(),
+            "versions": versions(),
+            "started": now(),
+            "ended": None,
+        }
+        write_json(self.folder / "run.json", record | fields)
 
     def finish(self, status: str, **fields: Any) -> None:
         self.update(status=status, ended=now(), **fields)

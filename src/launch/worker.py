@@ -19,6 +19,7 @@ import torch
 import yaml
 from hydra.errors import InstantiationException
 
+from launch import plan
 from launch.build import build_data, build_module, build_trainer, prepare_stream, restore_counters
 from launch.callbacks.checkpoints import Checkpoints
 from launch.callbacks.step_log import log_validation
@@ -94,6 +95,7 @@ def train(run: Run, config: Config) -> None:
     prepare_stream(module, data, trainer.world_size, config["trainer"])
     if trainer.is_global_zero:
         run.update(data=describe_data(config, data))
+        plan.write(config, run.folder)
     if data.first_batch < data.last_batch:
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     final_validation(trainer, module, data, checkpoints)

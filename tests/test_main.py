@@ -1,0 +1,265 @@
+"""The command line, through the command line."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from launch.run import REPOSITORY
+
+TINY = [
+    "trainer.threads=1",
+    "module.network.num_feat=8",
+    "module.network.num_conv=1",
+    "module.discriminator.channels=4",
+    "data.scenes=4",
+    "data.size=96",
+    "data.crop=16",
+    "data.batch_size=2",
+    "data.validation_images=1",
+    "trainer.validate_every=10",
+    "trainer.checkpoint_every=4",
+    "trainer.log_every=5",
+]
+RAMP = [
+    "+experiment=sr/gan_ramp",
+    *TINY,
+    "losses.gan.start_iter=5",
+    "losses.gan.target_iter=20",
+    "module.warmup_iters=2",
+    "trainer.max_iterations=24",
+]
+
+
+def start(*arguments, cwd=REPOSITORY, **options):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "launch", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, **options)
+
+
+def launch(*arguments, cwd=REPOSITORY):
+    """Exit code, and what was printed to both streams."""
+    process = start(*arguments, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    printed, _ = process.communicate(timeout=500)
+    return process.returncode, printed
+
+
+def record(folder):
+    return json.loads((Path(folder) / "run.json").read_text())
+
+
+def rows(folder):
+    with (Path(folder) / "metrics.csv").open() as file:
+        return {int(row["iteration"]): row for row in csv.DictReader(file)}
+
+
+def test_without_arguments_it_lists_what_can_be_run():
+    code, printed = launch()
+    assert code == 0
+    for path in (REPOSITORY / "conf" / "experiment").rglob("*.yaml"):
+        assert str(path.relative_to(REPOSITORY / "conf" / "experiment").with_suffix("")) in printed
+
+
+def test_cfg_job_shows_what_runs_at_both_scales():
+    demo = launch("--cfg", "job", "experiment=sr/loss_ramps")[1]
+    full = launch("--cfg", "job", "+experiment=sr/loss_ramps", "scale=full")[1]
+    assert "max_iterations: 1500" in demo
+    assert "max_iterations: 100000" in full
+    assert "convnextperceptualloss" in full
+
+
+MISTAKES = [
+    # what is typed, exit code, what the answer says
+    (["+experiment=sr/loss_rampss"], 2, "Did you mean 'sr/loss_ramps'"),
+    (["experiment=sr/loss_rampss"], 2, "Did you mean 'sr/loss_ramps'"),
+    (["+experiment=sr/static", "trainr=cpu"], 2, "Did you mean 'trainer'"),
+    (["+experiment=sr/static", "trainer=cpuu"], 2, "Did you mean 'cpu'"),
+    (["+experiment=sr/static", "sed=3"], 2, "Did you mean 'seed'"),
+    (["+experiment=sr/static", "trainer.max_iteration=3"], 2, "trainer.max_iterations"),
+    (["+experiment=sr/static", "seed=abc"], 2, "must be a whole number"),
+    (["+experiment=sr/static", "trainer.max_iterations=0"], 2, "greater than 0"),
+    (["+experiment=sr/static", "losses.pixel.loss_weight=-1"], 2, "must not be negative"),
+    (["+experiment=sr/static", "losses.pixel.type=l11"], 2, "Did you mean 'l1'"),
+    (["+experiment=sr/static", "+foo=1"], 2, "foo = 1: there is no such key"),
+    (["+experiment=sr/static", "+seed=1"], 2, "without the +"),
+    (["+experiment=sr/static", "+module.network.num_featt=3"], 2, "Did you mean 'num_feat'"),
+    (["+experiment=sr/static", "task=trian"], 2, "Did you mean 'train'"),
+    (["+experiment=sr/static", "seed=1,2"], 2, "seed=1,2"),
+    (["resume=runs/nowhere"], 2, "not a run folder"),
+    (["task=train"], 2, "+experiment=NAME"),
+    (["+experiment=sr/static", "data=sr/folder"], 2, "data.root"),
+    (["+experiment=sr/static", "data=sr/folder", "data.root=/nowhere"], 3, "data=sr/synthetic"),
+    (["+experiment=sr/static", "task=predict", "input=/nowhere", "output=out"], 3, "/nowhere"),
+    (["+experiment=sr/static", "from=/nowhere"], 3, "no run or checkpoint"),
+    (["-m", "+experiment=sr/static", "trainer=cpu,gpuu"], 2, "Did you mean 'gpu'"),
+]
+
+
+@pytest.mark.parametrize(("typed", "code", "answer"), MISTAKES)
+def test_a_mistake_is_answered_in_one_screen_without_a_traceback(tmp_path, typed, code, answer):
+    where = [] if typed[0].startswith("resume") else [f"run_dir={tmp_path / 'run'}"]
+    exit_code, printed = launch(*typed, *where)
+    assert exit_code == code, printed
+    assert answer in printed
+    assert "Traceback" not in printed
+    assert len(printed.splitlines()) < 30
+
+
+def test_all_mistakes_are_told_at_once():
+    code, printed = launch(
+        "+experiment=sr/static", "losses.pixel.loss_weight=-1", "trainer.log_every=0", "+foo=1"
+    )
+    assert code == 2
+    assert all(key in printed for key in ("losses.pixel.loss_weight", "trainer.log_every", "foo"))
+
+
+BLOCKER = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "lightning"):
+            raise ImportError(f"{name} is imported")
+sys.meta_path.insert(0, Blocker())
+sys.argv = ["launch", *sys.argv[1:]]
+from launch.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 0),
+        (["--cfg", "job", "+experiment=sr/loss_ramps"], 0),
+        (["+experiment=sr/loss_ramps", "losses.gan.target_weight=-1"], 2),
+        (["+experiment=sr/loss_ramps", "task=plan", "plan.at=[7]"], 0),
+        (["task=runs"], 0),
+    ],
+)
+def test_the_front_end_imports_no_torch(tmp_path, arguments, code):
+    where = [f"run_dir={tmp_path}"] if "task=plan" in arguments else []
+    command = [sys.executable, "-c", BLOCKER, *arguments, *where]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    assert result.returncode == code, result.stderr
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A finished run through a GAN ramp."""
+    folder = tmp_path_factory.mktemp("runs") / "undisturbed"
+    code, printed = launch(*RAMP, f"run_dir={folder}")
+    assert code == 0, printed
+    return folder
+
+
+def test_a_run_leaves_its_record_and_its_pictures(undisturbed):
+    written = record(undisturbed)
+    assert written["status"] == "completed"
+    assert written["iteration"] == 24
+    assert {"psnr_y", "psnr_y_bicubic", "ssim_y", "nlpd"} <= written["metrics"].keys()
+    assert written["data"]["fingerprint"]
+    names = {path.name for path in undisturbed.iterdir()}
+    assert {".hydra", "config.yaml", "metrics.csv", "weights.safetensors", "plan.png"} <= names
+    assert (undisturbed / "images" / "iteration_00000024.png").is_file()
+
+
+def test_metrics_csv_shows_the_ramp_and_the_discriminator_only_while_it_trains(undisturbed):
+    logged = rows(undisturbed)
+    assert float(logged[4]["weight/gan"]) == float(logged[5]["weight/gan"]) == 0
+    assert logged[5]["loss/gan"] == ""
+    assert float(logged[20]["weight/gan"]) == 0.001
+    assert logged[0]["discriminator"] == ""
+    assert float(logged[5]["discriminator"]) > 0  # two iterations of warm-up
+
+
+def test_kill_9_and_resume_gives_the_same_run_bit_for_bit(tmp_path, undisturbed):
+    folder = tmp_path / "killed"
+    process = start(*RAMP, f"run_dir={folder}", stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while not (folder / "checkpoints" / "last.ckpt").exists() or max(rows(folder), default=0) < 9:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert record(folder)["status"] == "running"
+    code, printed = launch(f"resume={folder}")
+    assert code == 0, printed
+    for name in ("weights.safetensors", "checkpoints/last.ckpt"):
+        killed, whole = (f / name for f in (folder, undisturbed))
+        if name.endswith("safetensors"):
+            assert killed.read_bytes() == whole.read_bytes()
+    assert record(folder)["metrics"] == record(undisturbed)["metrics"]
+    timing = ("seconds_per_iteration", "data_wait_share")
+    for iteration, row in rows(undisturbed).items():
+        other = rows(folder)[iteration]
+        assert {k: v for k, v in row.items() if k not in timing} == {
+            k: v for k, v in other.items() if k not in timing
+        }
+
+
+def test_sigterm_saves_and_ends_with_143(tmp_path):
+    folder = tmp_path / "stopped"
+    process = start(*RAMP, "trainer.max_iterations=5000", f"run_dir={folder}")
+    while not (folder / "checkpoints" / "last.ckpt").exists():
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=60) == 143
+    assert record(folder)["status"] == "interrupted"
+
+
+def test_a_finished_run_validates_and_predicts(tmp_path, undisturbed):
+    from PIL import Image  # noqa: PLC0415
+
+    code, printed = launch(f"from={undisturbed}", "task=validate", f"run_dir={tmp_path / 'v'}")
+    assert code == 0, printed
+    assert record(tmp_path / "v")["metrics"] == record(undisturbed)["metrics"]
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (40, 24), (200, 30, 60)).save(tmp_path / "in" / "small.png")
+    (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
+    code, printed = launch(
+        f"from={undisturbed}",
+        "task=predict",
+        f"input={tmp_path / 'in'}",
+        f"output={tmp_path / 'out'}",
+        f"run_dir={tmp_path / 'p'}",
+    )
+    assert code == 0, printed
+    assert "broken.png" in printed
+    assert Image.open(tmp_path / "out" / "small.png").size == (160, 96)
+
+
+def test_a_checkpoint_of_another_architecture_is_named(tmp_path, undisturbed):
+    code, printed = launch(
+        *RAMP, "module.network.num_feat=12", f"from={undisturbed}", f"run_dir={tmp_path / 'x'}"
+    )
+    assert code == 2
+    assert "another architecture" in printed
+    assert "network.body.0.weight" in printed
+    assert "Traceback" not in printed
+
+
+def test_one_failed_job_of_a_sweep_leaves_the_others_alone(tmp_path):
+    code, printed = launch(
+        "-m", *RAMP, "losses.gan.target_weight=0.001,-0.2,0.003", f"run_dir={tmp_path}"
+    )
+    assert code != 0
+    status = [record(tmp_path / str(job))["status"] for job in range(3)]
+    assert status == ["completed", "failed", "completed"]
+    assert "target_weight must not be negative, got -0.2" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_nan_stops_the_run_naming_the_term_and_keeps_the_checkpoint(tmp_path):
+    folder = tmp_path / "nan"
+    code, printed = launch(*RAMP, "module.optimizer.lr=1e30", f"run_dir={folder}")
+    assert code == 1
+    assert "loss term" in printed
+    assert "iteration" in printed
+    assert "Traceback" not in printed
+    assert record(folder)["status"] == "failed"
