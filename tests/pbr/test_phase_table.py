@@ -1,0 +1,255 @@
+"""The phase table of the requirement document against the composed experiments at full scale.
+
+|     | A0 | A | B | C | C' | D |
+the mix, epochs, crop, composites, samplers, optimizers, schedulers, losses, trainable parts
+"""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+import launch
+from launch.compose import finalise
+
+CONF = Path(launch.__file__).parents[2] / "conf"
+PHASES = ("phase_a0", "phase_a", "phase_b", "phase_c", "phase_cprime")
+JOBS = ("seg", "alb", "rough", "metal", "ao", "height")
+D = tuple(f"phase_d_{job}" for job in JOBS)
+RUNGS = ["segformer", "albedo", "maps"]
+
+
+@pytest.fixture(scope="module")
+def composed():
+    with initialize_config_dir(str(CONF), version_base=None):
+        found = {}
+        for phase in (*PHASES, *D):
+            typed = ["scale=full", f"+experiment=pbr/{phase}", "run_dir=x"]
+            found[phase] = finalise(compose("launch", typed), typed)
+        return found
+
+
+def rung(composed, phase: str, name: str = "segformer"):
+    return composed[phase]["rungs"][name] if "rungs" in composed[phase] else composed[phase]
+
+
+def short(target: str) -> str:
+    return target.rpartition(".")[2]
+
+
+@pytest.mark.parametrize(
+    ("phases", "share", "epochs"),
+    [
+        (["phase_a0"], 0.0, 10),
+        (["phase_a"], 0.0, 35),
+        (["phase_b"], 0.25, 10),
+        (["phase_c"], 0.5, 10),
+        (["phase_cprime"], 0.5, 2),
+        (["phase_d_seg"], 1.0, 6),
+        (["phase_d_alb", "phase_d_rough", "phase_d_metal", "phase_d_ao", "phase_d_height"], 1.0, 8),
+    ],
+)
+def test_mix_and_epochs(composed, phases, share, epochs):
+    for phase in phases:
+        for name in RUNGS:
+            config = rung(composed, phase, name)
+            assert config["data"]["game_share"] == share
+            assert config["trainer"]["max_epochs"] == epochs
+
+
+@pytest.mark.parametrize(
+    ("phase", "first", "last"),
+    [
+        ("phase_a0", 256, 256),
+        ("phase_a", 256, 256),
+        ("phase_b", 256, 512),
+        ("phase_c", 512, 768),
+        ("phase_cprime", None, None),
+        ("phase_d_seg", None, None),
+    ],
+)
+def test_curriculum_of_the_crop(composed, phase, first, last):
+    """Linear over the epochs, then enlarged to 1 K; whole textures in C' and, at 2 K, in D."""
+    data = rung(composed, phase)["data"]
+    crop = data["crop"]
+    if first is None:
+        assert crop is None
+    elif first == last:
+        assert (short(crop["_target_"]), crop["value"]) == ("Constant", first)
+    else:
+        epochs = rung(composed, phase)["trainer"]["max_epochs"]
+        assert crop["points"] == [[0, first], [epochs - 1, last]]
+        assert crop["unit"] == "epoch"
+    assert data["feed"] == (2048 if phase in D else 1024)
+
+
+ADAMW, ADAM, SLOW = ("AdamW", None), ("Adam", [0.9, 0.9995]), ("AdamW", [0.9, 0.9995])
+
+
+@pytest.mark.parametrize(
+    ("phases", "optimizer", "rate", "scheduler", "settings"),
+    [
+        (["phase_a0"], ADAMW, 1e-4, "CosineAnnealingLR", {"T_max": 10}),
+        (
+            ["phase_a"],
+            ADAMW,
+            5e-5,
+            "OneCycleLR",
+            {"max_lr": 5e-5, "pct_start": 0.15, "div_factor": 5, "final_div_factor": 1},
+        ),
+        (["phase_b"], ADAMW, 1e-5, "StepLR", {"step_size": 6, "gamma": 0.5}),
+        (["phase_c"], SLOW, 5e-6, "CosineAnnealingLR", {"T_max": 12}),
+        (["phase_cprime"], ADAMW, 3e-6, "CosineAnnealingWarmRestarts", {"T_0": 1}),
+        (["phase_d_seg"], ADAMW, 1e-6, "StepLR", {"step_size": 4, "gamma": 0.5}),
+        (list(D[1:]), ADAM, 1e-6, "ExponentialLR", {"gamma": 0.9}),
+    ],
+)
+def test_optimizers_and_schedulers(composed, phases, optimizer, rate, scheduler, settings):
+    for phase in phases:
+        for name in RUNGS:
+            module = rung(composed, phase, name)["module"]
+            used = module["optimizer"]
+            assert (short(used["_target_"]), used.get("betas")) == optimizer
+            assert used["lr"] == rate
+            assert used.get("weight_decay") == (1e-2 if optimizer[0] == "AdamW" else None)
+            assert short(module["lr_scheduler"]["_target_"]) == scheduler
+            assert settings.items() <= module["lr_scheduler"].items()
+
+
+@pytest.mark.parametrize(
+    ("phase", "name", "geometry", "jitter", "mosaics", "photometric"),
+    [
+        ("phase_a0", "segformer", False, 0.0, (0.0, 0.0), (0.0, 1.0)),
+        ("phase_a", "segformer", True, 0.05, (0.30, 0.15), (0.0, 1.0)),
+        ("phase_a", "albedo", True, 0.05, (0.0, 0.0), (0.0, 1.0)),
+        ("phase_a", "maps", True, 0.05, (0.0, 0.0), (0.0, 1.0)),
+        ("phase_b", "segformer", True, 0.05, (0.30, 0.15), (0.6, 1.0)),
+        ("phase_b", "maps", True, 0.05, (0.30, 0.15), (0.6, 1.0)),
+        ("phase_c", "albedo", True, 0.05, (0.20, 0.10), (0.6, 1.0)),
+        ("phase_cprime", "maps", False, 0.0, (0.0, 0.0), (0.0, 1.0)),
+        ("phase_d_seg", "", False, 0.0, (0.0, 0.0), (0.6, 0.5)),
+        ("phase_d_height", "", False, 0.0, (0.0, 0.0), (0.6, 0.5)),
+    ],
+)
+def test_augmentation(composed, phase, name, geometry, jitter, mosaics, photometric):
+    used = rung(composed, phase, name)["data"]["augmentation"]
+    assert used.get("geometry", False) is geometry
+    assert used.get("selective", False) is geometry
+    assert used.get("jitter", 0.0) == jitter
+    assert (used.get("two_crops", 0.0), used.get("four_crops", 0.0)) == mosaics
+    strength = used.get("photometric_strength", 1.0)
+    assert (used.get("photometric", 0.0), strength) == photometric
+
+
+def test_balanced_sampler(composed):
+    """In A, B, C and C'; not in A0 and D. A0 takes at most 144 materials of a class."""
+    balanced = {phase for phase in (*PHASES, *D) if rung(composed, phase)["data"]["balanced"]}
+    assert balanced == {"phase_a", "phase_b", "phase_c", "phase_cprime"}
+    limits = {phase: rung(composed, phase)["data"]["per_class"] for phase in PHASES}
+    assert limits == dict.fromkeys(PHASES) | {"phase_a0": 144}
+
+
+def weights(config) -> dict[str, float]:
+    return {name: term.get("loss_weight", 1.0) for name, term in config["losses"].items()}
+
+
+FOUR_MAPS = {
+    "roughness_l1": 0.25,
+    "roughness_ssim": 0.05 / 4,
+    "metallic_bce": 0.25,
+    "ao_l1": 0.25,
+    "height_l1": 0.25,
+    "height_tv": 0.01 / 4,
+}
+
+
+def test_segmentation_losses(composed):
+    """Labelled pixels from A0 on, confident pseudo-labels from B on."""
+    for phase in ("phase_a0", "phase_a"):
+        assert weights(rung(composed, phase)) == {"ce": 1.0}
+    for phase in ("phase_b", "phase_c", "phase_cprime", "phase_d_seg"):
+        assert weights(rung(composed, phase)) == {"ce": 1.0, "pseudo": 1.0}
+        assert rung(composed, phase)["losses"]["pseudo"]["threshold"] == 0.8
+
+
+def test_albedo_losses(composed):
+    assert weights(rung(composed, "phase_a0", "albedo")) == {"l1": 1.0}
+    for phase in ("phase_a", "phase_b", "phase_c", "phase_cprime", "phase_d_alb"):
+        assert weights(rung(composed, phase, "albedo")) == {"l1": 1.0, "ssim": 0.1, "lpips": 0.05}
+
+
+def test_maps_losses(composed):
+    """Masked L1 in A0; then the mean of four; in D the terms of the head alone."""
+    first = weights(rung(composed, "phase_a0", "maps"))
+    assert first == dict.fromkeys(("roughness_l1", "metallic_l1", "ao_l1", "height_l1"), 0.25)
+    for phase in ("phase_a", "phase_b", "phase_cprime"):
+        assert weights(rung(composed, phase, "maps")) == pytest.approx(FOUR_MAPS)
+    joint = FOUR_MAPS | {"albedo_l1": 1.0}
+    assert weights(rung(composed, "phase_c", "maps")) == pytest.approx(joint)
+    heads = {job: weights(composed[f"phase_d_{job}"]) for job in JOBS[2:]}
+    assert heads == {
+        "rough": {"roughness_l1": 1.0, "roughness_ssim": 0.05},
+        "metal": {"metallic_bce": 1.0},
+        "ao": {"ao_l1": 1.0},
+        "height": {"height_l1": 1.0, "height_tv": 0.01},
+    }
+
+
+def test_what_the_maps_network_sees(composed):
+    """The true albedo in A0, for the first 5 to 10 epochs of A, then the predicted one."""
+    modules = {phase: rung(composed, phase, "maps")["module"] for phase in PHASES}
+    true = {phase: m.get("true_albedo_epochs", 0) for phase, m in modules.items()}
+    assert true["phase_a0"] == 10
+    assert 5 <= true["phase_a"] <= 10
+    assert {true[phase] for phase in PHASES[2:]} == {0}
+    joint = {phase: m.get("joint_epochs", 0) for phase, m in modules.items()}
+    assert joint == dict.fromkeys(PHASES, 0) | {"phase_c": 4}
+    assert modules["phase_c"]["joint_rate"] == 0.25
+
+
+def test_trainable_parts(composed):
+    assert rung(composed, "phase_a", "segformer")["trainable"] is None
+    assert rung(composed, "phase_a", "albedo")["trainable"] == {"freeze": ["network.film.*"]}
+    adapted = rung(composed, "phase_b")["trainable"]
+    assert adapted["freeze"] == ["*"]
+    assert "*.lora_*" in adapted["train"]
+    assert not any("encoder" in pattern for pattern in adapted["train"])
+    for name in ("albedo", "maps"):
+        parts = rung(composed, "phase_b", name)["trainable"]["train"]
+        assert parts == ["network.decoder.*", "network.heads.*", "network.film.*"]
+    upper = rung(composed, "phase_c")["trainable"]["train"]
+    assert "network.model.encoder.block[34].*" in upper
+    assert rung(composed, "phase_cprime")["trainable"]["norm_only"]
+    assert not rung(composed, "phase_cprime")["module"]["dropout"]
+    heads = {job: composed[f"phase_d_{job}"]["trainable"]["train"] for job in JOBS[1:]}
+    names = dict(alb="albedo", rough="roughness", metal="metallic", ao="ao", height="height")
+    assert heads == {job: [f"network.heads.{name}.*"] for job, name in names.items()}
+
+
+def test_patience(composed):
+    assert rung(composed, "phase_a")["module"]["patience"] == 4
+    assert {composed[phase]["module"]["patience"] for phase in D} == {3}
+
+
+def test_each_phase_starts_from_the_one_before(composed):
+    before = dict(zip(PHASES[1:], PHASES, strict=False))
+    for phase, previous in before.items():
+        for name in RUNGS:
+            start = rung(composed, phase, name)["module"]["network"]["weights"]
+            assert start == f"experiment:pbr/{previous}/{name}"
+    starts = {job: composed[f"phase_d_{job}"]["module"]["network"]["weights"] for job in JOBS}
+    assert starts == {
+        "seg": "experiment:pbr/phase_cprime/segformer",
+        "alb": "experiment:pbr/phase_cprime/albedo",
+        "rough": "experiment:pbr/phase_cprime/maps",
+        "metal": "experiment:pbr/phase_d_rough",
+        "ao": "experiment:pbr/phase_d_metal",
+        "height": "experiment:pbr/phase_d_ao",
+    }
+
+
+def test_a_teacher_is_the_segmentation_of_the_phase_before(composed):
+    for phase, previous in (("phase_b", "a"), ("phase_c", "b"), ("phase_cprime", "c")):
+        teacher = rung(composed, phase)["data"]["teacher"]["weights"]
+        assert teacher == f"experiment:pbr/phase_{previous}/segformer"
+    assert rung(composed, "phase_a")["data"]["teacher"] is None
