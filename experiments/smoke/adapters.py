@@ -1,35 +1,143 @@
 """Autoencoders from files: our own, and VQ models of other programs."""
 
+import json
+import pickle
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from experiments.smoke.autoencoder import VQAutoencoder
-from launch.errors import MissingError
+from experiments.smoke.ldm import LatentDiffusionVQ
+from launch.errors import ConfigError, MissingError
+
+GROUPS = 32
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+KINDS = (
+    "a checkpoint of +experiment=smoke/autoencoder, the folder of a diffusers VQModel, or a "
+    "checkpoint of a taming-transformers or latent-diffusion VQ model"
+)
+# from the names of diffusers to those of taming-transformers, in this order
+RENAMED = (
+    (r"\.mid_block\.resnets\.0\.", ".mid.block_1."),
+    (r"\.mid_block\.resnets\.1\.", ".mid.block_2."),
+    (r"\.mid_block\.attentions\.0\.", ".mid.attn_1."),
+    (r"\.down_blocks\.(\d+)\.resnets\.", r".down.\1.block."),
+    (r"\.down_blocks\.(\d+)\.attentions\.", r".down.\1.attn."),
+    (r"\.down_blocks\.(\d+)\.downsamplers\.0\.", r".down.\1.downsample."),
+    (r"\.up_blocks\.(\d+)\.resnets\.", r".up.\1.block."),
+    (r"\.up_blocks\.(\d+)\.attentions\.", r".up.\1.attn."),
+    (r"\.up_blocks\.(\d+)\.upsamplers\.0\.", r".up.\1.upsample."),
+    (r"\.conv_norm_out\.", ".norm_out."),
+    (r"\.conv_shortcut\.", ".nin_shortcut."),
+    (r"\.group_norm\.", ".norm."),
+    (r"\.(?:to_q|query)\.", ".q."),
+    (r"\.(?:to_k|key)\.", ".k."),
+    (r"\.(?:to_v|value)\.", ".v."),
+    (r"\.(?:to_out\.0|proj_attn)\.", ".proj_out."),
+)
 
 
 def load_autoencoder(path: Path) -> nn.Module:
-    """The autoencoder of a checkpoint, with the architecture that the file describes.
+    """The autoencoder of a file or folder, with the architecture that it describes.
 
     Raises:
         MissingError: if there is no such file.
-        ConfigError: if the file is none of the known kinds or of another architecture.
+        ConfigError: if it is of no known kind, or its tensors do not make a whole autoencoder.
     """
     if not path.exists():
         raise MissingError(
             f"module.autoencoder: {path} does not exist; train one with "
-            "`python -m launch +experiment=smoke/autoencoder`"
+            f"`python -m launch +experiment=smoke/autoencoder`, or give {KINDS}"
         )
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    return _own(path, content)
+    if path.is_dir():
+        return _from_diffusers(path)
+    content = load_file(path) if path.suffix == ".safetensors" else _read(path)
+    if "autoencoder" in content:
+        return _own(path, content)
+    return _from_taming(path, content.get("state_dict", content))
 
 
-def _own(path: Path, content: dict) -> VQAutoencoder:
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"module.autoencoder: {path} cannot be read as tensors alone ({reason}); give {KINDS}"
+        ) from error
+
+
+def _own(path: Path, content: dict[str, Any]) -> VQAutoencoder:
     autoencoder = VQAutoencoder(**content["autoencoder"])
-    prefix = "autoencoder."
-    state = {
-        k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)
-    }
+    return _filled(path, autoencoder, _below("autoencoder.", content["state_dict"]))
+
+
+def _from_taming(path: Path, state: dict[str, Any]) -> LatentDiffusionVQ:
+    """Also a whole latent-diffusion model, whose first stage is taken."""
+    state = _below("first_stage_model.", state) or state
+    parts = ("encoder.", "decoder.", "quantize.", "quant_conv.", "post_quant_conv.")
+    kept = {k: v for k, v in state.items() if k.startswith(parts) and isinstance(v, Tensor)}
+    return _ldm(path, kept)
+
+
+def _from_diffusers(folder: Path) -> LatentDiffusionVQ:
+    files = [folder / name for name in WEIGHTS if (folder / name).is_file()]
+    config = folder / "config.json"
+    if not files or not config.is_file():
+        raise MissingError(
+            f"module.autoencoder: {folder} needs config.json and one of {', '.join(WEIGHTS)}"
+        )
+    settings = json.loads(config.read_text())
+    kind, norm = settings.get("_class_name", "VQModel"), settings.get("norm_type", "group")
+    if kind != "VQModel" or norm != "group":
+        raise ConfigError(
+            f"module.autoencoder: {folder} is a {kind} with {norm} norm; give {KINDS}"
+        )
+    loaded = load_file(files[0]) if files[0].suffix == ".safetensors" else _read(files[0])
+    return _ldm(folder, _renamed(loaded), settings.get("norm_num_groups", GROUPS))
+
+
+def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of diffusers under the names, and in the shapes, of taming-transformers."""
+    levels = {m[1] for k in state if (m := re.match(r"decoder\.up_blocks\.(\d+)\.", k))}
+    found = {}
+    for name, tensor in state.items():
+        for pattern, replacement in RENAMED:
+            name = re.sub(pattern, replacement, name)  # noqa: PLW2901
+        name = re.sub(r"\.up\.(\d+)", lambda m: f".up.{len(levels) - 1 - int(m[1])}", name)  # noqa: PLW2901
+        linear = tensor.ndim == 2 and re.search(r"\.(q|k|v|proj_out)\.weight$", name)
+        found[name] = tensor[:, :, None, None] if linear else tensor
+    return found
+
+
+def _ldm(path: Path, state: dict[str, Tensor], groups: int | None = None) -> LatentDiffusionVQ:
+    try:
+        return _filled(path, LatentDiffusionVQ(state, groups or GROUPS), state)
+    except (KeyError, ValueError) as error:
+        raise ConfigError(
+            f"module.autoencoder: {path} is no VQ autoencoder ({error} is missing or of another "
+            f"shape, {len(state)} tensors found); give {KINDS}"
+        ) from error
+
+
+def _filled(path: Path, autoencoder: Any, state: dict[str, Tensor]) -> Any:
+    """Load every tensor, none more and none less."""
+    wanted = autoencoder.state_dict()
+    wrong = [k for k in wanted if k not in state or state[k].shape != wanted[k].shape]
+    surplus = sorted(state.keys() - wanted.keys())
+    if wrong or surplus:
+        raise ConfigError(
+            f"module.autoencoder: {path} is of another architecture: {len(wrong)} tensors are "
+            f"missing or of another shape ({', '.join(wrong[:3])}), {len(surplus)} are unknown "
+            f"({', '.join(surplus[:3])})"
+        )
     autoencoder.load_state_dict(state)
     return autoencoder
+
+
+def _below(prefix: str, state: dict[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

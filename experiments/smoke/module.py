@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from experiments.smoke import pictures
 from experiments.smoke.adapters import load_autoencoder
+from experiments.smoke.calibrate import calibrate
 from experiments.smoke.latents import Latents, as_float
 from experiments.smoke.metrics import RolloutMetrics, grey, psnr
 from experiments.smoke.path import Conditioning, FlowPath, draw, pick
 from experiments.smoke.predict import predict_folder
 from experiments.smoke.rollout import Sampling
 from experiments.smoke.weighting import VISIBLE_CELL, SmokeWeighting, View, brightest, parts
+from launch.data import ScheduledDataModule
 from launch.errors import MissingError
 from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
 from launch.objective import ScheduledLosses
@@ -89,9 +91,9 @@ class SmokeFlow(ScheduledModule):
         if not self.latents.measured:
             data = self.trainer.datamodule.train_set  # type: ignore[attr-defined]
             chosen = range(0, len(data), max(1, len(data) // CALIBRATION_WINDOWS))
-            self.calibrate(torch.stack([data[i]["frames"] for i in chosen]).to(self.device))
+            self.measure(torch.stack([data[i]["frames"] for i in chosen]).to(self.device))
 
-    def calibrate(self, frames: Tensor) -> None:
+    def measure(self, frames: Tensor) -> None:
         """Statistics of the latents and an automatic threshold, from frames (B, T, 3, H, W)."""
         raw = self.latents.encode(frames)
         self.latents.measure(raw)
@@ -169,7 +171,7 @@ class SmokeFlow(ScheduledModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         frames, given = batch["frames"], self.sampling.given
         if not self.latents.measured:
-            self.calibrate(frames)
+            self.measure(frames)
         raw = self.latents.encode(frames)
         self.validate_velocity(raw, frames, batch)
         horizon = min(self.horizon, frames.shape[1] - given)
@@ -237,6 +239,10 @@ class SmokeFlow(ScheduledModule):
 
     def weights(self) -> dict[str, Tensor]:
         return self.evaluated("network").state_dict()
+
+    def calibration(self, data: ScheduledDataModule, folder: Path) -> dict[str, float]:
+        """task=calibrate: how the masks fit this data."""
+        return calibrate(self, data, folder)
 
     def predict(self, source: Path, destination: Path) -> dict[str, float]:
         return predict_folder(self, source, destination)

@@ -70,6 +70,7 @@ class ConvUNet(nn.Module):
         self.head = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU())
         self.out = nn.Conv2d(width, latent_channels, 3, padding=1)
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(
         self, x: Tensor, reference: Tensor, context: Tensor, t: Tensor, distance: Tensor
@@ -138,6 +139,7 @@ class UTransformer(nn.Module):
         self.skips = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(depth))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, latent_channels)
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(
         self, x: Tensor, reference: Tensor, context: Tensor, t: Tensor, distance: Tensor

@@ -1,0 +1,109 @@
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from experiments.smoke.data import FrameFolders, FrameLists, SimulatedSmoke, Videos
+from launch.errors import MissingError
+
+REAL = Path(os.environ.get("LAUNCH_DATA", Path(__file__).parents[3] / "shared" / "data")) / "smoke"
+
+
+def save_clip(folder: Path, frames: int = 6, level: int = 40) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(frames):
+        image = np.full((16, 16, 3), level + number, np.uint8)
+        cv2.imwrite(str(folder / f"f{number:03}.png"), image)
+    return folder
+
+
+def test_simulated_clips_come_with_velocities_to_validate_on(tmp_path):
+    data = SimulatedSmoke(
+        clips=4, validation_clips=2, clip_frames=4, size=16, frames=4, cache=str(tmp_path)
+    )
+    data.setup("fit")
+    assert len(data.train_set) == 4 and len(data.validation_set) == 2
+    batch = next(iter(data.val_dataloader()))
+    assert batch["frames"].shape == (2, 4, 3, 16, 16)
+    assert batch["velocity"].shape == (2, 4, 2, 16, 16)
+    assert "velocity" not in data.train_set[0]
+    assert "uncertain" in data.fingerprint()
+
+
+def test_single_frames_are_windows_of_one(tmp_path):
+    data = SimulatedSmoke(
+        clips=2, validation_clips=1, clip_frames=4, size=16, frames=1, cache=str(tmp_path)
+    )
+    data.setup("fit")
+    assert len(data.train_set) == 8
+    assert data.train_set[0, 5]["frames"].shape == (1, 3, 16, 16)
+
+
+def test_clips_are_split_whole(tmp_path):
+    for clip in range(10):
+        save_clip(tmp_path / f"c{clip}", level=20 * clip)
+    data = FrameFolders(tmp_path, size=16, frames=4, stride=1, batch_size=2)
+    data.setup("fit")
+    levels = [
+        {int(frames.min()) // 20 for frames in part.sources}
+        for part in (data.train_set, data.validation_set)
+    ]
+    assert len(levels[0]) == 9 and levels[0].isdisjoint(levels[1])
+    assert data.report()["train_windows"] == 27
+
+
+def test_train_and_val_folders_are_taken_as_they_are(tmp_path):
+    save_clip(tmp_path / "train" / "a")
+    save_clip(tmp_path / "val" / "b")
+    data = FrameFolders(tmp_path, size=16, frames=4, batch_size=1)
+    data.setup("fit")
+    assert len(data.train_set.sources) == len(data.validation_set.sources) == 1
+
+
+def test_a_single_clip_is_divided_in_time_and_that_is_said(tmp_path):
+    data = FrameFolders(save_clip(tmp_path / "c", 20), size=16, frames=4, batch_size=1)
+    with pytest.warns(UserWarning, match="its last 3 frames are validated on"):
+        data.setup("fit")
+    assert len(data.train_set.sources[0]) == 17 and len(data.validation_set.sources[0]) == 3
+
+
+def test_clips_that_are_all_too_short_stop_the_run_with_a_reason(tmp_path):
+    save_clip(tmp_path / "a", 2)
+    save_clip(tmp_path / "b", 2)
+    with pytest.raises(MissingError, match="none of 2 clips has 3 good frames in a row"):
+        FrameFolders(tmp_path, size=16).setup("fit")
+
+
+def test_a_clip_in_both_lists_is_refused(tmp_path):
+    names = []
+    for number in range(4):
+        name = f"video_0001_frame_{number:04}.png"
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.uint8))
+        names.append(name)
+    for split in ("train", "val"):
+        (tmp_path / f"{split}.txt").write_text("\n".join(names))
+    with pytest.raises(MissingError, match=r"1 clips are in both train\.txt and val\.txt"):
+        FrameLists(tmp_path, size=16).setup("fit")
+
+
+def test_videos_are_clips(tmp_path):
+    for clip in range(2):
+        path = str(tmp_path / f"{clip}.avi")
+        writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 7, (16, 16))
+        for level in range(4):
+            writer.write(np.full((16, 16, 3), 50 * level, np.uint8))
+        writer.release()
+    data = Videos(tmp_path, size=16, frames=3, stride=1, batch_size=1)
+    data.setup("fit")
+    assert len(data.train_set) == 2 and len(data.validation_set) == 2
+
+
+@pytest.mark.skipif(not (REAL / "rise_clip").is_dir(), reason="no real smoke clip here")
+def test_a_real_clip_loads():
+    data = FrameFolders(REAL / "rise_clip", size=32, frames=8, stride=2, batch_size=2)
+    with pytest.warns(UserWarning, match="one clip only"):
+        data.setup("fit")
+    assert data.train_set[0, 0]["frames"].shape == (8, 3, 32, 32)
+    assert data.report()["noted"] == 1

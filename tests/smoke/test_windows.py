@@ -1,0 +1,46 @@
+import numpy as np
+import torch
+
+from experiments.smoke.windows import Windows
+
+
+def clip(length: int) -> np.ndarray:
+    frames = np.zeros((length, 3, 2, 4), np.uint8)
+    frames[:, :, :, 0] = np.arange(length)[:, None, None] + 1
+    return frames
+
+
+def test_windows_stay_within_their_clip():
+    windows = Windows([clip(6), clip(5)], frames=4, stride=2)
+    starts = [int(windows[i]["frames"][0, 0, 0, 0]) for i in range(len(windows))]
+    assert starts == [1, 3, 1]
+    assert all(windows[i]["length"] == 4 for i in range(3))
+
+
+def test_a_short_clip_repeats_its_last_frame_and_tells_its_length():
+    sample = Windows([clip(3)], frames=5, stride=1)[0]
+    assert sample["length"] == 3
+    assert sample["frames"][:, 0, 0, 0].tolist() == [1, 2, 3, 3, 3]
+
+
+def test_half_of_the_windows_are_mirrored_whole_by_seed_epoch_and_number():
+    windows = Windows([clip(4)] * 40, frames=4, stride=4, seed=1, flip=True)
+    flipped = [bool(windows[0, i]["flipped"]) for i in range(40)]
+    assert 10 < sum(flipped) < 30
+    for i in range(40):
+        lit = windows[0, i]["frames"][:, 0, 0, 3 if flipped[i] else 0]
+        assert lit.tolist() == [1, 2, 3, 4]
+    assert flipped == [bool(windows[0, i]["flipped"]) for i in range(40)]
+    assert flipped != [bool(windows[1, i]["flipped"]) for i in range(40)]
+
+
+def test_grey_clips_have_three_channels_and_validation_keys_are_never_mirrored():
+    windows = Windows([clip(4)[:, :1]], frames=4, stride=4, flip=True)
+    sample = windows[0]
+    assert sample["frames"].shape == (4, 3, 2, 4) and sample["frames"].dtype == torch.uint8
+    assert not sample["flipped"]
+
+
+def test_velocities_come_with_their_clip():
+    velocity = np.ones((1, 4, 2, 2, 4), np.float16)
+    assert Windows([clip(4)], 4, 4, velocity=velocity)[0]["velocity"].dtype == torch.float32
