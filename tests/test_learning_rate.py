@@ -41,3 +41,10 @@ def test_every_optimizer_has_its_own_rate_and_none_is_built_unasked() -> None:
     assert found["module.optimizer.lr"](20) == 0.1
     assert [found["module.discriminator_optimizer.lr"](i) for i in (4, 5)] == [0.15, 0.3]
     assert plan.collect(config | {"plan": {"learning_rate": False}}) == []
+
+
+def test_a_run_in_epochs_steps_once_an_epoch() -> None:
+    module = {"optimizer": OPTIMIZER, "lr_scheduler": scheduler("StepLR", step_size=4, gamma=0.5)}
+    config = {"trainer": {"max_epochs": 6}, "module": module, "plan": {"learning_rate": True}}
+    (rate,) = plan.collect(config)
+    assert (rate.unit, rate.last, rate.changes) == ("epoch", 6, [4])

@@ -1,4 +1,7 @@
-"""The learning rate as a schedule: what the configured scheduler does, found by running it."""
+"""The learning rate as a schedule: what the configured scheduler does, found by running it.
+
+Schedulers are stepped once an iteration, in a run that is given in epochs once an epoch.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from launch.schedules import Unit
 
 @dataclass(frozen=True)
 class Recorded:
-    """Values of iterations 0, 1, ..., as they came; the last holds afterwards."""
+    """Values at 0, 1, ..., as they came; the last holds afterwards."""
 
     values: tuple[float, ...]
     unit: Unit = "iteration"
@@ -28,8 +31,10 @@ class Recorded:
         return tuple(dict.fromkeys(i + moves[i] for i in turns))
 
 
-def schedules(module: Mapping[str, Any], last: int) -> Iterator[tuple[str, Recorded]]:
-    """Key and learning rate of every optimizer in a `module:` section.
+def schedules(
+    module: Mapping[str, Any], last: int, unit: Unit = "iteration"
+) -> Iterator[tuple[str, Recorded]]:
+    """Key and learning rate, from 0 to `last`, of every optimizer in a `module:` section.
 
     `optimizer` is paired with `lr_scheduler`, `discriminator_optimizer` with
     `discriminator_lr_scheduler`, and so on; without a scheduler the rate is constant.
@@ -37,13 +42,13 @@ def schedules(module: Mapping[str, Any], last: int) -> Iterator[tuple[str, Recor
     for key, node in module.items():
         if key.endswith("optimizer") and isinstance(node, Mapping) and "_target_" in node:
             scheduler = module.get(key.removesuffix("optimizer") + "lr_scheduler")
-            yield f"module.{key}.lr", Recorded(tuple(record(node, scheduler, last)))
+            yield f"module.{key}.lr", Recorded(tuple(record(node, scheduler, last)), unit)
 
 
 def record(
     optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, last: int
 ) -> list[float]:
-    """The learning rate of iterations 0 to `last`, from an optimizer that has nothing to update."""
+    """The learning rate at 0 to `last`, from an optimizer that has nothing to update."""
     running = instantiate(optimizer, _convert_="all")([torch.nn.Parameter(torch.zeros(1))])
     rates = [float(running.param_groups[0]["lr"])]
     if scheduler:

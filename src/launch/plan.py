@@ -133,7 +133,8 @@ def collect(config: Config) -> list[Planned]:
     if config.get("plan", {}).get("learning_rate"):
         from launch import learning_rate  # noqa: PLC0415 - needs torch
 
-        found |= learning_rate.schedules(config["module"], lengths["iteration"][0])
+        unit: Unit = "epoch" if lengths["epoch"][1] else "iteration"
+        found |= learning_rate.schedules(config["module"], lengths[unit][0], unit)
     return [Planned(key, s, *lengths[s.unit]) for key, s in found.items()]
 
 
