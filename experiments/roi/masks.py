@@ -6,7 +6,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from experiments.roi.straight_through import MaskSample, sample, top_k
+from experiments.roi.straight_through import MaskSample, Surrogate, sample, top_k
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 
@@ -22,6 +22,7 @@ class LearnedMask(nn.Module):
         mask_project: keep exactly `keep_ratio`.
         straight_through: false cuts the gradient at the projection, as in the deterministic
             baseline, so that area penalties alone reach the network.
+        surrogate: gradient of the projection; see `straight_through.sample`.
     """
 
     def __init__(
@@ -32,17 +33,21 @@ class LearnedMask(nn.Module):
         mask_gumbel: bool = True,
         mask_project: bool = True,
         straight_through: bool = True,
+        surrogate: Surrogate = "sigmoid",
     ) -> None:
         super().__init__()
         self.network, self.keep_ratio = network, keep_ratio
         self.hard, self.gumbel, self.project = mask_hard, mask_gumbel, mask_project
         self.straight_through = straight_through
+        self.surrogate: Surrogate = surrogate
 
     def forward(self, image: Tensor, temperature: float) -> MaskSample:
         """Sampled with noise while training, deterministic in evaluation mode."""
         gumbel = self.gumbel and self.training
         logits = self.network(image)
-        drawn = sample(logits, temperature, self.hard, gumbel, self.project, self.keep_ratio)
+        drawn = sample(
+            logits, temperature, self.hard, gumbel, self.project, self.keep_ratio, self.surrogate
+        )
         return (
             drawn if self.straight_through else drawn._replace(projected=drawn.projected.detach())
         )

@@ -13,7 +13,7 @@ from experiments.roi.balancing import MovingBalance
 from experiments.roi.filling import Fill, cover, random_blocks
 from experiments.roi.grad_cam import grad_cam
 from experiments.roi.losses import DropToNormal
-from experiments.roi.masks import LearnedMask, Ratio
+from experiments.roi.masks import Cutout, LearnedMask, RandomMask, Ratio
 from experiments.roi.recipe import NetworkFactory, XrayRecipe
 from experiments.roi.straight_through import MaskSample, top_k
 from launch.module import OptimizerFactory, SchedulerFactory
@@ -91,7 +91,8 @@ class Views:
     def __init__(
         self, classifier: nn.Module, image: Tensor, mask: Tensor, fill: Fill, frozen: bool
     ) -> None:
-        self.classifier, self.image, self.fill, self.frozen = classifier, image, fill, frozen
+        self.classifier, self.image, self.frozen = classifier, image, frozen
+        self.fill: Fill = fill
         self.mask = F.interpolate(mask, image.shape[-2:]) if mask.shape != image.shape else mask
 
     @cached_property
@@ -129,7 +130,7 @@ class MaskTraining(XrayRecipe):
         losses: ScheduledLosses,
         optimizer: OptimizerFactory,
         classifier: NetworkFactory,
-        mask: nn.Module,
+        mask: LearnedMask | RandomMask | Cutout,
         temperature: Schedule,
         labels: list[str],
         img_size: PositiveInt,
@@ -150,11 +151,12 @@ class MaskTraining(XrayRecipe):
             losses, optimizer, lr_scheduler, labels, img_size, classifier, judged, mask_fill,
             channels_last, log_csv, save,
         )  # fmt: skip
-        self.mask, self.keep_ratio, self.temperature = mask, mask.keep_ratio, temperature
+        self.mask: Any = mask
+        self.keep_ratio, self.temperature = mask.keep_ratio, temperature
         self.frozen = freeze_classifier
         self.pretrained = getattr(self.classifier, "pretrained", True) or bool(classifier_weights)
-        self.adopt("classifier", classifier_weights)
-        self.adopt("judge", judge_weights)
+        self.inherit("classifier", classifier_weights)
+        self.inherit("judge", judge_weights)
         if self.judge is not None:
             self.judge.requires_grad_(False)
         if freeze_classifier:
@@ -177,8 +179,8 @@ class MaskTraining(XrayRecipe):
         the terms on masks; no layer is common to both.
         """
         classification = term in EVIDENCE_TERMS and not self.frozen
-        last = self.classifier.last if classification else self.mask.network.last
-        return [last.weight]
+        network: Any = self.classifier if classification else self.mask.network
+        return [network.last.weight]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         image, labels = self.image_of(batch), batch["labels"]

@@ -61,7 +61,7 @@ class TimmClassifier(nn.Module):
         if not timm.is_model(backbone):
             known = nearest(backbone, timm.list_models())
             raise ConfigError(f"classifier.backbone: timm has no {backbone!r}.{known}")
-        self.model = timm.create_model(backbone, num_classes=classes, **(options or {}))
+        self.model: Any = timm.create_model(backbone, num_classes=classes, **(options or {}))
         self.pretrained = weights is not None
         if weights is not None:
             load_backbone(self.model, Path(weights))

@@ -59,10 +59,12 @@ class XrayRecipe(ScheduledModule):
         save: str | None,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
-        self.labels, self.img_size, self.mask_fill = labels, img_size, mask_fill
+        self.labels, self.img_size = labels, img_size
+        self.mask_fill: Fill = mask_fill
         self.classifier = classifier(classes=len(labels))
-        self.judge = judge(classes=len(labels)) if judge else None
+        self.judge: nn.Module | None = judge(classes=len(labels)) if judge else None
         self.channels_last, self.log_csv, self.save = channels_last, log_csv, save
+        self.thresholds: Tensor
         self.register_buffer("thresholds", torch.full((len(labels),), 0.5))
         self.log_state: dict[str, Any] = {}
         self.training_log: TrainingLog | None = None
@@ -97,7 +99,7 @@ class XrayRecipe(ScheduledModule):
 
     # Weights of earlier rungs
 
-    def adopt(self, name: str, checkpoint: str | None) -> None:
+    def inherit(self, name: str, checkpoint: str | None) -> None:
         """Take a network from the checkpoint of another rung, its average if there is one.
 
         A missing file is an error only when training starts: a finished run carries its own copy.
@@ -190,7 +192,7 @@ class XrayRecipe(ScheduledModule):
         if not on_test:
             chosen = evaluation.best_thresholds(found.labels, found.full)
             self.thresholds.copy_(torch.from_numpy(chosen))
-        absent = [n for n, any_ in zip(self.labels, found.labels.any(0), strict=True) if not any_]
+        absent = [name for n, name in enumerate(self.labels) if not found.labels[:, n].any()]
         if absent:
             rank_zero_warn(f"no evaluated image shows {', '.join(absent)}; left out of all means")
 

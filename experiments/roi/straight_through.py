@@ -1,11 +1,14 @@
 """Binary masks that let gradients through: logistic noise, temperature, exact top-k."""
 
-from typing import NamedTuple
+import math
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 # N batch, h w the grid of the mask network: logits and masks (N, 1, h, w)
+
+BISECTIONS = 40
 
 
 class MaskSample(NamedTuple):
@@ -23,6 +26,9 @@ class MaskSample(NamedTuple):
     projected: Tensor
 
 
+Surrogate = Literal["sigmoid", "soft_top_k"]
+
+
 def sample(
     logits: Tensor,
     temperature: float,
@@ -30,6 +36,7 @@ def sample(
     gumbel: bool = True,
     project: bool = True,
     keep_ratio: float = 0.1,
+    surrogate: Surrogate = "sigmoid",
 ) -> MaskSample:
     """Binary-concrete masks with straight-through gradients.
 
@@ -39,12 +46,16 @@ def sample(
     The noise is the difference of two Gumbel variates, so that P(soft >= 0.5) = sigmoid(logit) at
     every temperature (Maddison, Mnih and Teh, ICLR 2017). `hard` thresholds at 0.5; `project` keeps
     the `keep_ratio` of largest noisy logits of each image, whether thresholded or not. Both are
-    exactly 0 or 1 going forward and have the gradient of `soft` going back. In fp32 also under
-    autocast, because 16-bit logits have few distinct values.
+    exactly 0 or 1 going forward and have a soft gradient going back. In fp32 also under autocast,
+    because 16-bit logits have few distinct values.
 
     Args:
         gumbel: whether to add noise; without it the mask is deterministic.
         keep_ratio: share of pixels that a projected mask keeps, at least one pixel.
+        surrogate: what the projection's gradient is that of. `sigmoid`: of `soft`. It also moves
+            all logits of an image together, which changes no projected mask but fights every area
+            penalty. `soft_top_k`: of the sigmoid around the threshold at which the soft mask has
+            the wanted area, which leaves the common level to the penalties.
     """
     with torch.autocast(logits.device.type, enabled=False):
         noisy = logits.float()
@@ -53,7 +64,11 @@ def sample(
         noisy = noisy / temperature
         soft = noisy.sigmoid()
         sampled = straight_through((soft >= 0.5).float(), soft) if hard else soft
-        projected = straight_through(top_k(noisy, keep_ratio), soft) if project else sampled
+        if project:
+            around = soft_top_k(noisy, keep_ratio) if surrogate == "soft_top_k" else soft
+            projected = straight_through(top_k(noisy, keep_ratio), around)
+        else:
+            projected = sampled
     return MaskSample(soft, sampled, projected)
 
 
@@ -66,6 +81,28 @@ def logistic_noise(like: Tensor) -> Tensor:
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
     """The values of `hard` with the gradient of `soft` (Bengio, Léonard and Courville 2013)."""
     return soft + (hard - soft).detach()
+
+
+def soft_top_k(scores: Tensor, keep_ratio: float) -> Tensor:
+    """sigmoid(scores - t) with the t of each image that gives a mean of `keep_ratio`.
+
+    t is found by bisection. Its gradient is that of the condition it solves, dt = sum w ds / sum w
+    with w the slope of the sigmoid, so that a common shift of the scores changes nothing.
+    """
+    flat = scores.flatten(1)
+    with torch.no_grad():
+        odds = math.log(keep_ratio / (1 - keep_ratio))
+        low, high = (bound[:, None] - odds for bound in flat.aminmax(dim=1))
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            too_large = torch.sigmoid(flat - middle).mean(1, keepdim=True) > keep_ratio
+            low, high = torch.where(too_large, middle, low), torch.where(too_large, high, middle)
+        threshold = (low + high) / 2
+        soft = torch.sigmoid(flat - threshold)
+        slope = soft * (1 - soft)
+        slope = slope / slope.sum(1, keepdim=True).clamp_min(torch.finfo(slope.dtype).tiny)
+    shift = (slope * flat).sum(1, keepdim=True)
+    return torch.sigmoid(flat - threshold - (shift - shift.detach())).view(scores.shape)
 
 
 def top_k(scores: Tensor, keep_ratio: float) -> Tensor:

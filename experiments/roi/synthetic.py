@@ -80,7 +80,8 @@ def draw_body(random: np.random.Generator, size: int) -> tuple[np.ndarray, np.nd
     ribs, phase = random.uniform(8, 10), random.uniform(0, 2 * np.pi)
     image += 0.07 * np.sin(ribs * (y + 0.25 * abs(x)) + phase) * body
     image += 0.25 * np.exp(-(((x + 0.1) / 0.22) ** 2) - ((y - 0.35) / 0.3) ** 2)
-    image += 0.05 * zoom(random.normal(size=(4, 4)), size / 4, order=1, mode="nearest")
+    uneven = zoom(random.normal(size=(4, 4)), size / 4, order=1, mode="nearest")
+    image = image + 0.05 * np.asarray(uneven)
     return image, lungs
 
 

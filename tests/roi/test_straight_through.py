@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experiments.roi.straight_through import sample, straight_through, top_k
+from experiments.roi.straight_through import sample, soft_top_k, straight_through, top_k
 
 
 @pytest.fixture
@@ -97,3 +97,25 @@ def test_bf16_autocast_samples_in_fp32(logits):
     assert all(mask.dtype == torch.float32 for mask in result)
     assert is_binary(result.projected)
     assert result.projected.sum((1, 2, 3)).tolist() == [26.0] * 4
+
+
+def test_soft_top_k_has_the_wanted_mean_and_ignores_a_common_shift(logits):
+    soft = soft_top_k(logits, 0.1)
+    assert soft.mean((1, 2, 3)).tolist() == pytest.approx([0.1] * 4, abs=1e-4)
+    torch.testing.assert_close(soft_top_k(logits + 7, 0.1), soft, atol=1e-4, rtol=0)
+    weights = torch.randn_like(soft)
+    (gradient,) = torch.autograd.grad((weights * soft).sum(), logits)
+    assert gradient.abs().max() > 0.01
+    assert gradient.sum((1, 2, 3)).tolist() == pytest.approx([0.0] * 4, abs=1e-4)
+
+
+def test_soft_top_k_has_the_gradient_of_its_definition():
+    scores = torch.randn(1, 1, 2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda s: soft_top_k(s, 0.4), scores, atol=1e-4)
+
+
+def test_area_penalties_keep_their_gradient_beside_a_soft_top_k(logits):
+    result = sample(logits, 0.5, surrogate="soft_top_k")
+    assert is_binary(result.projected)
+    (gradient,) = torch.autograd.grad(result.sampled.mean(), logits)
+    assert (gradient >= 0).all() and gradient.sum() > 0.01
