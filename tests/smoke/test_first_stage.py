@@ -1,0 +1,64 @@
+import pytest
+import torch
+
+from experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
+from experiments.smoke.first_stage import AutoencoderTraining
+from launch import objective
+from launch.errors import ConfigError
+
+TERMS = {
+    "reconstruction": {"type": "mse"},
+    "commitment": {"type": "mse", "loss_weight": 0.25},
+    "gan": {"type": "gan", "gan_type": "hinge", "loss_weight": 1.0, "start_iter": 10},
+}
+
+
+def adam(parameters):
+    return torch.optim.Adam(parameters)
+
+
+def training(terms=("reconstruction", "commitment"), **settings) -> AutoencoderTraining:
+    torch.manual_seed(0)
+    losses = objective.build({name: TERMS[name] for name in terms})
+    autoencoder = VQAutoencoder(channels=8, halvings=1, latent_channels=2, codes=4)
+    return AutoencoderTraining(losses, autoencoder, adam, **settings)
+
+
+def test_terms_get_what_they_compare():
+    module, frames = training(), torch.rand(2, 3, 8, 8)
+    out = module.autoencoder(frames)
+    assert module.loss_inputs("commitment", out, frames) == (out["latent"], out["codes"])
+    assert module.loss_inputs("reconstruction", out, frames) == (out["reconstruction"], frames)
+    out["codes"].sum()
+    assert not out["codes"].requires_grad, "codes follow by averaging, not by gradient"
+
+
+def test_the_discriminator_trains_from_its_warm_up_on():
+    module = training(
+        TERMS, discriminator=PatchDiscriminator(4), discriminator_optimizer=adam, warmup_iters=3
+    )
+    for iteration, trains in ((0, False), (6, False), (7, True), (10, True), (500, True)):
+        module.losses.iteration = iteration
+        assert module.discriminator_trains() == trains
+
+
+def test_a_gan_without_a_discriminator_is_an_error():
+    with pytest.raises(ConfigError, match=r"losses\.gan is a GAN"):
+        training(TERMS)
+
+
+def test_validation_reports_the_reconstruction_and_the_use_of_the_codes():
+    module = training().eval()
+    module.autoencoder.codebook.vectors.normal_()
+    module.on_validation_epoch_start()
+    module.validation_step({"frames": (torch.rand(4, 1, 3, 8, 8) * 255).byte()}, 0)
+    module.on_validation_epoch_end()
+    assert module.metrics["reconstruction_psnr"] > 0
+    assert 0 < module.metrics["codebook_use"] <= 1
+    assert module.image_panel()[0].shape == (8, 32, 3)
+
+
+def test_few_used_codes_are_a_warning():
+    module = training()
+    module.metrics = {"codebook_use": 0.01}
+    assert "only 1% of the codes" in module.health()[0]
