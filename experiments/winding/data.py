@@ -1,7 +1,7 @@
 """Reading and writing the maps of a slice: tif directories, preprocessed zarr, plain pictures."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,20 @@ def from_picture(
             f"{grey.shape[1]}x{grey.shape[0]}"
         )
     return structure.channels(part, downscale, pitch, (float(x), float(y)), path.stem)
+
+
+def crop_of(numbers: Sequence[int] | None) -> Crop | None:
+    """A crop from a list of four numbers.
+
+    Raises:
+        ConfigError: for any other number of them.
+    """
+    if numbers is None:
+        return None
+    if len(numbers) != 4:
+        raise ConfigError(f"data.crop is [x, y, width, height], got {list(numbers)}")
+    x, y, width, height = numbers
+    return x, y, width, height
 
 
 def grey_picture(path: Path) -> Image:

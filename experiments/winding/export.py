@@ -135,3 +135,12 @@ def write_animation(path: Path, frames: Sequence[Image], milliseconds: int = 120
     """RGB frames as an animated GIF that repeats."""
     pictures = [Picture.fromarray(frame).quantize(64) for frame in frames]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
+
+
+def write_picture(path: Path, picture: Image) -> None:
+    Picture.fromarray(picture).save(path)
+
+
+def read_picture(path: Path) -> Image:
+    with Picture.open(path) as picture:
+        return np.asarray(picture)

@@ -4,6 +4,8 @@ Symbols: N slices, R rows, C columns. Positions are (x, y) in model pixels.
 """
 
 import math
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,9 +49,18 @@ class Mesh(nn.Module):
         frac_rows: float = 1.25,
         frac_columns: float = 0.234,
         scales: Scales | None = None,
+        origin: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         super().__init__()
         self.image_size, self.scales = image_size, scales or Scales()
+        self.made_with = {
+            "image_size": list(image_size),
+            "slices": slices,
+            "frac_rows": frac_rows,
+            "frac_columns": frac_columns,
+            "scales": asdict(self.scales),
+            "origin": list(origin),
+        }
         grid = base_grid(image_size, frac_rows, frac_columns, self.scales)
         grid = grid.expand(slices, -1, -1, -1).clone()
         rows, columns = grid.shape[-2:]
@@ -66,6 +77,19 @@ class Mesh(nn.Module):
         self.register_buffer("xy_ema", torch.full((slices, rows, columns, 2), math.nan))
         self.register_buffer("xy_conn_ema", torch.full((slices, rows, columns, 3, 2), math.nan))
         self.register_buffer("residual_ema", torch.full((slices, rows, columns), math.nan))
+
+    @classmethod
+    def like(cls, made_with: dict[str, Any]) -> "Mesh":
+        """A new mesh of the shape that a checkpoint describes, see `get_extra_state`."""
+        pairs = {key: tuple(made_with[key]) for key in ("image_size", "origin")}
+        return cls(**{**made_with, **pairs, "scales": Scales(**made_with["scales"])})
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The arguments of the constructor, so that a checkpoint can be read without the data."""
+        return self.made_with
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """The shapes of the parameters say as much."""
 
     @property
     def rows(self) -> int:

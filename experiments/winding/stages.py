@@ -1,7 +1,7 @@
 """The stages of a fit: how long, what is trained how fast, which terms count, which masks gate.
 
-Torch-free. Stages follow one another on one iteration axis; the weights of the terms become step
-schedules over it, and the masks get the window of their stage, in which they count from 0.
+Torch-free. Stages follow one another on one iteration axis; see `experiments.winding.expansion`
+for what becomes of them.
 """
 
 import json
@@ -75,22 +75,34 @@ def read(path: Path) -> tuple[Stage, ...]:
 def parse(document: Mapping[str, Any]) -> tuple[Stage, ...]:
     """Stages of `{base: {term: weight}, stages: [{name, steps, lr, params, w_fac, masks}, ...]}`.
 
-    Every stage starts from the base weights: `default_mul` scales all terms that `w_fac` does not
-    name, and `w_fac` those that it names.
+    The stages may also be given by name, `{geometry: {steps: ...}, snap: {...}}`, in their order;
+    one that is null is left out. Every stage starts from the base weights: `default_mul` scales
+    all terms that `w_fac` does not name, and `w_fac` those that it names.
 
     Raises:
         ConfigError: for anything unknown, and for a stage that would train nothing.
     """
     known(document, ("base", "stages"), "the stages document")
-    entries = document.get("stages")
-    if not isinstance(entries, Sequence) or not entries:
-        raise ConfigError("stages must be a list with at least one stage")
+    entries = listed(document.get("stages"))
     base = base_weights(document.get("base") or {})
     stages: list[Stage] = []
     for number, entry in enumerate(entries):
         first = stages[-1].stop if stages else 0
         stages.append(parse_stage(entry, base, f"stage{number}", first))
     return tuple(stages)
+
+
+def listed(stages: Any) -> list[Mapping[str, Any]]:
+    """Stages by name as a list, without those that are null."""
+    if isinstance(stages, Mapping):
+        named = stages.items()
+        stages = [stage and {"name": name, **stage} for name, stage in named if stage is not None]
+    if not isinstance(stages, Sequence) or isinstance(stages, str) or not stages:
+        raise ConfigError("stages must hold at least one stage")
+    for stage in stages:
+        if not isinstance(stage, Mapping):
+            raise ConfigError(f"a stage is a mapping with name, steps, lr, ..., got {stage!r}")
+    return list(stages)
 
 
 def base_weights(given: Mapping[str, Any]) -> dict[str, float]:

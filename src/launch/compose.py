@@ -1,15 +1,19 @@
 """From a Hydra configuration to the plain one that a worker reads. Imports no torch."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from launch.errors import ConfigError
 from launch.run import CONF
 
 Config = dict[str, Any]
+REFERRED = ("recipe", "training")
+"""Root sections whose values other sections refer to by interpolation, and nothing else reads."""
 
 
 def finalise(config: DictConfig, overrides: Iterable[str]) -> Config:
@@ -20,9 +24,11 @@ def finalise(config: DictConfig, overrides: Iterable[str]) -> Config:
     becomes a whole configuration of its own, the root's keys below it.
 
     Raises:
+        ConfigError: from the function that `expand:` names, if there is one.
         omegaconf.errors.OmegaConfBaseException: for an interpolation that leads nowhere.
     """
     typed = list(overrides)
+    reject_additions(typed)
     config = config.copy()
     OmegaConf.set_struct(config, False)
     demo = config.pop("demo", None)
@@ -31,28 +37,81 @@ def finalise(config: DictConfig, overrides: Iterable[str]) -> Config:
             losses = block.losses
             block.losses = named(OmegaConf.to_container(losses)) if losses is not None else {}
     if config.get("scale") == "demo" and demo:
-        config = DictConfig(OmegaConf.merge(config, demo))
+        config = merge(config, demo)
         reapply(config, typed)
     rungs = config.pop("rungs", None) or {}
-    return plain(config) | ({"rungs": whole(config, rungs, typed)} if rungs else {})
+    if rungs:
+        return plain(config) | {"rungs": whole(config, rungs, typed)}
+    return expanded(plain(config))
 
 
 def whole(config: DictConfig, rungs: DictConfig, typed: list[str]) -> dict[str, Config]:
     """Every rung over the root; a value typed for the root holds for each of them."""
     result = {}
     for name in rungs:
-        merged = DictConfig(OmegaConf.merge(config, rungs[name]))
+        merged = merge(config, rungs[name])
         reapply(merged, [o for o in typed if not o.lstrip("+").startswith("rungs.")])
         for override in OverridesParser.create().parse_overrides(typed):
             _, _, key = override.key_or_group.partition(f"rungs.{name}.")
             if key:
                 OmegaConf.update(merged, key, override.value(), merge=False)
-        result[str(name)] = plain(merged)
+        result[str(name)] = expanded(plain(merged))
     return result
 
 
+def expanded(config: Config) -> Config:
+    """A configuration with what follows from its other keys filled in.
+
+    `expand: package.module.function` names a function of the configuration that returns a whole
+    one; it runs in the front end, so its module must not import torch.
+    """
+    target = config.get("expand")
+    if not target:
+        return config
+    module, _, name = str(target).rpartition(".")
+    try:
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"expand: there is no function {target}: {error}") from error
+    return function(config) | {"expand": None}
+
+
 def plain(config: DictConfig) -> Config:
-    return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    """Resolved, and without the sections that only interpolations refer to."""
+    resolved: Config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return {key: value for key, value in resolved.items() if key not in REFERRED}
+
+
+def reject_additions(overrides: list[str]) -> None:
+    """
+    Raises:
+        ConfigError: for `+recipe.x=1`, which nothing could refer to.
+    """
+    for override in OverridesParser.create().parse_overrides(overrides):
+        section, _, key = override.key_or_group.partition(".")
+        if key and section in REFERRED and (override.is_add() or override.is_force_add()):
+            raise ConfigError(f"there is no key {override.key_or_group!r}; type it without the +")
+
+
+def merge(config: DictConfig, block: DictConfig) -> DictConfig:
+    """`block` over `config`; a node with another `_target_` replaces the one that was there."""
+    config = config.copy()
+    clear_replaced(config, block)
+    return DictConfig(OmegaConf.merge(config, block))
+
+
+def clear_replaced(config: DictConfig, block: DictConfig) -> None:
+    """Empty the nodes that a block gives another `_target_`: their arguments are not its own."""
+    for key in block:
+        if OmegaConf.is_missing(config, key) or key not in config:
+            continue
+        ours, theirs = config._get_node(key), block._get_node(key)
+        if not (isinstance(ours, DictConfig) and isinstance(theirs, DictConfig)):
+            continue
+        if theirs.get("_target_", ours.get("_target_")) != ours.get("_target_"):
+            config[key] = {}
+        else:
+            clear_replaced(ours, theirs)
 
 
 def reapply(config: DictConfig, overrides: Iterable[str]) -> None:

@@ -88,6 +88,9 @@ class ScheduledModule(pl.LightningModule):
         """The tensors of `weights.safetensors`, which other programs load."""
         return self.state_dict()
 
+    def adopt(self, state: Mapping[str, Any]) -> None:
+        """Make the parts whose shapes only data or a checkpoint tell, from its state dict."""
+
     def predict(self, source: Any, destination: Any) -> dict[str, float]:
         """Apply the model to the files under `source`; returns counts and metrics for run.json."""
         raise ConfigError(f"{type(self).__name__} has no task=predict")

@@ -19,6 +19,7 @@ def apply(
 
     Patterns are shell-style over parameter names (`network.body.*`). Norms whose parameters are
     all frozen stay in evaluation mode through `.train()`, so that their statistics do not drift.
+    A module whose parameters are made when its data is known has none to choose from yet.
 
     Raises:
         ConfigError: for a pattern that matches no parameter, or if nothing is left to train.
@@ -33,7 +34,7 @@ def apply(
     for patterns, value in ((freeze or [], False), (train or [], True)):
         for pattern in patterns:
             _set(names, pattern, value)
-    if not module.trainable_parameters():
+    if names and not module.trainable_parameters():
         raise ConfigError(f"trainable leaves nothing to train in {type(module).__name__}")
     module.train(module.training)
 

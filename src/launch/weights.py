@@ -27,6 +27,7 @@ def load_weights(module: ScheduledModule, checkpoint: Path, with_state: bool = F
         ConfigError: if the checkpoint is of another architecture, naming what differs.
     """
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    module.adopt(content["state_dict"])
     saved, wanted = weights_of(content["state_dict"]), weights_of(module.state_dict())
     if not with_state:
         saved = {k: v for k, v in saved.items() if not k.startswith("ema.")}

@@ -93,6 +93,9 @@ class Root(Section):
     logger: dict[str, Node] | None = None
     main_metric: MainMetric | None = None
     demo: Node | None = None
+    expand: str | None = None
+    stages: Node | None = None
+    stages_file: str | None = None
 
 
 SECTIONS: dict[str, type[Section]] = {

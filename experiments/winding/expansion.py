@@ -1,0 +1,95 @@
+"""From `stages:` or `stages_file=` to the losses, masks and length of a run. Torch-free.
+
+The stages lie one behind the other on the iteration axis of the run: the weight of a term is a step
+schedule over it, and a mask works within the iterations of its stage and counts from its start.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.winding.stages import Stage, parse, read
+from experiments.winding.terms import TERMS
+from launch.errors import ConfigError
+
+Config = dict[str, Any]
+
+
+def expand(config: Config) -> Config:
+    """The configuration with `losses`, `masks`, `trainer.max_iterations` and `module.stages`.
+
+    `stages_file` is JSON of the same form as `stages` and wins over it. Settings of a term that are
+    no weights (`losses.gradmag.per_sample`) and masks that last the whole run may stand beside.
+    `trainer.max_iterations` may be less than the stages need, which cuts the run short.
+
+    Raises:
+        ConfigError: for stages that make no sense, or a run that would outlast them.
+    """
+    file, document = config.get("stages_file"), config.get("stages")
+    if not file and not document:
+        raise ConfigError("a winding fit needs stages: or stages_file=PATH")
+    stages = read(Path(file)) if file else parse(document or {})
+    trainer = config["trainer"]
+    return config | {
+        "stages": None,
+        "stages_file": None,
+        "losses": losses(stages, config.get("losses") or {}),
+        "masks": [*masks(stages), *(config.get("masks") or [])],
+        "trainer": trainer | {"max_iterations": length(stages, trainer.get("max_iterations"))},
+        "module": (config.get("module") or {}) | {"stages": [settings(stage) for stage in stages]},
+    }
+
+
+def losses(stages: Sequence[Stage], given: Config) -> Config:
+    """An entry with a weight per stage for every term that is on in some stage."""
+    names = [term for term in TERMS if any(term in stage.weights for stage in stages)]
+    for name in given.keys() - set(names):
+        raise ConfigError(f"losses.{name}: no stage gives {name} a weight; set stages.base.{name}")
+    return {
+        name: {
+            "_target_": f"experiments.winding.losses.{TERMS[name].loss}",
+            **given.get(name, {}),
+            "loss_weight": points(stages, name),
+            "schedule_type": "step",
+        }
+        for name in names
+    }
+
+
+def points(stages: Sequence[Stage], term: str) -> list[list[float]]:
+    """`[[iteration, weight], ...]` at the stages that change the weight of a term."""
+    weights = [stage.weights.get(term, 0.0) for stage in stages]
+    before = [None, *weights]
+    return [
+        [stage.first, weight]
+        for stage, weight, old in zip(stages, weights, before, strict=False)
+        if weight != old
+    ]
+
+
+def masks(stages: Sequence[Stage]) -> list[Config]:
+    """The masks of all stages, each with the iterations it works in."""
+    return [
+        {**mask, "start": stage.first, "stop": stage.stop}
+        for stage in stages
+        for mask in stage.masks
+    ]
+
+
+def length(stages: Sequence[Stage], asked: int | None) -> int:
+    """The iterations of all stages, or fewer if asked for."""
+    total = stages[-1].stop
+    if asked is not None and asked > total:
+        raise ConfigError(
+            f"trainer.max_iterations is {asked}, but the stages end after {total} iterations; "
+            "give a stage more steps instead"
+        )
+    return asked or total
+
+
+def settings(stage: Stage) -> Config:
+    """What the module needs to know of a stage."""
+    kept = ("name", "first", "steps", "lr", "params", "min_scaledown")
+    values = {key: value for key, value in asdict(stage).items() if key in kept}
+    return values | {"lr": list(stage.lr), "params": list(stage.params)}

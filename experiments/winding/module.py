@@ -1,0 +1,188 @@
+"""The fit of a mesh to the layers of a slice, in stages, under masks that follow the fit."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor
+
+from experiments.winding import data
+from experiments.winding.channels import Channels
+from experiments.winding.evaluation import Evaluation, evaluate, picture, write
+from experiments.winding.geometry import FitResult, Scales
+from experiments.winding.mesh import Mesh
+from experiments.winding.optimizer import adam, restart
+from experiments.winding.stages import Stage
+from launch.errors import ConfigError
+from launch.module import ScheduledModule
+from launch.objective import ScheduledLosses
+
+
+class WindingFit(ScheduledModule):
+    """A mesh whose columns are windings, moved by Adam until column j follows layer j.
+
+    The slice is that of the datamodule; the mesh gets its size when the run starts, or from a
+    checkpoint. Weights of terms and the windows of masks follow from the stages, see
+    `experiments.winding.expansion`.
+
+    Args:
+        losses: terms that read a FitResult.
+        stages: name, first, steps, lr, params and min_scaledown of each.
+        windings: columns of the mesh.
+        mesh_step: distance of two rows in model pixels.
+        winding_step: distance of two columns at the start; default: the pitch of the slice.
+        rows_fraction: length of the strip at the start, in image heights.
+        samples: fine samples per mesh segment.
+        aim: turn the strip along the layers at the image centre before the first stage.
+    """
+
+    maps: Tensor
+
+    def __init__(
+        self,
+        losses: ScheduledLosses,
+        stages: list[dict[str, Any]],
+        windings: PositiveInt = 7,
+        mesh_step: PositiveFloat = 10.0,
+        winding_step: PositiveFloat | None = None,
+        rows_fraction: PositiveFloat = 1.25,
+        samples: PositiveInt = 4,
+        aim: bool = True,
+    ) -> None:
+        super().__init__(losses)
+        self.stages = [Stage(**settings) for settings in stages]
+        self.windings, self.mesh_step, self.winding_step = windings, mesh_step, winding_step
+        self.rows_fraction, self.samples, self.aim = rows_fraction, samples, aim
+        self.mesh: Mesh
+        self.fit: FitResult
+        self.found: Evaluation
+        self.register_buffer("maps", torch.empty(0), persistent=False)
+
+    # The start of a run
+
+    def setup(self, stage: str) -> None:
+        """Take the slice of the datamodule, and lay the mesh over it unless there is one."""
+        source = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.channels: Channels = source.channels
+        self.slice: Channels = source.source
+        self.maps = torch.from_numpy(self.channels.stack())
+        if not hasattr(self, "mesh"):
+            self.mesh = self.lay(self.channels)
+            if self.aim:
+                self.mesh.aim(self.maps)
+            self.mesh.update_ema(self.mesh(self.maps))
+        self.check_size()
+
+    def lay(self, channels: Channels) -> Mesh:
+        """A new mesh for a slice."""
+        step = self.winding_step or channels.pitch()
+        width = (self.windings - 1) * step / channels.size[1]
+        scales = Scales(self.mesh_step, step, channels.downscale, self.samples)
+        slices = len(channels.cosine)
+        return Mesh(channels.size, slices, self.rows_fraction, width, scales, channels.origin)
+
+    def check_size(self) -> None:
+        found, wanted = [len(self.maps), *self.channels.size], self.mesh.made_with
+        if found != [wanted["slices"], *wanted["image_size"]]:
+            raise ConfigError(
+                f"the mesh was fitted to {wanted['slices']} slices of {wanted['image_size']} "
+                f"(height, width) and the data has {found[0]} of {found[1:]}; take the same data"
+            )
+
+    def adopt(self, state: Any) -> None:
+        made_with = state.get("mesh._extra_state")
+        if made_with and not (hasattr(self, "mesh") and self.mesh.made_with == made_with):
+            self.mesh = Mesh.like(made_with)
+
+    # Stages
+
+    def stage_at(self, iteration: int) -> Stage:
+        return next((s for s in self.stages if iteration < s.stop), self.stages[-1])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam of the stage that made the latest update, whose state a checkpoint holds."""
+        return adam(self.mesh, self.stage_at(max(0, self.iteration - 1)))
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        stage = self.stage_at(self.iteration)
+        if self.iteration == stage.first:
+            self.mesh.start_stage(stage.params)
+            restart(self.optimizers(use_pl_optimizer=False), self.mesh, stage)  # type: ignore[arg-type]
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        self.fit = self.mesh(self.maps, self.scheduled_masks)
+        total, _ = self.losses(**{name: (self.fit, name) for name in self.losses})
+        return total
+
+    def update_ema(self) -> None:
+        """The averages that masks are drawn from, by the geometry of this update."""
+        super().update_ema()
+        self.mesh.update_ema(self.fit)
+
+    def mask_state(self, batch: Any) -> dict[str, Any]:
+        return {
+            "xy_ema": self.mesh.xy_ema,
+            "xy_conn_ema": self.mesh.xy_conn_ema,
+            "residual": self.mesh.residual_ema,
+            "valid": self.maps[:, 4:],
+            "size": self.channels.size,
+            "device": self.maps.device,
+        }
+
+    # Evaluation
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.found = evaluate(self.mesh(self.maps), self.slice)
+        self.log_metrics(self.found.metrics)
+
+    def on_validation_end(self) -> None:
+        """At the end of a run, write what it found into `result`."""
+        if self.trainer.is_global_zero and self.iteration >= self.iterations:
+            run = Path(self.trainer.default_root_dir)
+            frames = sorted((run / "images").glob("iteration_*.png"))
+            write(run / "result", self.found, self.slice, self.mesh_step, frames)
+
+    def image_panel(self) -> list[np.ndarray]:
+        """The windings over the slice, slips in red, with the mask that gates now."""
+        masks = list(self.scheduled_masks.images().values())
+        mask = masks[0][:, 0].cpu().numpy() if masks else None
+        return [picture(self.found, self.slice, mask)]
+
+    def health(self) -> list[str]:
+        numbers, cells = self.found.metrics, self.found.xy[..., 0].size
+        said = []
+        if numbers["folded_cells"] > 0.02 * cells:
+            said.append(
+                f"{numbers['folded_cells']:.0f} of about {cells} cells of the mesh are folded; "
+                "raise the weight of step or smooth_y, or lower lr"
+            )
+        if numbers["coverage"] < 0.5:
+            said.append(
+                f"only {numbers['coverage']:.0%} of the mesh lies on the slice; lower "
+                "module.windings or module.rows_fraction"
+            )
+        return said
+
+    def weights(self) -> dict[str, Tensor]:
+        """Vertices (N, R, C, 2) in model pixels, and the parameters they come from."""
+        tensors = {name: p for name, p in self.mesh.named_parameters()}
+        return tensors | {"xy": self.mesh.vertices().permute(0, 2, 3, 1)}
+
+    def predict(self, source: Path, destination: Path) -> dict[str, float]:
+        """Write the result of a finished fit over the slice that it was made on."""
+        made_with = self.mesh.made_with
+        x, y = made_with["origin"]
+        height, width = (round(n * self.mesh.scales.downscale) for n in made_with["image_size"])
+        raw = source.is_file()
+        crop = (round(x), round(y), width, height) if raw else None
+        self.channels = self.slice = data.read(
+            source, self.mesh.scales.downscale if raw else None, crop
+        )
+        self.maps = torch.from_numpy(self.channels.stack()).to(self.maps.device)
+        self.check_size()
+        self.found = evaluate(self.mesh(self.maps), self.slice)
+        write(destination, self.found, self.slice, self.mesh_step)
+        return self.found.metrics

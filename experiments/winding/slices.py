@@ -1,0 +1,151 @@
+"""The slice of a run as Lightning data: a synthetic spiral, maps of a network, or a raw scan.
+
+A fit has one sample, the slice itself, which it reads in every iteration; so an epoch is one
+iteration, and what the loader yields is only a signal to go on.
+"""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveFloat
+from torch.utils.data import Dataset
+
+from experiments.winding import data
+from experiments.winding.channels import Channels, flag_gaps
+from experiments.winding.synthetic import Spiral, spiral
+from launch.data import ScheduledDataModule
+
+Share = Annotated[float, Field(ge=0, le=1)]
+ONLY = np.zeros(1, np.int64)
+
+
+class Turns(Dataset[int]):
+    """One sample without content."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> int:
+        return 0
+
+
+class Slice(ScheduledDataModule):
+    """What the sources share.
+
+    Args:
+        least_direction: pixels whose direction channels make a vector shorter than this are
+            invalid, see `flag_gaps`; 0 believes the validity channel.
+
+    Attributes:
+        source: the slice as it was given.
+        channels: the slice as it is fitted.
+    """
+
+    def __init__(self, least_direction: float) -> None:
+        super().__init__(batch_size=1)
+        self.least_direction = least_direction
+        self.source: Channels
+        self.channels: Channels
+
+    def read(self) -> Channels:
+        """The maps as they are in the file."""
+        raise NotImplementedError
+
+    def load(self, stage: str) -> None:
+        self.source = self.read()
+        self.channels = flag_gaps(self.source, self.least_direction)
+        self.train_set, self.validation_set = Turns(), Turns()
+
+    def order(self, epoch: int) -> np.ndarray:
+        return ONLY
+
+    def fingerprint(self) -> str:
+        """Of the maps as they are fitted."""
+        self.setup("fit")
+        return hashlib.sha256(self.channels.stack().tobytes()).hexdigest()[:16]
+
+    def report(self) -> dict[str, Any]:
+        """Size and pitch in model pixels, and how much of the slice counts."""
+        self.setup("fit")
+        found = self.channels
+        return {
+            "slice": found.name,
+            "size": [len(found.cosine), *found.size],
+            "downscale": found.downscale,
+            "pitch": round(found.pitch(), 3),
+            "valid": round(float(found.valid.mean()), 4),
+        }
+
+
+class SyntheticSpiral(Slice):
+    """A spiral with known truth, drawn from the seed of the run.
+
+    Args:
+        spiral: what is drawn and how it is damaged.
+        spiral_seed: another seed than the run's.
+    """
+
+    def __init__(
+        self,
+        spiral: Spiral,
+        spiral_seed: NonNegativeInt | None = None,
+        least_direction: Share = 0.5,
+    ) -> None:
+        super().__init__(least_direction)
+        self.spiral, self.spiral_seed = spiral, spiral_seed
+
+    def read(self) -> Channels:
+        return spiral(self.spiral, self.seed if self.spiral_seed is None else self.spiral_seed)
+
+    def report(self) -> dict[str, Any]:
+        return super().report() | {"spiral": asdict(self.spiral)}
+
+
+class Maps(Slice):
+    """Maps that a network has made: a directory of tif files, or a preprocessed zarr array.
+
+    Args:
+        root: the directory or the array.
+        downscale: full-resolution pixels per model pixel; default: what the files say.
+    """
+
+    def __init__(
+        self,
+        root: DirectoryPath,
+        downscale: PositiveFloat | None = None,
+        least_direction: Share = 0.5,
+    ) -> None:
+        super().__init__(least_direction)
+        self.root, self.downscale = Path(root), downscale
+
+    def read(self) -> Channels:
+        return data.read(self.root, self.downscale)
+
+
+class RawSlice(Slice):
+    """A grey picture of a scan; the maps are computed by a structure tensor and a ridge filter.
+
+    Args:
+        root: PNG, TIFF or JPEG.
+        downscale: full-resolution pixels per model pixel.
+        crop: x, y, width, height in full-resolution pixels; default: everything.
+        pitch: layer distance in full-resolution pixels; measured when null.
+    """
+
+    def __init__(
+        self,
+        root: FilePath,
+        downscale: PositiveFloat = 1.0,
+        crop: list[NonNegativeInt] | None = None,
+        pitch: PositiveFloat | None = None,
+        least_direction: Share = 0.0,
+    ) -> None:
+        super().__init__(least_direction)
+        self.root, self.downscale, self.pitch = Path(root), downscale, pitch
+        self.crop = data.crop_of(crop)
+
+    def read(self) -> Channels:
+        return data.read(self.root, self.downscale, self.crop, self.pitch)
