@@ -4,6 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from launch.compose import finalise, named
+from launch.errors import ConfigError
 
 EXPERIMENT = {
     "scale": "demo",
@@ -57,3 +58,19 @@ def test_listed_losses_get_names_from_their_types(entries, names):
 
 def test_a_listed_loss_may_bring_its_name():
     assert named([{"type": "l1loss", "name": "fine"}]) == {"fine": {"type": "l1loss"}}
+
+
+def test_a_node_with_another_target_replaces_the_one_that_was_there():
+    network = {"_target_": "torch.nn.Conv2d", "kernel_size": 3, "bias": False}
+    demo = {"network": {"_target_": "torch.nn.Linear", "out_features": 2}, "body": {"bias": True}}
+    config = OmegaConf.create({"scale": "demo", "network": network, "body": network, "demo": demo})
+    plain = finalise(config, [])
+    assert plain["network"] == {"_target_": "torch.nn.Linear", "out_features": 2}
+    assert plain["body"] == network | {"bias": True}
+
+
+def test_sections_for_interpolation_are_not_part_of_what_runs():
+    config = OmegaConf.create({"recipe": {"width": 8}, "data": {"width": "${recipe.width}"}})
+    assert finalise(config, ["recipe.width=8"]) == {"data": {"width": 8}, "losses": {}}
+    with pytest.raises(ConfigError, match=r"recipe.depth"):
+        finalise(config, ["+recipe.depth=1"])

@@ -15,10 +15,14 @@ from launch.check.nodes import UNSET, Problem, children, unset, walk
 from launch.check.settings import SECTIONS, Root, keys
 from launch.check.signatures import signature
 from launch.check.sources import Sources
+from launch.compose import REFERRED
 from launch.errors import ConfigError, MissingError, nearest
 from launch.schedules import LOSS_WEIGHT_KEYS
 
 Config = dict[str, Any]
+
+ELSEWHERE = ("rungs", *REFERRED)
+"""Parts of a `demo:` block that are merged before the check and so cannot go unnoticed."""
 
 NEEDED = {
     "train": ("module", "data", "losses"),
@@ -147,7 +151,9 @@ def _needed(config: Config) -> Iterator[Problem]:
 
 def _demo(config: Config, sources: Sources) -> Iterator[Problem]:
     """Keys of the `demo:` block that would change nothing, at whatever scale."""
-    written = [key for key in sources.places if key.startswith("demo.")]
+    written = [
+        k for k in sources.places if k.startswith("demo.") and k.split(".")[1] not in ELSEWHERE
+    ]
     unknown = {}
     for key in [*_leaves("demo", config.get("demo") or {}), *written]:
         path = key.split(".")[1:]
