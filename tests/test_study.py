@@ -31,7 +31,7 @@ def job(folder: Path, monkeypatch: pytest.MonkeyPatch, **record: Any) -> tuple[l
     monkeypatch.setattr(study, "launch", started.extend)
     if record:
         write(folder, **record)
-    section = OmegaConf.create(SECTION | {"arm": "ramp", "seed": 1, "shared": ["scale=full"]})
+    section = OmegaConf.create(SECTION | {"arm": "ramp", "seed": 1, "typed": ["scale=full"]})
     return started, study.run_job(section, folder)
 
 
@@ -84,20 +84,37 @@ def test_overrides_are_split_into_the_studys_and_the_arms() -> None:
 
 
 def test_arguments_survive_hydras_grammar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "impossible_arms", lambda *_: [])
-    shared = ["data.root=/my photos, 2024", "losses.a.name='x'", "trainer.max_iterations=10"]
-    arguments = study.multirun(OmegaConf.create(SECTION), shared, tmp_path)
+    monkeypatch.setattr(study, "impossible", lambda *_: [])
+    typed = ["data.root=/my photos, 2024", "losses.a.name='x'", "trainer.max_iterations=10"]
+    arguments = study.multirun(OmegaConf.create(SECTION), typed, tmp_path)
     parsed = {o.key_or_group: o for o in OverridesParser.create().parse_overrides(arguments)}
     assert list(parsed["study.arm"].sweep_string_iterator()) == ["'constant'", "'ramp'"]
     assert list(parsed["study.seed"].sweep_string_iterator()) == ["0", "1"]
-    assert parsed["study.shared"].value() == shared
+    assert parsed["study.typed"].value() == typed
     assert parsed["hydra.sweep.dir"].value() == str(tmp_path)
+
+
+def test_every_arm_runs_in_every_condition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conditions = {"photos": ["data=sr/folder"], "drawn": ["data=sr/synthetic"]}
+    section = SECTION | {"conditions": conditions, "shared": ["scale=full"]}
+    monkeypatch.setattr(study, "impossible", lambda *_: [])
+    arguments = study.multirun(OmegaConf.create(section), ["data.batch_size=2"], tmp_path)
+    assert "++study.condition='photos','drawn'" in arguments
+    assert "++study.typed=['data.batch_size=2']" in arguments
+    assert "hydra.sweep.subdir=${study.condition}/${study.arm}/seed_${study.seed}" in arguments
+    found = study.read(section)
+    assert len(list(found.jobs())) == 2 * 2 * 2
+    drawn = study.Job("drawn", "constant", 1)
+    expected = ["scale=full", "+experiment=sr/static", "data=sr/synthetic", "seed=1"]
+    assert found.overrides(drawn) == expected
+    assert drawn.place == Path("drawn/constant/seed_1")
+    assert str(drawn) == "drawn, constant, seed 1"
 
 
 def test_runs_of_other_settings_stop_a_study_before_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "impossible_arms", lambda *_: [])
+    monkeypatch.setattr(study, "impossible", lambda *_: [])
     section = OmegaConf.create(SECTION)
     kept = ["+experiment=sr/static", "seed=1", "scale=full"]
     write(tmp_path / "constant" / "seed_1", status="completed", overrides=kept)
@@ -116,7 +133,8 @@ def test_runs_of_other_settings_stop_a_study_before_it_starts(
         ({"seeds": []}, "seeds: List should have at least 1 item"),
         ({"seeds": [1, 1]}, "a seed is listed twice"),
         ({"seeds": [-1]}, "seeds.0: Input should be greater than or equal to 0"),
-        ({"arms": {"a/b": []}, "reference": "a/b"}, "a label is made of letters"),
+        ({"arms": {"a/b": []}, "reference": "a/b"}, "'a/b': a label is made of letters"),
+        ({"conditions": {"1": []}}, "'1': a label is made of letters"),
         ({"baseline": {"ssim": "x"}}, "baseline of 'ssim', which is not in metrics"),
         ({"metrics": "psnr"}, "metrics: Input should be a valid list"),
     ],

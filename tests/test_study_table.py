@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,16 @@ from scipy import stats
 
 from launch.run import Run
 from launch.study import Study
-from launch.study_table import cells, difference, estimate, results, seconds, table, write_csv
+from launch.study_table import (
+    cells,
+    completed,
+    difference,
+    estimate,
+    results,
+    seconds,
+    table,
+    write_csv,
+)
 
 STUDY = Study(
     name="ramps",
@@ -75,7 +85,7 @@ def test_differences_are_paired_so_that_seeds_cancel() -> None:
 
 def test_results_leave_out_runs_that_did_not_complete(folder: Path) -> None:
     write(folder, "ramp", 1, status="failed", metrics={"psnr_y": 1.0})
-    assert results(folder, STUDY, "psnr_y")["ramp"] == {0: 25.3, 2: 27.4}
+    assert results(completed(folder, STUDY), "psnr_y", "", "ramp") == {0: 25.3, 2: 27.4}
 
 
 def test_cost_is_wall_clock_time(folder: Path) -> None:
@@ -91,6 +101,22 @@ def test_table_reads_as_markdown(folder: Path) -> None:
     assert cells[3][2:] == ["26.30", "23.68 to 28.92", "+0.30", "+0.05 to +0.55", "3/3", "60"]
     assert cells[4][:3] == ["psnr_y", "(psnr_y_bicubic)", "24.50"]
     assert "- ramp: `+experiment=b`" in lines
+
+
+def test_conditions_are_compared_apart(tmp_path: Path) -> None:
+    study = replace(STUDY, conditions={"drawn": [], "photos": []}, seeds=[0], baseline={})
+    for place, gain in (("drawn", 1.0), ("photos", -1.0)):
+        write(tmp_path / place, "constant", 0, metrics={"psnr_y": 25.0})
+        write(tmp_path / place, "ramp", 0, metrics={"psnr_y": 25.0 + gain})
+    lines = table(tmp_path, study).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    assert cells[0][:3] == ["condition", "metric", "arm"]
+    assert [[*row[:3], row[5]] for row in cells[2:]] == [
+        ["drawn", "psnr_y", "constant", "-"],
+        ["drawn", "psnr_y", "ramp", "+1.00"],
+        ["photos", "psnr_y", "constant", "-"],
+        ["photos", "psnr_y", "ramp", "-1.00"],
+    ]
 
 
 def test_table_says_what_the_arms_ran_with(folder: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +25,25 @@ from launch.explain import explain
 from launch.run import Run
 
 OWN = re.compile(r"[+~]*(study|hydra)\b")
-JOB_KEYS = ("arm", "seed")
+JOB_KEYS = ("condition", "arm", "seed")
+Overrides = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study; the condition is "" in a study that has none."""
+
+    condition: str
+    arm: str
+    seed: int
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.condition, self.arm, f"seed {self.seed}")))
+
+    @property
+    def place(self) -> Path:
+        """Where the run lies in the folder of the study."""
+        return Path(self.condition, self.arm, f"seed_{self.seed}")
 
 
 @dataclass(frozen=True)
@@ -34,30 +52,38 @@ class Study:
 
     Attributes:
         arms: what is compared: label, which names a folder, and overrides as one would type them.
+        conditions: where it is compared, such as two kinds of data: label and overrides. Each arm
+            runs in each, and the tables keep them apart.
         seeds: each arm runs once with each seed.
         metrics: names in `run.json` that are compared.
         reference: the arm from which the others are subtracted, seed by seed.
         baseline: metric -> a metric of the same runs to hold it against, such as that of bicubic.
-        shared: overrides of every arm; what is typed beside `+study=` arrives here.
+        shared: overrides of every run; an arm's own win over them.
+        typed: what was typed beside `+study=`; it wins over all others.
     """
 
     name: str
-    arms: Annotated[dict[str, list[str]], Field(min_length=1)]
+    arms: Annotated[Overrides, Field(min_length=1)]
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
     metrics: Annotated[list[str], Field(min_length=1)]
     reference: str
+    conditions: Overrides = field(default_factory=dict)
     baseline: dict[str, str] = field(default_factory=dict)
     shared: list[str] = field(default_factory=list)
+    typed: list[str] = field(default_factory=list)
 
-    def overrides(self, arm: str, seed: int) -> list[str]:
-        """What the run of one arm and seed is started with; what is shared wins over the arm."""
-        return [*self.arms[arm], *self.shared, f"seed={seed}"]
+    def overrides(self, job: Job) -> list[str]:
+        """What a run is started with; of two for one key the later wins."""
+        chosen = [*self.arms[job.arm], *self.conditions.get(job.condition, [])]
+        return [*self.shared, *chosen, *self.typed, f"seed={job.seed}"]
 
-    def jobs(self) -> Iterator[tuple[str, int]]:
-        yield from product(self.arms, self.seeds)
+    @property
+    def places(self) -> list[str]:
+        """Labels of the conditions, [""] if there are none."""
+        return list(self.conditions) or [""]
 
-    def run(self, folder: Path, arm: str, seed: int) -> Run:
-        return Run(folder / arm / f"seed_{seed}")
+    def jobs(self) -> Iterator[Job]:
+        yield from (Job(*chosen) for chosen in product(self.places, self.arms, self.seeds))
 
 
 def read(config: DictConfig | Mapping[str, Any]) -> Study:
@@ -85,9 +111,9 @@ def contradictions(study: Study) -> Iterator[str]:
     """Rules between several keys."""
     if study.reference not in study.arms:
         yield f"reference {study.reference!r} is no arm.{nearest(study.reference, study.arms)}"
-    for label in study.arms:
+    for label in (*study.arms, *study.conditions):
         if not re.fullmatch(r"[A-Za-z][\w-]*", label):
-            yield f"arm {label!r}: a label is made of letters, digits, _ and -"
+            yield f"{label!r}: a label is made of letters, digits, _ and -"
     if len(set(study.seeds)) < len(study.seeds):
         yield f"a seed is listed twice: {study.seeds}"
     for metric in study.baseline.keys() - set(study.metrics):
@@ -103,23 +129,26 @@ def split(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
     return [o for o in typed if OWN.match(o)], [o for o in typed if not OWN.match(o)]
 
 
-def multirun(config: DictConfig, shared: list[str], folder: Path) -> list[str]:
+def multirun(config: DictConfig, typed: list[str], folder: Path) -> list[str]:
     """Arguments that make Hydra run every arm with every seed, each in its own folder.
 
     Raises:
         ConfigError: if the study or an arm cannot run, or if the folder holds runs of other
             settings; before any job has started.
     """
-    study = read({**OmegaConf.to_container(config), "shared": shared})  # type: ignore[dict-item]
-    problems = [*impossible_arms(study, folder)] or [*foreign_runs(study, folder)]
+    study = replace(read(config), typed=typed)
+    problems = [*impossible(study, folder)] or [*foreign(study, folder)]
     if problems:
         raise ConfigError("\n".join(problems))
+    axes = {"condition": map(quoted, study.conditions), "arm": map(quoted, study.arms)}
+    chosen = {key: ",".join(labels) for key, labels in axes.items()}
+    subfolder = "/".join(["${study.condition}"] * bool(study.conditions) + ["${study.arm}"])
     return [
-        f"++study.arm={','.join(map(quoted, study.arms))}",
+        *(f"++study.{key}={labels}" for key, labels in chosen.items() if labels),
         f"++study.seed={','.join(map(str, study.seeds))}",
-        f"++study.shared=[{','.join(map(quoted, shared))}]",
+        f"++study.typed=[{','.join(map(quoted, typed))}]",
         f"hydra.sweep.dir={path(folder)}",
-        "hydra.sweep.subdir=${study.arm}/seed_${study.seed}",
+        f"hydra.sweep.subdir={subfolder}/seed_${{study.seed}}",
         "hydra.output_subdir=null",
     ]
 
@@ -134,19 +163,20 @@ def path(folder: Path) -> str:
     return str(folder) if re.fullmatch(r"[\w./-]+", str(folder)) else quoted(str(folder))
 
 
-def impossible_arms(study: Study, folder: Path) -> Iterator[str]:
-    """What is wrong with the configuration of an arm."""
-    for arm in study.arms:
-        overrides = study.overrides(arm, study.seeds[0])
+def impossible(study: Study, folder: Path) -> Iterator[str]:
+    """What is wrong with the configuration of an arm, in any condition."""
+    for job in (job for job in study.jobs() if job.seed == study.seeds[0]):
+        overrides = study.overrides(job)
+        where = ", ".join(filter(None, (job.condition, job.arm)))
         try:
-            check_arm(overrides, folder / arm)
+            check(overrides, folder / job.place)
         except (HydraException, OmegaConfBaseException) as error:
-            yield f"arm {arm}: {explain(error, overrides).message}"
+            yield f"{where}: {explain(error, overrides).message}"
         except LaunchError as error:
-            yield f"arm {arm}: {error.message}"
+            yield f"{where}: {error.message}"
 
 
-def check_arm(overrides: list[str], folder: Path) -> None:
+def check(overrides: list[str], folder: Path) -> None:
     """Compose and check the configuration of one job.
 
     Raises:
@@ -160,12 +190,12 @@ def check_arm(overrides: list[str], folder: Path) -> None:
     jobs.prepare(config, overrides, choices, folder)
 
 
-def foreign_runs(study: Study, folder: Path) -> Iterator[str]:
+def foreign(study: Study, folder: Path) -> Iterator[str]:
     """Runs in the folder that were made with other settings, which a table must not mix."""
-    for arm, seed in study.jobs():
-        run = study.run(folder, arm, seed)
+    for job in study.jobs():
+        run = Run(folder / job.place)
         made = {o for o in run.record.get("overrides", []) if not o.startswith("run_dir=")}
-        wanted = set(study.overrides(arm, seed))
+        wanted = set(study.overrides(job))
         if made != wanted and (run.status == "completed" or run.last.is_file()):
             instead = " ".join(sorted(wanted - made)) or "nothing"
             yield (
@@ -178,14 +208,14 @@ def foreign_runs(study: Study, folder: Path) -> Iterator[str]:
 
 
 def run_job(config: DictConfig, folder: Path) -> float:
-    """Run one arm with one seed, unless it is completed; an interrupted run is continued.
+    """Do one job, unless it is completed already; an interrupted run is continued.
 
     Returns:
         The first metric of the study, NaN if the run did not complete.
     """
     study, run = read(config), Run(folder)
-    arm, seed = str(config.arm), int(config.seed)
-    print(f"\nstudy {study.name}: {arm}, seed {seed}", flush=True)
+    job = Job(config.get("condition", ""), config.arm, int(config.seed))
+    print(f"\nstudy {study.name}: {job}", flush=True)
     if run.status == "running":
         print(f"another process is at work in {folder}")
     elif run.status == "completed":
@@ -193,7 +223,7 @@ def run_job(config: DictConfig, folder: Path) -> float:
     elif run.last.is_file():
         launch([f"resume={folder}"])
     else:
-        launch([*study.overrides(arm, seed), f"run_dir={path(folder)}"])
+        launch([*study.overrides(job), f"run_dir={path(folder)}"])
     if run.status != "completed":
         return math.nan
     return float(run.record["metrics"].get(study.metrics[0], math.nan))
@@ -251,5 +281,5 @@ def conclude(config: DictConfig, folder: Path) -> int:
     study_table.write_csv(folder, study)
     study_picture.draw(folder, study)
     print(f"\n{text}\npicture: {folder / 'study.png'}\ntable: {folder / 'study.md'}")
-    runs = [study.run(folder, arm, seed) for arm, seed in study.jobs()]
-    return int(any(run.status != "completed" for run in runs))
+    statuses = {Run(folder / job.place).status for job in study.jobs()}
+    return int(statuses != {"completed"})

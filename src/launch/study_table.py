@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
@@ -11,7 +12,7 @@ from statistics import fmean, stdev
 from scipy.special import stdtrit
 
 from launch.run import Run
-from launch.study import Study
+from launch.study import Job, Study
 
 Values = dict[int, float]  # by seed
 
@@ -42,15 +43,20 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     return Estimate(fmean(values), half_width, count)
 
 
-def results(folder: Path, study: Study, metric: str) -> dict[str, Values]:
-    """A metric of the completed runs, by arm and seed."""
-    found: dict[str, Values] = {arm: {} for arm in study.arms}
-    for arm, seed in study.jobs():
-        record = study.run(folder, arm, seed).record
-        value = record.get("metrics", {}).get(metric)
-        if record.get("status") == "completed" and value is not None:
-            found[arm][seed] = float(value)
-    return found
+def completed(folder: Path, study: Study) -> dict[Job, Run]:
+    """The jobs that have a result."""
+    runs = {job: Run(folder / job.place) for job in study.jobs()}
+    return {job: run for job, run in runs.items() if run.status == "completed"}
+
+
+def results(runs: dict[Job, Run], metric: str, condition: str, arm: str) -> Values:
+    """A metric of the runs of one arm in one condition, by seed."""
+    records = {
+        job.seed: run.record
+        for job, run in runs.items()
+        if (job.condition, job.arm) == (condition, arm)
+    }
+    return {s: float(r["metrics"][metric]) for s, r in records.items() if metric in r["metrics"]}
 
 
 def difference(values: Values, reference: Values) -> Estimate | None:
@@ -67,57 +73,59 @@ def seconds(run: Run) -> float | None:
     return (ended - started).total_seconds()
 
 
-def cost(folder: Path, study: Study, arm: str) -> Estimate | None:
-    """Seconds of a completed run of an arm."""
-    runs = (study.run(folder, arm, seed) for seed in study.seeds)
-    times = [seconds(run) for run in runs if run.record.get("status") == "completed"]
-    return estimate([time for time in times if time is not None])
-
-
 # Markdown
 
 
 def table(folder: Path, study: Study) -> str:
     """The study as a page of Markdown."""
-    heading = ("metric", "arm", "mean", "95 % interval", f"minus {study.reference}")
-    heading += ("95 % interval", "seeds", "seconds per run")
-    lines = [heading, *(row for metric in study.metrics for row in rows(folder, study, metric))]
+    runs = completed(folder, study)
+    heading = ("condition",) * bool(study.conditions) + ("metric", "arm", "mean", "95 % interval")
+    heading += (f"minus {study.reference}", "95 % interval", "seeds", "seconds per run")
+    lines = [
+        ((condition,) if condition else ()) + line
+        for condition in study.places
+        for metric in study.metrics
+        for line in rows(runs, study, metric, condition)
+    ]
     parts = [
         f"# Study {study.name}",
-        aligned(lines),
+        aligned([heading, *lines]),
         f"Means over seeds with Student's interval; differences are paired, seed by seed, with "
         f"{study.reference}. An interval that contains 0 shows no difference.",
         *unfinished(folder, study),
-        "\n".join(f"- {arm}: `{' '.join(settings(folder, study, arm))}`" for arm in study.arms),
+        "\n".join(settings(runs, study)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def rows(folder: Path, study: Study, metric: str) -> Iterator[tuple[str, ...]]:
+def rows(
+    runs: dict[Job, Run], study: Study, metric: str, condition: str
+) -> Iterator[tuple[str, ...]]:
     """A row per arm, and one for the baseline of the metric."""
-    found = results(folder, study, metric)
-    reference = found[study.reference]
-    for arm, values in found.items():
-        against = None if arm == study.reference else difference(values, reference)
+    reference = results(runs, metric, condition, study.reference)
+    for arm in study.arms:
+        values = results(runs, metric, condition, arm)
         own = estimate(list(values.values()))
-        time = cost(folder, study, arm)
+        against = None if arm == study.reference else difference(values, reference)
+        found = [r for job, r in runs.items() if (job.condition, job.arm) == (condition, arm)]
+        times = [time for time in map(seconds, found) if time is not None]
         yield (
             metric,
             arm,
             *cells(own, own),
             *cells(against, own, sign="+"),
             f"{len(values)}/{len(study.seeds)}",
-            f"{time.mean:.0f}" if time else "-",
+            f"{fmean(times):.0f}" if times else "-",
         )
-    other = study.baseline.get(metric)
+    other = baseline(runs, study, metric, condition)
     if other:
-        yield metric, f"({other})", *cells(baseline(folder, study, metric), None), *"----"
+        yield metric, f"({study.baseline[metric]})", *cells(other, None), *"----"
 
 
-def baseline(folder: Path, study: Study, metric: str) -> Estimate | None:
-    """The metric's baseline over all completed runs; without an interval, as runs share it."""
-    found = results(folder, study, study.baseline[metric])
-    values = [value for by_seed in found.values() for value in by_seed.values()]
+def baseline(runs: dict[Job, Run], study: Study, metric: str, condition: str) -> Estimate | None:
+    """A metric's baseline over all runs of a condition; no interval, as runs share it."""
+    name = study.baseline.get(metric, "")
+    values = [v for arm in study.arms for v in results(runs, name, condition, arm).values()]
     return Estimate(fmean(values), None, len(values)) if values else None
 
 
@@ -133,20 +141,22 @@ def cells(what: Estimate | None, scale: Estimate | None, sign: str = "") -> tupl
     return mean, " to ".join(ends) or "-"
 
 
-def settings(folder: Path, study: Study, arm: str) -> list[str]:
-    """The overrides that an arm ran with, what was typed for all arms included."""
-    records = (study.run(folder, arm, seed).record for seed in study.seeds)
-    made = next((r["overrides"] for r in records if "overrides" in r), study.arms[arm])
-    return [override for override in made if not override.startswith(("run_dir=", "seed="))]
+def settings(runs: dict[Job, Run], study: Study) -> Iterator[str]:
+    """What every arm ran with, as its runs recorded it."""
+    for condition, arm in product(study.places, study.arms):
+        found = [r.record for j, r in runs.items() if (j.condition, j.arm) == (condition, arm)]
+        made = found[0].get("overrides", study.arms[arm]) if found else study.arms[arm]
+        kept = [override for override in made if not override.startswith(("run_dir=", "seed="))]
+        yield f"- {condition}{', ' * bool(condition)}{arm}: `{' '.join(kept)}`"
 
 
 def unfinished(folder: Path, study: Study) -> Iterator[str]:
     """Jobs that the table is missing, each with its reason."""
-    for arm, seed in study.jobs():
-        run = study.run(folder, arm, seed)
+    for job in study.jobs():
+        run = Run(folder / job.place)
         if run.status != "completed":
             reason = str(run.record.get("error") or "not started").splitlines()[0]
-            yield f"**{arm}, seed {seed}: {run.status}.** {reason} ({run.folder})"
+            yield f"**{job}: {run.status}.** {reason} ({run.folder})"
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -164,10 +174,10 @@ def write_csv(folder: Path, study: Study) -> None:
     metrics = list(dict.fromkeys([*study.metrics, *study.baseline.values()]))
     with (folder / "study.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("arm", "seed", "status", "seconds", *metrics, "folder"))
-        for arm, seed in study.jobs():
-            run = study.run(folder, arm, seed)
+        writer.writerow(("condition", "arm", "seed", "status", "seconds", *metrics, "folder"))
+        for job in study.jobs():
+            run = Run(folder / job.place)
             values = [run.record.get("metrics", {}).get(metric, "") for metric in metrics]
             time = seconds(run)
-            row = (arm, seed, run.status, "" if time is None else time, *values, run.folder)
-            writer.writerow(row)
+            state = (run.status, "" if time is None else time)
+            writer.writerow((job.condition, job.arm, job.seed, *state, *values, run.folder))
