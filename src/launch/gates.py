@@ -1,0 +1,316 @@
+"""Gates between the rungs of a ladder: pure functions of what a rung's validations have left.
+
+A gate looks at one job of a rung at a time: at `rows`, its validations from the first to the last
+as metric -> value, and at `earlier`, the metrics of the best checkpoint of the same job in rungs
+before it. Metric names may be patterns: `lpips_val*` is `lpips_val` or `lpips_val_random`,
+whichever the job reports. Losses and distances are meant to fall; for a score give `mode: max`.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+Row = Mapping[str, float]
+Earlier = Mapping[str, Row]
+Mode = Literal["min", "max"]
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says of one job of a rung.
+
+    Attributes:
+        passed: None if there is too little to judge by, which stops nothing.
+        values: the numbers it rests on, by a name that says what each is.
+        sentence: rule and numbers, to read.
+        gate: the gate that says it, with what is done about a closed one.
+        job: the job of the rung, "" if it has only one.
+    """
+
+    passed: bool | None
+    values: dict[str, float]
+    sentence: str
+    gate: "Gate"
+    job: str = ""
+
+    @property
+    def word(self) -> str:
+        return {True: "open", False: "closed", None: "not judged"}[self.passed]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What all gates share.
+
+    Attributes:
+        on_fail: warn and go on; stop; or retry, which trains the rung once more.
+        remedy: overrides for `retry`, added to those of the rung.
+        then: what a gate does that is still closed after its retry.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    type: str
+    on_fail: Literal["warn", "stop", "retry"] = "warn"
+    remedy: list[str] = field(default_factory=list)
+    then: Literal["warn", "stop"] = "stop"
+
+    def metrics(self) -> Iterator[str]:
+        """Names or patterns of the metrics without which there is nothing to judge."""
+        yield from ()
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        raise NotImplementedError
+
+    def action(self, retried: bool) -> str:
+        """What happens when it is closed."""
+        return self.then if retried and self.on_fail == "retry" else self.on_fail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finite(Gate):
+    """Open if no metric of any validation is NaN or infinite."""
+
+    type: Literal["finite"]
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        broken = {
+            name: value for row in rows for name, value in row.items() if not math.isfinite(value)
+        }
+        count = {"validations": float(len(rows))}
+        if broken:
+            return Verdict(False, broken | count, f"not finite: {', '.join(broken)}", self)
+        return Verdict(True, count, f"all metrics of {len(rows)} validations are finite", self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting(Gate):
+    """Counts validations since `metric` last improved by `min_delta`, relative."""
+
+    metric: str
+    mode: Mode = "min"
+    validations: PositiveInt = 4
+    min_delta: NonNegativeFloat = 0.01
+
+    def metrics(self) -> Iterator[str]:
+        yield self.metric
+
+    def waited(self, rows: Sequence[Row]) -> tuple[int, str]:
+        name, values = series(rows, self.metric)
+        since = waited(values, self.mode, self.min_delta)
+        return since, f"{name}: {since} validations without a gain of {self.min_delta:.0%}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Waiting):
+    """Open once `metric` has not improved for `validations` of them: more would not help."""
+
+    type: Literal["plateau"]
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        since, sentence = self.waited(rows)
+        sentence += f", a plateau is {self.validations}"
+        return Verdict(since >= self.validations, {"waited": float(since)}, sentence, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience(Waiting):
+    """Open if the job went on for at most `validations` of them after its last gain."""
+
+    type: Literal["patience"]
+    validations: PositiveInt = 3
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        since, sentence = self.waited(rows)
+        sentence += f", {self.validations} are allowed"
+        return Verdict(since <= self.validations, {"waited": float(since)}, sentence, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overfit(Gate):
+    """Closed if, for the last `validations` steps, `rises` rose each time while `falls` fell."""
+
+    type: Literal["overfit"]
+    rises: str
+    falls: str
+    validations: PositiveInt = 3
+
+    def metrics(self) -> Iterator[str]:
+        yield from (self.rises, self.falls)
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        (up, rising), (down, falling) = series(rows, self.rises), series(rows, self.falls)
+        if min(len(rising), len(falling)) <= self.validations:
+            return too_short(self, len(rising), self.validations + 1)
+        steps = [*zip(pairwise(rising), pairwise(falling), strict=True)][-self.validations :]
+        apart = sum(after > before and lower < higher for (before, after), (higher, lower) in steps)
+        values = {f"{up} before": rising[-len(steps) - 1], f"{up} now": rising[-1]}
+        values |= {f"{down} before": falling[-len(steps) - 1], f"{down} now": falling[-1]}
+        sentence = f"{up} rose while {down} fell in {apart} of the last {len(steps)} validations"
+        return Verdict(apart < len(steps), values, sentence, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio(Gate):
+    """Open if each metric is at most its factor times what it was `over` - 1 validations ago.
+
+    Attributes:
+        at_most: metric -> factor, such as `{sky_val_loss: 0.95, mat_val_loss: 1.10}`.
+        over: length of the comparison; over the last three, two validations lie between.
+    """
+
+    type: Literal["ratio"]
+    at_most: Annotated[dict[str, PositiveFloat], Field(min_length=1)]
+    over: Annotated[int, Field(ge=2)] = 3
+
+    def metrics(self) -> Iterator[str]:
+        yield from self.at_most
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        passed, values, parts = True, {}, []
+        for pattern, factor in self.at_most.items():
+            name, history = series(rows, pattern)
+            if len(history) < self.over:
+                return too_short(self, len(history), self.over)
+            before, now = history[-self.over], history[-1]
+            fits = now <= factor * before
+            passed = passed and fits
+            values |= {f"{name} before": before, f"{name} now": now}
+            relation = "<=" if fits else ">"
+            parts.append(f"{name} {now:.4g} {relation} {factor:g} x {before:.4g}")
+        return Verdict(passed, values, ", ".join(parts), self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgetting(Gate):
+    """Open if `metric` is at most `drop` (relative) worse than in an earlier rung."""
+
+    type: Literal["forgetting"]
+    metric: str
+    since: str
+    mode: Mode = "max"
+    drop: PositiveFloat = 0.10
+
+    def metrics(self) -> Iterator[str]:
+        yield self.metric
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        name, history = series(rows, self.metric)
+        before, now = earlier.get(self.since, {}).get(name), history[-1]
+        if before is None:
+            return Verdict(None, {name: now}, f"{self.since} has not reported {name}", self)
+        loss = (before - now if self.mode == "max" else now - before) / (abs(before) or 1)
+        change = f"{abs(loss):.1%} {'worse' if loss > 0 else 'better'}"
+        sentence = (
+            f"{name} {now:.4g} is {change} than {before:.4g} in {self.since}; "
+            f"{self.drop:.0%} worse is allowed"
+        )
+        return Verdict(loss <= self.drop + ROUNDING, {"before": before, "now": now}, sentence, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spike(Gate):
+    """Open if no validation is worse than `factor` times the one before it.
+
+    Attributes:
+        since: an earlier rung, whose value stands before the first validation.
+    """
+
+    type: Literal["spike"]
+    metric: str
+    factor: PositiveFloat = 1.2
+    since: str | None = None
+
+    def metrics(self) -> Iterator[str]:
+        yield self.metric
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        name, history = series(rows, self.metric)
+        start = earlier.get(self.since or "", {}).get(name)
+        values = history if start is None else [start, *history]
+        if len(values) < 2:
+            return too_short(self, len(values), 2)
+        before, after = max(pairwise(values), key=lambda pair: pair[1] - self.factor * pair[0])
+        passed = after <= self.factor * before
+        sentence = (
+            f"{name} went from {before:.4g} to {after:.4g} at worst; "
+            f"{self.factor:g} times is allowed"
+        )
+        return Verdict(passed, {"before": before, "after": after}, sentence, self)
+
+
+AnyGate = Annotated[
+    Finite | Plateau | Patience | Overfit | Ratio | Forgetting | Spike, Field(discriminator="type")
+]
+
+
+def judge(
+    gates: Iterable[Gate], jobs: Mapping[str, Sequence[Row]], earlier: Mapping[str, Earlier]
+) -> list[Verdict]:
+    """Every verdict of every gate on every job that reports what the gate looks at.
+
+    Args:
+        jobs: validations of each job of the rung, under "" if it has only one.
+        earlier: for each job, the metrics of the same job in earlier rungs.
+    """
+    return [verdict for gate in gates for verdict in _of(gate, jobs, earlier)]
+
+
+def _of(
+    gate: Gate, jobs: Mapping[str, Sequence[Row]], earlier: Mapping[str, Earlier]
+) -> Iterator[Verdict]:
+    concerned = [job for job, rows in jobs.items() if rows and reports(rows, gate.metrics())]
+    for job in concerned:
+        said = gate.judge(jobs[job], earlier.get(job, {}))
+        yield Verdict(said.passed, said.values, said.sentence, gate, job)
+    if not concerned:
+        wanted = ", ".join(gate.metrics()) or "any metric"
+        yield Verdict(None, {}, f"no validation reports {wanted}", gate)
+
+
+def reports(rows: Sequence[Row], wanted: Iterable[str]) -> bool:
+    return all(any(fnmatchcase(name, w) for row in rows for name in row) for w in wanted)
+
+
+def series(rows: Sequence[Row], pattern: str) -> tuple[str, list[float]]:
+    """The first metric that fits a name or pattern, and its values from first to last."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    name = next(name for name in names if fnmatchcase(name, pattern))
+    return name, [row[name] for row in rows if name in row]
+
+
+def waited(values: Sequence[float], mode: Mode, min_delta: float) -> int:
+    """Validations since the last gain of at least `min_delta`, relative to the best until then."""
+    sign = 1 if mode == "min" else -1
+    best, since = math.inf, 0
+    for value in (sign * value for value in values):
+        gained = math.isinf(best) or value < best - min_delta * abs(best)
+        best, since = (value, 0) if gained else (best, since + 1)
+    return since
+
+
+def too_short(gate: Gate, got: int, needed: int) -> Verdict:
+    values = {"validations": float(got)}
+    return Verdict(None, values, f"{got} validations; the rule needs {needed}", gate)
+
+
+def as_record(verdicts: Sequence[Verdict], retried: bool) -> dict[str, Any]:
+    """The `gate` of `run.json`: whether nothing is closed, and every rule with its numbers."""
+    rules = [
+        {
+            "type": v.gate.type,
+            "job": v.job,
+            "passed": v.passed,
+            "values": v.values,
+            "sentence": v.sentence,
+            "action": v.gate.action(retried) if v.passed is False else None,
+        }
+        for v in verdicts
+    ]
+    return {"passed": all(v.passed is not False for v in verdicts), "rules": rules}
