@@ -1,0 +1,66 @@
+"""The epoch log: the columns that notebooks read, and what a resume does to it."""
+
+import csv
+
+import pytest
+import torch
+
+from experiments.roi.training_log import COLUMNS, TrainingLog
+from launch.errors import ConfigError
+
+METRICS = {"auroc_macro": 0.9, "f1_macro": 0.8}
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def epoch(log, number, value=1.0):
+    for _ in range(2):
+        records = {"mask_mean": torch.tensor(0.1), "temperature": 0.7}
+        log.add({"full": torch.tensor(value)}, {"full": 2.0}, records)
+    log.end_epoch(number)
+
+
+def test_the_first_columns_are_those_of_the_requirement_document():
+    assert ",".join(COLUMNS[:16]) == (
+        "epoch,steps,loss,loss_full,loss_consist,loss_drop,loss_sparse,loss_tv,loss_volume,"
+        "w_full,w_consist,w_drop,w_sparse,w_tv,mask_mean,mask_tv"
+    )
+
+
+def test_a_row_holds_means_and_the_validation_after_its_epoch(tmp_path):
+    log = TrainingLog(tmp_path / "log.csv", {})
+    epoch(log, 1)
+    assert rows(log.path) == []
+    log.flush(METRICS)
+    (row,) = rows(log.path)
+    assert (row["epoch"], row["steps"]) == ("1", "2")
+    expected = {"loss": 2.0, "loss_full": 1.0, "w_full": 2.0, "val_auroc": 0.9, "w_drop": 0.0}
+    assert {name: float(row[name]) for name in expected} == expected
+    assert float(row["mask_mean"]) == pytest.approx(0.1)
+
+
+def test_a_resume_drops_later_epochs_and_goes_on_in_the_middle_of_one(tmp_path):
+    log = TrainingLog(tmp_path / "log.csv", {})
+    epoch(log, 1)
+    log.flush(METRICS)
+    log.add({"full": torch.tensor(3.0)}, {"full": 2.0}, {})
+    state = log.state()
+    log.end_epoch(2)
+    log.flush(METRICS)
+    resumed = TrainingLog(tmp_path / "log.csv", state)
+    assert len(rows(log.path)) == 1
+    resumed.add({"full": torch.tensor(5.0)}, {"full": 2.0}, {})
+    resumed.end_epoch(2)
+    resumed.flush(METRICS)
+    assert [float(row["loss_full"]) for row in rows(log.path)] == [1.0, 4.0]
+
+
+def test_a_file_with_other_columns_is_not_overwritten(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss\n1,2\n")
+    with pytest.raises(ConfigError, match=r"other columns \(epoch, loss\)"):
+        TrainingLog(path, {})
+    assert path.read_text() == "epoch,loss\n1,2\n"
