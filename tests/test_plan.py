@@ -109,6 +109,16 @@ def test_growing_masks_are_planned_from_their_ramp() -> None:
     assert growth.changes() == (50, 150, 350)
 
 
+def test_masks_that_follow_each_other_may_share_a_label() -> None:
+    mask = {"label": "pie", "type": "disc", "losses": ["a"], "ramp_start_it": 0}
+    both = [mask | {"ramp_stop_it": 50, "stop": 60}, mask | {"ramp_stop_it": 30, "start": 60}]
+    found = plan.collect(config(masks=both))
+    assert [(p.name, p.changes) for p in found] == [
+        ("masks.pie", [50, 60]),
+        ("masks.pie", [60, 90]),
+    ]
+
+
 def test_epochs_of_unknown_number_leave_room_for_the_last_change() -> None:
     floor = Exponential(0.7, 0.98, 0.2).changes()[0]
     node = {"_target_": "launch.schedules.Exponential", "initial": 0.7, "rate": 0.98, "floor": 0.2}

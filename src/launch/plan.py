@@ -128,14 +128,14 @@ def collect(config: Config) -> list[Planned]:
     rungs = config.get("rungs")
     if rungs:
         return [replace(p, rung=rung) for rung, whole in rungs.items() for p in collect(whole)]
-    found = dict(schedules(config))
-    lengths = {unit: length(unit, config, found.values()) for unit in ASSUMED_LENGTH}
+    found = list(schedules(config))
+    lengths = {unit: length(unit, config, [s for _, s in found]) for unit in ASSUMED_LENGTH}
     if config.get("plan", {}).get("learning_rate"):
         from launch import learning_rate  # noqa: PLC0415 - needs torch
 
         unit: Unit = "epoch" if lengths["epoch"][1] else "iteration"
-        found |= learning_rate.schedules(config["module"], lengths[unit][0], unit)
-    return [Planned(key, s, *lengths[s.unit]) for key, s in found.items()]
+        found += learning_rate.schedules(config["module"], lengths[unit][0], unit)
+    return [Planned(key, s, *lengths[s.unit]) for key, s in found]
 
 
 def schedules(config: Config) -> Iterator[tuple[str, Schedule]]:
