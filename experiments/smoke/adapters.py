@@ -55,7 +55,8 @@ def load_autoencoder(path: Path) -> nn.Module:
         )
     if path.is_dir():
         return _from_diffusers(path)
-    content = load_file(path) if path.suffix == ".safetensors" else _read(path)
+    content: dict[str, Any]
+    content = dict(load_file(path)) if path.suffix == ".safetensors" else _read(path)
     if "autoencoder" in content:
         return _own(path, content)
     return _from_taming(path, content.get("state_dict", content))

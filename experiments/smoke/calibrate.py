@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.05, 0.1, 0.2)
 WINDOWS = 64
 PANEL_FRAMES = 6
+Scores = dict[MaskMode, Tensor]
 MODES: tuple[MaskMode, ...] = get_args(MaskMode)
 
 
@@ -49,7 +50,7 @@ def calibrate(module: SmokeFlow, data: ScheduledDataModule, folder: Path) -> dic
     chosen = range(0, count, max(1, count // WINDOWS))
     frames = torch.stack([windows[i]["frames"] for i in chosen]).to(module.device)
     view = View(module.latents.encode(frames).flatten(0, 1), as_float(frames).flatten(0, 1))
-    scores = {mode: score(mode, view, module.black(frames)) for mode in MODES}
+    scores: Scores = {mode: score(mode, view, module.black(frames)) for mode in MODES}
     found = measure(scores, brightest(view.frame, view.latent))
     found["smoke_pixels"] = float((view.frame.amax(1) > VISIBLE_CELL).float().mean())
     Console().print(table(found))
@@ -58,7 +59,7 @@ def calibrate(module: SmokeFlow, data: ScheduledDataModule, folder: Path) -> dic
     return found
 
 
-def measure(scores: dict[MaskMode, Tensor], brightness: Tensor) -> dict[str, float]:
+def measure(scores: Scores, brightness: Tensor) -> dict[str, float]:
     """Ratios at the thresholds, the automatic threshold and the AUROC of every mode."""
     found, smoke = {}, (brightness > VISIBLE_CELL).flatten().cpu().numpy()
     for mode, values in scores.items():
@@ -85,7 +86,7 @@ def table(found: dict[str, float]) -> Table:
     return table
 
 
-def picture(view: View, scores: dict[MaskMode, Tensor], found: dict[str, float]) -> np.ndarray:
+def picture(view: View, scores: Scores, found: dict[str, float]) -> np.ndarray:
     """Frames, and per mode a row of scores and a row of the mask at the automatic threshold."""
     chosen = torch.linspace(0, len(view.frame) - 1, PANEL_FRAMES).long()
     rows = [view.frame[chosen]]

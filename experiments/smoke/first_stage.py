@@ -34,8 +34,6 @@ class AutoencoderTraining(ScheduledModule):
         warmup_iters: updates of the discriminator before the term sets in.
     """
 
-    automatic_optimization = False
-
     def __init__(
         self,
         losses: ScheduledLosses,

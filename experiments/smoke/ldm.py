@@ -27,37 +27,106 @@ class LatentDiffusionVQ(nn.Module):
     def __init__(self, state: State, groups: int = 32) -> None:
         super().__init__()
         build = _Builder(state, groups)
-        self.encoder, self.decoder = build.encoder(), build.decoder()
+        self.encoder = Half(build, "encoder", "down", "downsample")
+        self.decoder = Half(build, "decoder", "up", "upsample")
         self.quant_conv = build.conv("quant_conv")
         self.post_quant_conv = build.conv("post_quant_conv")
-        self.quantize = nn.ModuleDict(
-            {"embedding": nn.Embedding(*build.shape("quantize.embedding"))}
-        )
+        self.quantize = Codes(*tuple(build.shape("quantize.embedding")))
         self.latent_channels = self.quant_conv.out_channels
-        self.factor = 2 ** (len(self.encoder["down"]) - 1)  # type: ignore[arg-type]
+        self.factor = 2 ** (len(self.encoder.levels) - 1)
 
     def encode(self, frames: Tensor) -> Tensor:
         """Latents (B, D, h, w) before quantisation."""
-        x = self.encoder["conv_in"](frames * 2 - 1)
-        for level in self.encoder["down"]:  # type: ignore[union-attr]
-            x = _level(level, x)
-            if "downsample" in level:
-                x = level["downsample"]["conv"](F.pad(x, (0, 1, 0, 1)))
-        return self.quant_conv(_tail(self.encoder, _middle(self.encoder["mid"], x)))
+        x = self.encoder.conv_in(frames * 2 - 1)
+        for level in self.encoder.levels:
+            x = level(x)
+        return self.quant_conv(self.encoder.tail(self.encoder.mid(x)))
 
     def decode(self, latent: Tensor) -> Tensor:
         """Frames of latents, which are quantised first; roughly in [0, 1]."""
-        codes = self.quantize["embedding"].weight
+        x = self.post_quant_conv(self.quantize(latent))
+        x = self.decoder.mid(self.decoder.conv_in(x))
+        for level in reversed(self.decoder.levels):
+            x = level(x)
+        return (self.decoder.tail(x) + 1) / 2
+
+
+class Codes(nn.Module):
+    """Replaces each vector of a latent by the nearest of K codes."""
+
+    def __init__(self, codes: int, channels: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(codes, channels)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        codes = self.embedding.weight
         rows = latent.movedim(1, -1)
         flat = rows.reshape(-1, rows.shape[-1])
         nearest = (codes.square().sum(1) - 2 * flat @ codes.T).argmin(1)
-        x = self.post_quant_conv(codes[nearest].view(rows.shape).movedim(-1, 1))
-        x = _middle(self.decoder["mid"], self.decoder["conv_in"](x))
-        for level in reversed(self.decoder["up"]):  # type: ignore[arg-type]
-            x = _level(level, x)
-            if "upsample" in level:
-                x = level["upsample"]["conv"](F.interpolate(x, scale_factor=2))
-        return (_tail(self.decoder, x) + 1) / 2
+        return codes[nearest].view(rows.shape).movedim(-1, 1)
+
+
+class Half(nn.Module):
+    """The encoder or the decoder; `levels` are in the order of their numbers."""
+
+    def __init__(self, build: "_Builder", name: str, levels: str, resampling: str) -> None:
+        super().__init__()
+        self.conv_in, self.conv_out = (build.conv(f"{name}.conv_{p}") for p in ("in", "out"))
+        self.norm_out, self.mid = build.norm(f"{name}.norm_out"), Middle(build, f"{name}.mid")
+        count = build.count(f"{name}.{levels}")
+        self.levels = [Level(build, f"{name}.{levels}.{i}", resampling) for i in range(count)]
+        self.add_module(levels, nn.ModuleList(self.levels))
+
+    def tail(self, x: Tensor) -> Tensor:
+        return self.conv_out(F.silu(self.norm_out(x)))
+
+
+class Middle(nn.Module):
+    """Two blocks at the lowest resolution, with attention between them if there is some."""
+
+    def __init__(self, build: "_Builder", name: str) -> None:
+        super().__init__()
+        self.block_1, self.block_2 = (Block(build, f"{name}.block_{i}") for i in (1, 2))
+        attends = build.has(f"{name}.attn_1.q")
+        self.attn_1 = Attention(build, f"{name}.attn_1") if attends else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block_2(self.attn_1(self.block_1(x)))
+
+
+class Resampling(nn.Module):
+    """The convolution before halving or after doubling the resolution."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        halves = self.conv.stride[0] > 1
+        return self.conv(F.pad(x, (0, 1, 0, 1)) if halves else F.interpolate(x, scale_factor=2))
+
+
+class Level(nn.Module):
+    """The blocks of one resolution, each with an attention or none has; and the resampling."""
+
+    def __init__(self, build: "_Builder", name: str, resampling: str) -> None:
+        super().__init__()
+        blocks, attentions = build.count(f"{name}.block"), build.count(f"{name}.attn")
+        self.block = nn.ModuleList(Block(build, f"{name}.block.{i}") for i in range(blocks))
+        self.attn = nn.ModuleList(Attention(build, f"{name}.attn.{i}") for i in range(attentions))
+        self.resampling: list[nn.Module] = []
+        if build.has(f"{name}.{resampling}.conv"):
+            last = Resampling(build.conv(f"{name}.{resampling}.conv"))
+            self.add_module(resampling, last)
+            self.resampling.append(last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        attentions = list(self.attn) or [nn.Identity()] * len(self.block)
+        for block, attention in zip(self.block, attentions, strict=True):
+            x = attention(block(x))
+        for resampling in self.resampling:
+            x = resampling(x)
+        return x
 
 
 class Block(nn.Module):
@@ -118,51 +187,3 @@ class _Builder:
         if name.endswith("downsample.conv"):
             return nn.Conv2d(inputs, outputs, size, stride=2)
         return nn.Conv2d(inputs, outputs, size, padding=size // 2)
-
-    def encoder(self) -> nn.ModuleDict:
-        return self.half("encoder", "down", "downsample")
-
-    def decoder(self) -> nn.ModuleDict:
-        return self.half("decoder", "up", "upsample")
-
-    def half(self, name: str, levels: str, resampling: str) -> nn.ModuleDict:
-        """The encoder or the decoder."""
-        parts = {part: self.conv(f"{name}.{part}") for part in ("conv_in", "conv_out")}
-        middle = {f"block_{i}": Block(self, f"{name}.mid.block_{i}") for i in (1, 2)}
-        if self.has(f"{name}.mid.attn_1.q"):
-            middle["attn_1"] = Attention(self, f"{name}.mid.attn_1")  # type: ignore[assignment]
-        count = self.count(f"{name}.{levels}")
-        stages = nn.ModuleList(self.level(f"{name}.{levels}.{i}", resampling) for i in range(count))
-        return nn.ModuleDict(
-            {**parts, "mid": nn.ModuleDict(middle), levels: stages}
-            | {"norm_out": self.norm(f"{name}.norm_out")}
-        )
-
-    def level(self, name: str, resampling: str) -> nn.ModuleDict:
-        """The blocks of one resolution, their attentions if there are, and the resampling."""
-        blocks, attentions = self.count(f"{name}.block"), self.count(f"{name}.attn")
-        parts: dict[str, nn.Module] = {
-            "block": nn.ModuleList(Block(self, f"{name}.block.{j}") for j in range(blocks)),
-            "attn": nn.ModuleList(Attention(self, f"{name}.attn.{j}") for j in range(attentions)),
-        }
-        if self.has(f"{name}.{resampling}.conv"):
-            conv = self.conv(f"{name}.{resampling}.conv")
-            parts[resampling] = nn.ModuleDict({"conv": conv})
-        return nn.ModuleDict(parts)
-
-
-def _level(level: nn.ModuleDict, x: Tensor) -> Tensor:
-    attentions = list(level["attn"]) or [nn.Identity()] * len(level["block"])  # type: ignore[arg-type]
-    for block, attention in zip(level["block"], attentions, strict=True):  # type: ignore[arg-type]
-        x = attention(block(x))
-    return x
-
-
-def _middle(middle: nn.ModuleDict, x: Tensor) -> Tensor:
-    for name in ("block_1", "attn_1", "block_2"):
-        x = middle[name](x) if name in middle else x
-    return x
-
-
-def _tail(half: nn.ModuleDict, x: Tensor) -> Tensor:
-    return half["conv_out"](F.silu(half["norm_out"](x)))

@@ -69,8 +69,7 @@ class ConvUNet(nn.Module):
         )
         self.head = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU())
         self.out = nn.Conv2d(width, latent_channels, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _set_to_zero(self.out)
 
     def forward(
         self, x: Tensor, reference: Tensor, context: Tensor, t: Tensor, distance: Tensor
@@ -138,8 +137,7 @@ class UTransformer(nn.Module):
         self.second = nn.ModuleList(Attention(width, heads) for _ in range(depth))
         self.skips = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(depth))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, latent_channels)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        _set_to_zero(self.out)
 
     def forward(
         self, x: Tensor, reference: Tensor, context: Tensor, t: Tensor, distance: Tensor
@@ -158,6 +156,11 @@ class UTransformer(nn.Module):
         for layer, skip in zip(self.second, self.skips, strict=True):
             tokens = layer(skip(torch.cat([tokens, kept.pop()], -1)))
         return self.out(self.norm(tokens[:, 1:])).transpose(1, 2).unflatten(2, size)
+
+
+def _set_to_zero(layer: nn.Module) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def _through(blocks: nn.Module, x: Tensor, moment: Tensor) -> Tensor:

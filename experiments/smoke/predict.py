@@ -108,7 +108,9 @@ def write(
         shown = len(truth)
         rows = [pictures.comparison(truth, sample[:shown]) for sample in generated]
     Image.fromarray(pictures.grid(rows)).save(destination / "grid.png")
-    arrays = {"given": known, "generated": generated, "truth": truth}
     np.savez_compressed(
-        destination / "frames.npz", **{k: v.float().numpy() for k, v in arrays.items()}
+        destination / "frames.npz",
+        given=known.float().numpy(),
+        generated=generated.float().numpy(),
+        truth=truth.float().numpy(),
     )

@@ -80,11 +80,10 @@ def simulate(
     With `determined`, wind and source hardly change, so that two frames foretell the next. With
     `uncertain`, gusts, puffs and a second source come and go at moments that no frame shows.
     """
-    parts = [
-        _run([rng(seed, 0, i) for i in range(start, min(start + BATCH, first + clips))], *rest)
-        for start in range(first, first + clips, BATCH)
-        for rest in [(frames, size, regime)]
-    ]
+    numbers = range(first, first + clips)
+    batches = [numbers[start : start + BATCH] for start in range(0, clips, BATCH)]
+    generators = [[rng(seed, 0, number) for number in batch] for batch in batches]
+    parts = [_run(batch, frames, size, regime) for batch in generators]
     return Smoke(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 

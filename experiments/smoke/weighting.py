@@ -16,7 +16,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from launch.errors import ConfigError
-from launch.schedules import Schedule
+from launch.schedules import Constant, Schedule
 
 # B batch, D latent channels, h w latent cells, H W pixels
 
@@ -64,6 +64,8 @@ class SmokeWeighting(nn.Module):
         enabled: false for the plain mean squared error; the mask is still measured.
     """
 
+    threshold: Tensor
+
     def __init__(
         self,
         smoke_weight: NonNegativeFloat | Schedule = 5.0,
@@ -75,7 +77,8 @@ class SmokeWeighting(nn.Module):
         enabled: bool = True,
     ) -> None:
         super().__init__()
-        self.smoke_weight, self.background_weight = smoke_weight, background_weight
+        self.smoke_weight = _scheduled(smoke_weight)
+        self.background_weight = _scheduled(background_weight)
         self.mask_mode: MaskMode = mask_mode
         self.mask_source, self.normalize, self.enabled = mask_source, normalize, enabled
         self.automatic = smoke_threshold == "auto"
@@ -114,9 +117,7 @@ class SmokeWeighting(nn.Module):
 
     def pair(self, iteration: int) -> tuple[float, float]:
         """Weights of smoke and background at an iteration."""
-        both = (self.smoke_weight, self.background_weight)
-        smoke, background = (w(iteration) if callable(w) else w for w in both)
-        return smoke, background
+        return self.smoke_weight(iteration), self.background_weight(iteration)
 
     def calibrate(self, view: View, black: Tensor) -> None:
         """Set an `auto` threshold, once."""
@@ -206,6 +207,10 @@ def otsu(values: np.ndarray) -> float:
     difference = sums[valid] / below[valid] - (sums[-1] - sums[valid]) / above[valid]
     best = np.argmax(below[valid] * above[valid] * difference**2)
     return float(edges[1:][valid][best])
+
+
+def _scheduled(weight: float | Schedule) -> Schedule:
+    return Constant(weight) if isinstance(weight, int | float) else weight
 
 
 def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
