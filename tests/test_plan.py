@@ -113,7 +113,7 @@ def test_masks_that_follow_each_other_may_share_a_label() -> None:
     mask = {"label": "pie", "type": "disc", "losses": ["a"], "ramp_start_it": 0}
     both = [mask | {"ramp_stop_it": 50, "stop": 60}, mask | {"ramp_stop_it": 30, "start": 60}]
     found = plan.collect(config(masks=both))
-    assert [(p.name, p.changes) for p in found] == [
+    assert [(p.name, p.changes) for p in found] == [("masks.pie", [50]), ("masks.pie", [60, 90])]
         ("masks.pie", [50, 60]),
         ("masks.pie", [60, 90]),
     ]
