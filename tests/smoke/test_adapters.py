@@ -149,7 +149,7 @@ def test_a_diffusers_folder_is_the_same_model_under_other_names(tmp_path):
 
 def test_latents_are_not_quantised_and_decoding_does_it(tmp_path):
     vq = load_autoencoder(save(tmp_path / "t.ckpt", taming()))
-    codes = vq.quantize["embedding"].weight
+    codes = vq.quantize.embedding.weight
     nearly = codes[:4].T.reshape(1, EMBEDDED, 2, 2) + 1e-3
     exact = codes[:4].T.reshape(1, EMBEDDED, 2, 2)
     torch.testing.assert_close(vq.decode(nearly), vq.decode(exact))
