@@ -9,7 +9,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sr test test-slow lint format types check bench-sr lock clean
+.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-roi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: lint types test ## lint, types and test
 
 bench-sr: $(READY) ## the cost of a training step against a bare PyTorch loop
 	$(BIN)/python benchmarks/sr_step.py
+
+bench-roi: $(READY) ## the cost of balancing losses against constant weights
+	$(BIN)/python benchmarks/roi_balance.py
 
 lock: ## pin the packages of pyproject.toml in requirements.lock (needs uv)
 	uv pip compile --quiet --universal --no-emit-index-url --no-header --python-version 3.11 \
