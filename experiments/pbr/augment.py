@@ -118,8 +118,11 @@ def resize(maps: Maps, height: int, width: int) -> Maps:
     for name, values in maps.items():
         label = values.dtype == np.uint8
         kind = cv2.INTER_NEAREST if label else smooth
-        resized = cv2.resize(np.ascontiguousarray(values), (width, height), interpolation=kind)
-        result[name] = resized if label else resized.reshape(height, width, -1)
+        groups = [values] if label else np.split(values, range(4, values.shape[-1], 4), axis=-1)
+        resized = [
+            cv2.resize(np.ascontiguousarray(g), (width, height), interpolation=kind) for g in groups
+        ]  # four channels at a time is what OpenCV takes
+        result[name] = resized[0] if label else np.dstack(resized)
     result["normal"] = unit(result["normal"])
     return result
 

@@ -25,7 +25,7 @@ from experiments.pbr.textures import UnreadableTextureError
 TILE = 1024
 WHOLE = 1024  # longer side of the picture on which classes are decided
 MULTIPLE = 32
-SEAM = 1.5  # steps over the edge of a tileable texture, against those inside
+SEAM = 1.25  # step over the edge of a tileable texture, against the largest inside
 
 Convert = Callable[[Tensor, Tensor | None], Tensor]
 Condition = Callable[[Tensor], Tensor | None]
@@ -77,7 +77,7 @@ def is_tileable(image: Tensor) -> bool:
     colour = image[0, :3]
     ratios = []
     for axis in (1, 2):
-        inside = colour.diff(dim=axis).abs().mean()
+        inside = colour.diff(dim=axis).abs().mean(dim=(0, 3 - axis)).max()
         edges = colour.select(axis, 0) - colour.select(axis, -1)
         ratios.append(float(edges.abs().mean() / (inside + 1e-6)))
     return max(ratios) < SEAM

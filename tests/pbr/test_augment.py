@@ -45,6 +45,15 @@ def test_resized_normals_have_length_one(maps):
         assert set(np.unique(resized["classes"])) <= set(np.unique(maps["classes"]))
 
 
+def test_maps_of_many_channels_are_resized(maps):
+    """Which targets are known takes five channels."""
+    known = np.broadcast_to(np.array([1, 0, 1, 0, 1], np.float32), (SIDE, SIDE, 5))
+    for side in (20, 50):
+        resized = resize(maps | {"truth": known}, side, side)["truth"]
+        assert resized.shape == (side, side, 5)
+        assert resized[3, 3].tolist() == [1, 0, 1, 0, 1]
+
+
 def test_one_draw_decides_how_many_crops():
     """15 % four crops, then 30 % two; the shares do not eat each other."""
     shares = Augmentation(two_crops=0.30, four_crops=0.15)

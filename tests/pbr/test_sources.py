@@ -1,0 +1,190 @@
+"""Folders of materials and of games: names, conventions, packed maps, and bad input."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.pbr import textures
+from experiments.pbr.cache import prepare
+from experiments.pbr.categories import Categories
+from experiments.pbr.decoding import points_down, split_packed
+from experiments.pbr.layers import CLEAN, UNKNOWN, unpack
+from experiments.pbr.naming import parse
+from experiments.pbr.shading import normals_of
+from experiments.pbr.sources import GameFolder, MaterialFolder
+from experiments.pbr.synthetic import material
+from launch.errors import MissingError
+
+SIDE = 64
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("planks_diff_1k.jpg", ("planks", "diffuse")),
+        ("Wood07_1K_NormalGL.jpg", ("Wood07", "normal_gl")),
+        ("Rock020_1K-JPG_Color.jpg", ("Rock020", "albedo")),
+        ("floor_nor_dx_4k.png", ("floor", "normal_dx")),
+        ("wall01_rmaos.dds", ("wall01", "rmaos")),
+        ("metal_plate_02_rough_1k.jpg", ("metal_plate_02", "roughness")),
+        ("rock/albedo.png", ("", "albedo")),
+        ("wall01.dds", ("wall01", None)),
+        ("wall01_n.dds", ("wall01", "normal")),
+        ("n.dds", ("n", None)),
+    ],
+)
+def test_names_tell_material_and_map(file, expected):
+    assert parse(Path(file)) == expected
+
+
+def save(folder: Path, maps: dict[str, np.ndarray], names: dict[str, str] | None = None) -> None:
+    for name, values in maps.items():
+        image = (values + 1) / 2 if name == "normal" else values
+        textures.write(folder / f"{(names or {}).get(name, name)}.png", image)
+
+
+def some(category: str = "stone", *names: str) -> dict[str, np.ndarray]:
+    maps = material(0, category, CLEAN, SIDE)
+    del maps["classes"]
+    return {name: maps[name] for name in names or maps}
+
+
+def test_a_folder_of_materials(tmp_path):
+    save(tmp_path / "stone" / "granite", some("stone"))
+    save(tmp_path / "wood" / "oak", some("wood", "albedo", "normal", "roughness"))
+    entries = MaterialFolder(tmp_path).entries()
+    assert [(e.name, e.category) for e in entries] == [
+        ("stone/granite", "stone"),
+        ("wood/oak", "wood"),
+    ]
+    loaded = entries[1].read()
+    assert loaded.truth == ("albedo", "roughness")
+    assert loaded.derived == {"diffuse": "albedo"}
+    np.testing.assert_allclose(loaded.maps["albedo"], some("wood")["albedo"], atol=1 / 255)
+
+
+def test_ambient_occlusion_is_derived_from_height_and_marked(tmp_path):
+    save(tmp_path / "stone" / "a", some("stone", "albedo", "height"))
+    loaded = MaterialFolder(tmp_path).entries()[0].read()
+    assert loaded.derived["ao"] == "height"
+    assert "ao" in loaded.truth
+    np.testing.assert_allclose(loaded.maps["ao"], some("stone")["ao"], atol=0.01)
+
+
+def test_a_diffuse_that_is_the_albedo_is_lit_again(tmp_path):
+    maps = some("stone", "albedo", "normal")
+    save(tmp_path / "stone" / "a", maps | {"diffuse": maps["albedo"]})
+    loaded = MaterialFolder(tmp_path, diffuse_is_albedo=False).entries()[0].read()
+    assert loaded.derived == {"diffuse": "albedo"}
+    assert np.abs(loaded.maps["diffuse"] - loaded.maps["albedo"]).mean() > 0.02
+
+
+def test_packed_maps_are_split():
+    packed = np.zeros((4, 4, 3), np.float32)
+    packed[..., :] = (0.1, 0.2, 0.3)
+    assert {n: v.mean().round(1) for n, v in split_packed({"orm": packed}).items()} == {
+        "ao": np.float32(0.1),
+        "roughness": np.float32(0.2),
+        "metallic": np.float32(0.3),
+    }
+    rmaos = split_packed({"rmaos": packed, "ao": packed[..., :1]})
+    assert rmaos["roughness"].mean() == pytest.approx(0.1)
+    assert rmaos["ao"].mean() == pytest.approx(0.1)  # a map by itself wins
+    assert split_packed({"gloss": packed[..., :1]})["roughness"].mean() == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_direction_of_green_is_read_off_the_height(down, tmp_path):
+    maps = some("leather", "albedo", "height")
+    normal = normals_of(maps["height"], 4.0)
+    stored = normal * [1, -1, 1] if down else normal
+    assert points_down(stored, maps["height"]) is down
+    save(tmp_path / "leather" / "a", maps | {"normal": stored})
+    loaded = MaterialFolder(tmp_path).entries()[0].read()
+    np.testing.assert_allclose(loaded.maps["normal"], normal, atol=0.02)
+
+
+def test_a_game_folder_with_the_truth_of_a_mod(tmp_path):
+    maps = some("metal")
+    save(
+        tmp_path / "area",
+        {"wall_d": maps["diffuse"], "wall_n": (maps["normal"] * [1, -1, 1] + 1) / 2},
+    )
+    packed = np.stack([maps["roughness"], maps["metallic"], maps["ao"]], axis=-1)
+    save(tmp_path / "pbr" / "area", {"wall": maps["albedo"], "wall_rmaos": packed})
+    save(tmp_path / "area", {"bare": maps["diffuse"]})
+    bare, wall = GameFolder(tmp_path).entries()
+    assert (bare.name, wall.name) == ("area/bare", "area/wall")
+    assert bare.read().truth == ()
+    np.testing.assert_array_equal(bare.read().maps["normal"][0, 0], [0, 0, 1])
+    loaded = wall.read()
+    assert loaded.truth == ("albedo", "roughness", "metallic", "ao")
+    np.testing.assert_allclose(loaded.maps["normal"], maps["normal"], atol=0.02)
+    np.testing.assert_allclose(loaded.maps["metallic"], maps["metallic"], atol=1 / 255)
+
+
+def test_bad_materials_are_named_and_the_others_kept(tmp_path):
+    for name in ("good", "shapes", "broken", "empty"):
+        save(tmp_path / "data" / "stone" / name, some("stone"))
+    save(tmp_path / "data" / "paper" / "box", some("stone"))
+    textures.write(tmp_path / "data/stone/shapes/height.png", np.zeros((SIDE, SIDE // 2)))
+    (tmp_path / "data/stone/broken/ao.png").write_bytes(b"not a picture")
+    for kind in ("albedo", "diffuse"):
+        (tmp_path / f"data/stone/empty/{kind}.png").unlink()
+    entries = MaterialFolder(tmp_path / "data").entries()
+    prepared = prepare(entries, Categories(), tmp_path / "cache", SIDE)
+    assert [m.name for m in prepared.materials] == ["stone/good"]
+    assert "32x64 does not fit maps of 64x64" in prepared.bad["stone/shapes"]
+    assert "ao.png" in prepared.bad["stone/broken"]
+    assert "neither a diffuse nor an albedo" in prepared.bad["stone/empty"]
+    assert prepared.counts["paper"] == 1
+
+
+def test_a_second_file_for_a_map_is_named(tmp_path):
+    save(tmp_path / "stone" / "a", some("stone", "albedo"))
+    Image.new("RGB", (8, 8)).save(tmp_path / "stone" / "a" / "albedo.jpg")
+    source = MaterialFolder(tmp_path)
+    assert len(source.entries()) == 1
+    assert any("already has albedo" in note for note in source.notes)
+
+
+def test_an_empty_folder_is_missing_data(tmp_path):
+    with pytest.raises(MissingError, match="has no materials"):
+        MaterialFolder(tmp_path).entries()
+
+
+def test_materials_are_decoded_once_and_reduced(tmp_path, monkeypatch):
+    save(tmp_path / "in" / "stone" / "a", some("stone"))
+    entries = MaterialFolder(tmp_path / "in").entries()
+    first = prepare(entries, Categories(), tmp_path / "cache", 32).materials[0]
+    assert first.packed.shape[:2] == (32, 32)
+    monkeypatch.setattr(textures, "read", lambda path: pytest.fail("decoded twice"))
+    again = prepare(entries, Categories(), tmp_path / "cache", 32).materials[0]
+    np.testing.assert_array_equal(first.packed, again.packed)
+    window = unpack(again.window(0, 0, 32, 32))
+    assert set(np.unique(window["classes"])) == {Categories().index("stone")} != {UNKNOWN}
+
+
+def test_dds_marked_as_srgb_decodes_like_its_linear_twin(tmp_path):
+    """Format 72 is BC1 in sRGB, which Pillow does not know; 71 is the same bytes."""
+    picture = Image.fromarray(cv2.resize(np.uint8([[[255, 0, 0], [0, 0, 255]]]), (16, 16)))
+    plain = tmp_path / "plain.dds"
+    picture.save(plain, pixel_format="DXT1")
+    legacy = plain.read_bytes()
+    extended = (71).to_bytes(4, "little") + (3).to_bytes(4, "little") + bytes(4)
+    extended += (1).to_bytes(4, "little") + bytes(4)
+    for number in (71, 72):
+        content = legacy[:84] + b"DX10" + legacy[88:128] + extended + legacy[128:]
+        content = content[:128] + number.to_bytes(4, "little") + content[132:]
+        (tmp_path / f"{number}.dds").write_bytes(content)
+    linear, srgb = (textures.read(tmp_path / f"{n}.dds") for n in (71, 72))
+    np.testing.assert_array_equal(linear, srgb)
+
+
+def test_height_keeps_16_bits(tmp_path):
+    values = np.linspace(0, 1, 4096, dtype=np.float32).reshape(64, 64)
+    textures.write(tmp_path / "a_height.png", values)
+    np.testing.assert_allclose(textures.read(tmp_path / "a_height.png")[..., 0], values, atol=1e-5)
