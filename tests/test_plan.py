@@ -114,9 +114,6 @@ def test_masks_that_follow_each_other_may_share_a_label() -> None:
     both = [mask | {"ramp_stop_it": 50, "stop": 60}, mask | {"ramp_stop_it": 30, "start": 60}]
     found = plan.collect(config(masks=both))
     assert [(p.name, p.changes) for p in found] == [("masks.pie", [50]), ("masks.pie", [60, 90])]
-        ("masks.pie", [50, 60]),
-        ("masks.pie", [60, 90]),
-    ]
 
 
 def test_epochs_of_unknown_number_leave_room_for_the_last_change() -> None:
