@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 import hydra
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
@@ -17,15 +16,17 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from launch import jobs
+from launch import child, jobs
 from launch.compose import finalise
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.explain import ADDED, description, explain, options
+from launch.resume import resume
 from launch.run import CONF, Run
 
 
 def main() -> None:
     """The command line."""
+    child.die_with_parent()
     try:
         sys.exit(dispatch(sys.argv[1:]))
     except LaunchError as error:
@@ -53,7 +54,9 @@ def dispatch(arguments: list[str]) -> int:
 
         return report.main(typed.get("runs", "runs"), typed.get("output"))
     if "resume" in typed:
-        return resume(Path(typed["resume"]), [o for o in flags.overrides if "resume" not in o])
+        return resume_folder(
+            Path(typed["resume"]), [o for o in flags.overrides if not o.startswith("resume=")]
+        )
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             return composed(flags, flags.overrides, typed)
@@ -162,21 +165,18 @@ def from_run(overrides: list[str], typed: dict[str, str]) -> list[str]:
     return [*(o for o in kept if o.split("=")[0] not in given), *overrides]
 
 
-def resume(folder: Path, overrides: list[str]) -> int:
+def resume_folder(folder: Path, overrides: list[str]) -> int:
     """Continue a run with its own configuration and what is typed beside `resume=`."""
     run = Run(folder)
     path = folder / "config.yaml"
     if not path.is_file():
         known = [str(other.parent) for other in Path("runs").rglob("config.yaml")]
         raise ConfigError(f"resume={folder}: not a run folder.{nearest(str(folder), known)}")
-    if run.status == "completed" and not overrides:
+    if run.status == "completed" and (run.record.get("rungs") or not overrides):
         print(f"{folder} is completed already; nothing to resume")
         return 0
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = jobs.resumed(yaml.safe_load(path.read_text()), overrides)
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
-    run.update(status="running", error=None)
-    code = jobs.work(run)
+        code = resume(run, overrides)
     conclude(run, code)
     return code
 
@@ -251,7 +251,7 @@ def table(rows: list[tuple[str, Run]]) -> str:
 def conclude(run: Run, code: int) -> None:
     """The last lines of a run: its picture, its folder, and how to go on."""
     record = run.record
-    pictures = sorted((run.folder / "images").glob("*.png"))
+    pictures = sorted((run.rung().folder / "images").glob("*.png"))
     for metric, value in record.get("metrics", {}).items():
         print(f"{metric} {value:.4g}")
     if pictures:

@@ -124,6 +124,8 @@ def reapply(config: DictConfig, overrides: Iterable[str]) -> None:
 
 def is_value(override: Override, config: DictConfig) -> bool:
     """Whether an override sets a value; `data=sr/folder` chooses an option instead."""
+    if override.key_or_group.startswith("hydra"):
+        return False
     if override.is_delete() or override.package is not None or override.is_sweep_override():
         return False
     added = override.is_add() or override.is_force_add()

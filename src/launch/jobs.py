@@ -11,14 +11,14 @@ from typing import Any
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
+from launch.child import PARENT
 from launch.compose import Config, finalise
-from launch.errors import ConfigError, LaunchError, MissingError, nearest
-from launch.ladder import References, climb
-from launch.run import Run, locate, sha256
+from launch.errors import ConfigError, LaunchError, MissingError
+from launch.references import is_open, with_sources
+from launch.run import Run, locate
+from launch.rungs import climb
 
 
 def job(config: DictConfig) -> float:
@@ -43,7 +43,7 @@ def job(config: DictConfig) -> float:
     announce(plain)
     overrides = list(hydra.overrides.task)
     execute(run, plain, hydra.runtime.choices["experiment"], overrides)
-    return main_metric(run, plain)
+    return main_metric(run)
 
 
 def prepare(config: DictConfig, overrides: list[str], choices: Any, folder: Path) -> Config:
@@ -56,8 +56,14 @@ def prepare(config: DictConfig, overrides: list[str], choices: Any, folder: Path
 
     plain = finalise(config, overrides) | {"run_dir": str(folder)}
     sources = check.Sources.read(dict(choices), overrides)
-    for whole in (plain.get("rungs") or {"": plain}).values():
-        check.require(whole, sources)
+    rungs: Any = plain.get("rungs") or {"": plain}
+    for name, whole in rungs.items():
+        try:
+            check.require(whole, sources)
+        except LaunchError as error:
+            raise type(error)(f"{f'rung {name}: ' if name else ''}{error.message}") from None
+    if plain["task"] in ("validate", "predict") and not plain["from"]:
+        raise ConfigError(f"task={plain['task']} needs from=latest, a run folder or a checkpoint")
     if plain["task"] == "predict":
         require_paths(plain)
     return plain
@@ -88,17 +94,54 @@ def require_paths(config: Config) -> None:
 def execute(run: Run, config: Config, experiment: str, overrides: list[str]) -> int:
     """Record the run and do its task, rung by rung if it has several; returns the exit code."""
     rungs = config.get("rungs")
-    if not rungs or config["task"] != "train":
+    if not rungs:
         return start(run, None, config, experiment, overrides, {})
-    run.start(**origin(None, config, experiment, overrides), rungs=list(rungs))
-    write_config(run, config)
-    return climb(
-        run,
-        rungs,
-        lambda rung, name, whole, finished: proceed(
-            rung, name, whole, experiment, overrides, finished
-        ),
-    )
+    if config["task"] != "train":
+        return apply(run, config, experiment, overrides)
+    try:
+        with run.lock():
+            run.start(**origin(None, config, experiment, overrides), rungs=list(rungs))
+            write_config(run, config)
+            return again(run, config)
+    except LaunchError as error:  # another process is at work there
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+
+
+def apply(run: Run, config: Config, experiment: str, overrides: list[str]) -> int:
+    """Validate or predict with the rung that `from=` means; the last one of a whole run."""
+    rungs = config["rungs"]
+    try:
+        source, checkpoint = locate(config["from"], Path(config["runs"]), experiment)
+        name = source.record.get("rung")
+        if name not in rungs:
+            raise ConfigError(f"from={config['from']}: {experiment} has no rung {name!r}")
+    except LaunchError as error:
+        run.start(**origin(None, config, experiment, overrides))
+        return failed(run, error)
+    whole = rungs[name] | {"from": str(checkpoint)}
+    return start(run, name, whole, experiment, overrides, {})
+
+
+def again(run: Run, config: Config) -> int:
+    """Start or continue what a run folder's record and configuration say; returns the exit code."""
+    record = run.record
+    experiment, overrides = record["experiment"], record["overrides"]
+    if config.get("rungs"):
+        try:
+            return climb(
+                run,
+                config["rungs"],
+                lambda rung, name, whole, finished: proceed(
+                    rung, name, whole, experiment, overrides, finished
+                ),
+            )
+        except LaunchError as error:
+            return failed(run, error)
+    if is_open(config):  # it was stopped while an earlier experiment was climbed
+        return start(run, record["rung"], config, experiment, overrides, {})
+    run.update(status="running", error=None)
+    return work(run)
 
 
 def proceed(
@@ -109,8 +152,8 @@ def proceed(
     overrides: list[str],
     finished: dict[str, Run],
 ) -> int:
-    """Resume a rung that was interrupted, else start it."""
-    if run.last.is_file() and (run.folder / "config.yaml").is_file():
+    """Continue a rung that was interrupted with the same settings, else start it."""
+    if run.last.is_file() and run.record.get("overrides") == overrides:
         run.update(status="running", error=None)
         return work(run)
     return start(run, rung, config, experiment, overrides, finished)
@@ -126,15 +169,23 @@ def start(
 ) -> int:
     """Record where a run comes from and start its worker; returns the exit code."""
     run.start(**origin(rung, config, experiment, overrides))
+    config = config | {"run_dir": str(run.folder)}
+    write_config(run, config)
     try:
-        config, parents = with_sources(config, experiment, overrides, finished)
+        config, parents = with_sources(config, experiment, overrides, finished, rung)
     except LaunchError as error:
-        run.finish("failed", error=error.message, exit_code=error.exit_code)
-        print(f"error: {error.message}", file=sys.stderr)
-        return error.exit_code
+        return failed(run, error)
     run.update(parents=parents)
-    write_config(run, config | {"run_dir": str(run.folder)})
+    write_config(run, config)
     return work(run)
+
+
+def failed(run: Run, error: LaunchError) -> int:
+    """Record and print why a run could not start."""
+    status = "interrupted" if error.exit_code == 143 else "failed"
+    run.finish(status, error=error.message, exit_code=error.exit_code)
+    print(f"error: {error.message}", file=sys.stderr)
+    return error.exit_code
 
 
 def origin(
@@ -150,41 +201,20 @@ def origin(
     }
 
 
-def with_sources(
-    config: Config, experiment: str, overrides: list[str], finished: dict[str, Run]
-) -> tuple[Config, list[dict[str, str]]]:
-    """The configuration with every checkpoint it starts from as a path, and those as parents."""
-    references = References(finished, config, overrides)
-    source = config["from"]
-    if source and not str(source).startswith(("rung:", "experiment:")):
-        run, checkpoint = locate(source, Path(config["runs"]), experiment)
-        references.parents.append({"folder": str(run.folder), "sha256": sha256(checkpoint)})
-        if config["task"] != "train":
-            return with_architecture(config, run, overrides) | {
-                "from": str(checkpoint)
-            }, references.parents
-        config = config | {"from": str(checkpoint)}
-    return references.resolve(config), references.parents
+def read_config(run: Run) -> Config:
+    return yaml.safe_load((run.folder / "config.yaml").read_text())
 
 
 def write_config(run: Run, config: Config) -> None:
     (run.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def with_architecture(config: Config, source: Run, overrides: list[str]) -> Config:
-    """Recipe settings of the run that the weights come from, unless they were typed."""
-    saved = yaml.safe_load((source.folder / "config.yaml").read_text())
-    typed = {override.lstrip("+~").split(".")[0].split("=")[0] for override in overrides}
-    kept = {"module", "losses", "masks", "ema", "trainable", "main_metric"} - typed
-    return config | {key: saved[key] for key in kept}
-
-
 def work(run: Run) -> int:
     """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal."""
-    own = {"PYTHONUNBUFFERED": "1", "LAUNCH_FRONT_END": str(os.getpid())}
+    own = {"PYTHONUNBUFFERED": "1", PARENT: str(os.getpid())}
     # Threads that wait without spinning: six times faster where other jobs share the cores.
     environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | own
-    threads = yaml.safe_load((run.folder / "config.yaml").read_text())["trainer"]["threads"]
+    threads = read_config(run)["trainer"]["threads"]
     if threads:
         environment |= {"OMP_NUM_THREADS": str(threads)}
     worker = [sys.executable, "-m", "launch.worker", str(run.folder)]
@@ -218,34 +248,13 @@ def wait(process: "subprocess.Popen[bytes]") -> int:
         signal.signal(signal.SIGINT, previous[1])
 
 
-def main_metric(run: Run, config: Config) -> float:
+def main_metric(run: Run) -> float:
     record = run.record
-    if record.get("status") != "completed" or not config["main_metric"]:
+    if record.get("status") != "completed" or not record.get("main_metric"):
         return math.nan
-    return float(record["metrics"].get(config["main_metric"]["name"], math.nan))
+    return float(record["metrics"].get(record["main_metric"]["name"], math.nan))
 
 
 def command(*arguments: str) -> str:
     """A command line to type, without arguments that are there twice."""
     return shlex.join(["python", "-m", "launch", *dict.fromkeys(arguments)])
-
-
-def resumed(config: Config, overrides: list[str]) -> Config:
-    """The configuration of a run with values changed, checked again.
-
-    Raises:
-        LaunchError: for a key that the run does not have, or a value out of range.
-    """
-    from launch import check  # noqa: PLC0415 - keeps `--cfg job` fast
-
-    changed = OmegaConf.create(config)
-    OmegaConf.set_struct(changed, True)
-    for override in OverridesParser.create().parse_overrides(overrides):
-        key = override.key_or_group
-        try:
-            OmegaConf.update(changed, key, override.value(), merge=False)
-        except OmegaConfBaseException as error:
-            raise ConfigError(f"{key}: the run has no such key.{nearest(key, config)}") from error
-    plain: Config = OmegaConf.to_container(changed)  # type: ignore[assignment]
-    check.require(plain, None)
-    return plain

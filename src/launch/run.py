@@ -72,6 +72,13 @@ class Run:
             f"{self.folder} has no checkpoint (status {self.status}); train it first"
         )
 
+    def rung(self, name: str | None = None) -> "Run":
+        """The rung of that name, the last one otherwise; the run itself if it has no rungs."""
+        rungs = self.record.get("rungs") or []
+        if not rungs:
+            return self
+        return Run(self.folder / str(name if name in rungs else rungs[-1]))
+
     def update(self, **fields: Any) -> None:
         """Change fields of `run.json`, atomically."""
         write_json(self.folder / "run.json", self.record | fields)
@@ -114,6 +121,7 @@ class Run:
         Raises:
             ConfigError: if another process keeps it for longer than a checkpoint takes.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as file:
             deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_THE_LOCK
             while True:
@@ -145,30 +153,34 @@ def find_runs(root: Path) -> list[Run]:
     return sorted(runs, key=lambda run: str(run.record.get("started", "")))
 
 
-def locate(source: str, root: Path, experiment: str | None = None) -> tuple[Run, Path]:
+def locate(
+    source: str, root: Path, experiment: str | None = None, rung: str | None = None
+) -> tuple[Run, Path]:
     """The run and the checkpoint that `from=` means: `latest`, a run folder or a `.ckpt` file.
+
+    Of a run with several rungs it is the rung of the given name, otherwise the last one.
 
     Raises:
         MissingError: if there is no such run, naming the nearest ones.
     """
-    if source == "latest":
-        return _latest(root, experiment)
     path = Path(source)
     if path.is_file():
         return Run(path.resolve().parent.parent), path
-    run = Run(path)
+    run = _latest(root, experiment) if source == "latest" else Run(path)
     if not run.record:
         known = [str(other.folder) for other in find_runs(root)]
         raise MissingError(f"from={source}: there is no run or checkpoint.{nearest(source, known)}")
-    return run, run.checkpoint
+    part = run.rung(rung)
+    return part, part.checkpoint
 
 
-def _latest(root: Path, experiment: str | None) -> tuple[Run, Path]:
+def _latest(root: Path, experiment: str | None) -> Run:
+    wanted = {"task": "train", "status": "completed"}
+    wanted |= {"experiment": experiment} if experiment else {}
     for run in reversed(find_runs(root)):
         record = run.record
-        same = experiment in (None, record.get("experiment"))
-        if same and record.get("task") == "train" and record.get("status") == "completed":
-            return run, run.checkpoint
+        if wanted.items() <= record.items() and not record.get("rung"):
+            return run
     what = f"of {experiment}" if experiment else "at all"
     command = f"python -m launch +experiment={experiment or '<name>'}"
     raise MissingError(f"from=latest: no finished run {what} under {root}; train one: {command}")

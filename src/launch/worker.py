@@ -4,10 +4,8 @@ The worker never composes a configuration, so that it can be started as a plain 
 distributed rank or by a cluster's scheduler, and again to resume.
 """
 
-import ctypes
 import logging
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -23,6 +21,7 @@ from launch import plan
 from launch.build import build_data, build_module, build_trainer, prepare_stream, restore_counters
 from launch.callbacks.checkpoints import Checkpoints
 from launch.callbacks.step_log import log_validation
+from launch.child import die_with_parent
 from launch.data import ScheduledDataModule
 from launch.errors import ConfigError, LaunchError
 from launch.module import ScheduledModule
@@ -30,12 +29,11 @@ from launch.run import Run, sha256
 from launch.weights import load_weights, save_weights
 
 Config = dict[str, Any]
-PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
     """Run the task of one run folder; returns the exit code."""
-    die_with_front_end()
+    die_with_parent()
     run = Run(Path(arguments[0]))
     config = yaml.safe_load((run.folder / "config.yaml").read_text())
     if rank() > 0:
@@ -165,12 +163,6 @@ def describe_data(config: Config, data: ScheduledDataModule) -> dict[str, Any]:
 
 
 # The process
-
-
-def die_with_front_end() -> None:
-    """On Linux a worker does not outlive a front end that was killed."""
-    if sys.platform == "linux" and "LAUNCH_FRONT_END" in os.environ:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def rank() -> int:
