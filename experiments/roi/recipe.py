@@ -197,7 +197,7 @@ class XrayRecipe(ScheduledModule):
             rank_zero_warn(f"no evaluated image shows {', '.join(absent)}; left out of all means")
 
     def predictions(self) -> Predictions:
-        """What has been found on all batches; with several processes, on this one's share."""
+        """What has been found on all batches; every process validates all of them."""
         arrays = {name: np.concatenate(parts) for name, parts in self.found.items()}
         names = Predictions.__dataclass_fields__
         return Predictions(**{name: arrays.get(name, np.empty(0)) for name in names})

@@ -7,7 +7,7 @@ of a hospital do.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -179,7 +179,7 @@ class SyntheticXrays(XrayData):
         workers: NonNegativeInt = 0,
         prefetch_factor: PositiveInt | None = None,
         persistent_workers: bool = True,
-        evaluate: str = "validation",
+        evaluate: Literal["validation", "test"] = "validation",
     ) -> None:
         super().__init__(batch_size, workers, prefetch_factor, persistent_workers, evaluate)
         self.labels = list(labels or FINDINGS)
