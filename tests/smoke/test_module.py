@@ -1,5 +1,6 @@
 """Both rungs as a worker runs them, tiny, and what the flow module promises."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -44,6 +45,12 @@ AUTOENCODER = {
         "codes": 16,
     },
     "optimizer": ADAM,
+    "discriminator": {
+        "_target_": "experiments.smoke.autoencoder.PatchDiscriminator",
+        "channels": 4,
+    },
+    "discriminator_optimizer": ADAM,
+    "warmup_iters": 1,
 }
 FLOW = {
     "_target_": "experiments.smoke.module.SmokeFlow",
@@ -111,7 +118,11 @@ def rungs(tmp_path_factory) -> Path:
         folder,
         frames=1,
         module=AUTOENCODER,
-        losses={"reconstruction": {"type": "mse"}, "commitment": {"type": "mse"}},
+        losses={
+            "reconstruction": {"type": "mse"},
+            "commitment": {"type": "mse"},
+            "gan": {"type": "gan", "gan_type": "hinge", "loss_weight": 0.1, "start_iter": 2},
+        },
         main_metric={"name": "reconstruction_psnr", "mode": "max"},
     )
     flow(folder, "flow")
@@ -147,6 +158,13 @@ def test_the_record_has_the_promised_metrics(rungs):
     assert promised <= found.keys()
     assert all(np.isfinite(value) for value in found.values())
     assert found["nfe"] == 2
+
+
+def test_the_adversarial_term_sets_in_when_it_is_scheduled(rungs):
+    with (rungs / "autoencoder" / "metrics.csv").open(newline="") as file:
+        rows = {int(row["iteration"]): row for row in csv.DictReader(file)}
+    assert [bool(rows[i]["discriminator"]) for i in range(4)] == [False, True, True, True]
+    assert [bool(rows[i]["loss/gan"]) for i in range(4)] == [False, False, True, True]
 
 
 def test_the_log_has_the_names_of_the_origin(rungs):

@@ -1,0 +1,151 @@
+"""A training step of `smoke` against a bare PyTorch loop of the same network; tokens per second.
+
+    make bench-smoke
+
+One process, one thread, CPU seconds, the two in turn: the ratio holds when the machine drifts.
+Both start from encoded clips; the mask of pixels and its statistics are part of launch's share.
+"""
+
+import argparse
+import time
+from itertools import pairwise
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from experiments.smoke.autoencoder import VQAutoencoder
+from experiments.smoke.module import SmokeFlow
+from experiments.smoke.networks import ConvUNet
+from experiments.smoke.rollout import Sampling
+from experiments.smoke.weighting import SmokeWeighting
+from launch import objective
+from launch.callbacks.ema_update import EMAUpdate
+from launch.callbacks.health import Health
+from launch.callbacks.loss_schedule import LossSchedule
+from launch.callbacks.mask_schedule import MaskSchedule
+from launch.callbacks.step_log import StepLog
+
+CLIPS, FRAMES, SIDE, CHANNELS, CELLS = 32, 12, 32, 8, 64
+TERM = {"flow_matching": {"_target_": "experiments.smoke.weighting.WeightedMSE"}}
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return ConvUNet(CHANNELS, width=64)
+
+
+class Clock(pl.Callback):
+    """CPU seconds at every batch start; a step is the time between two."""
+
+    def __init__(self) -> None:
+        self.moments: list[float] = []
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.moments.append(time.process_time())
+
+
+class Clips(Dataset[dict[str, Tensor]]):
+    """The same clips again and again."""
+
+    def __init__(self, batches: int) -> None:
+        shape = (CLIPS, FRAMES, 3, SIDE, SIDE)
+        self.frames = torch.randint(0, 255, shape, dtype=torch.uint8)
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return self.batches * CLIPS
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        number = index % CLIPS
+        return {
+            "frames": self.frames[number],
+            "length": torch.tensor(FRAMES),
+            "number": torch.tensor(number),
+            "flipped": torch.tensor(False),
+        }
+
+
+def launched(steps: int) -> list[float]:
+    """CPU seconds of each step under `launch`, with every shared callback at work."""
+    autoencoder = VQAutoencoder(8, 2, CHANNELS, 16)
+    with patch("experiments.smoke.module.load_autoencoder", lambda path: autoencoder):
+        module = SmokeFlow(
+            losses=objective.build(TERM),
+            autoencoder="in memory",
+            network=network(),
+            weighting=SmokeWeighting(5.0, 1.0, 0.1, "pixel"),
+            sampling=Sampling(),
+            optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=1e-4),
+        )
+    clips = Clips(steps)
+    module.measure(clips.frames)
+    module.latents.encode_kept(clips.frames, [(i, False) for i in range(CLIPS)])
+    module.iterations = steps
+    module.average(["network"], 0.999, True)
+    clock = Clock()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        gradient_clip_val=1.0,
+        callbacks=[clock, LossSchedule(), MaskSchedule(), EMAUpdate(), Health(50), StepLog(50)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader(clips, CLIPS))
+    return [later - earlier for earlier, later in pairwise(clock.moments)]
+
+
+def bare(steps: int) -> list[float]:
+    """CPU seconds of each step of the loop that one would write by hand, with the same EMA."""
+    net, average = network(), network()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
+    latents = torch.randn(CLIPS, FRAMES, CHANNELS, 8, 8)
+    masks = (torch.rand(CLIPS, FRAMES, 1, 8, 8) > 0.7).float()
+    rows, moments = torch.arange(CLIPS), []
+    for _ in DataLoader(Clips(steps), CLIPS):
+        moments.append(time.process_time())
+        target = torch.randint(2, FRAMES, (CLIPS,))
+        context = (torch.rand(CLIPS) * (target - 1)).long()
+        frame, reference = latents[rows, target], latents[rows, target - 1]
+        t, noise = torch.rand(CLIPS), torch.randn_like(frame)
+        x = (1 - 0.999 * t.view(-1, 1, 1, 1)) * noise + t.view(-1, 1, 1, 1) * frame
+        velocity = net(x, reference, latents[rows, context], t, target - 1 - context)
+        weights = 1 + 4 * masks[rows, target]
+        error = F.mse_loss(velocity, frame - 0.999 * noise, reduction="none")
+        optimizer.zero_grad()
+        (error * weights).mean().backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 0.001)
+    return [later - earlier for earlier, later in pairwise(moments)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--turns", type=int, default=3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    bare(5)
+    seconds: dict[str, list[float]] = {"launch": [], "bare": []}
+    for _ in range(arguments.turns):
+        seconds["bare"] += bare(arguments.steps)[5:]
+        seconds["launch"] += launched(arguments.steps)[5:]
+    middle = {name: median(values) for name, values in seconds.items()}
+    for name, value in middle.items():
+        tokens = CLIPS * CELLS / value
+        print(f"{name:7} {1000 * value:7.2f} ms a step   {tokens:9,.0f} tokens per second")
+    print(f"ratio   {middle['launch'] / middle['bare']:7.3f}")
+
+
+if __name__ == "__main__":
+    main()
