@@ -87,7 +87,7 @@ def test_a_rung_whose_parent_is_another_file_now_is_refused(tmp_path):
     run = whole_run(tmp_path / "run")
     climb(run, {"a": {}, "b": {}}, worker([]))
     Run(run.folder / "a").best.write_bytes(b"trained again")
-    with pytest.raises(MissingError, match="was trained from .*delete"):
+    with pytest.raises(MissingError, match="was trained from"):
         climb(run, {"a": {}, "b": {}}, worker([]))
 
 

@@ -66,6 +66,10 @@ def dispatch(arguments: list[str]) -> int:
 
 def composed(flags: argparse.Namespace, overrides: list[str], typed: dict[str, str]) -> int:
     """Commands that need a composed configuration."""
+    if "ladder" in typed and not flags.multirun:
+        from launch import ladder  # noqa: PLC0415 - needed here only
+
+        return ladder.main(overrides, typed)
     if flags.multirun:
         return sweep(flags, overrides, typed)
     overrides = from_run(overrides, typed)

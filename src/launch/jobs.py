@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from launch.child import PARENT
 from launch.compose import Config, finalise
@@ -67,6 +68,20 @@ def prepare(config: DictConfig, overrides: list[str], choices: Any, folder: Path
     if plain["task"] == "predict":
         require_paths(plain)
     return plain
+
+
+def composed(overrides: list[str], folder: Path) -> Config:
+    """The checked plain configuration that a command line of overrides would run with.
+
+    Raises:
+        LaunchError: as `prepare`; Hydra's own errors pass through.
+    """
+    config = compose("launch", overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    choices = dict(config.hydra.runtime.choices)
+    with open_dict(config):
+        del config["hydra"]
+    return prepare(config, overrides, choices, folder)
 
 
 def announce(config: Config) -> None:

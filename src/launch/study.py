@@ -2,24 +2,18 @@
 
 import math
 import re
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from hydra import compose
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from launch import jobs
+from launch import child, jobs
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.explain import explain
 from launch.run import Run
@@ -169,25 +163,11 @@ def impossible(study: Study, folder: Path) -> Iterator[str]:
         overrides = study.overrides(job)
         where = ", ".join(filter(None, (job.condition, job.arm)))
         try:
-            check(overrides, folder / job.place)
+            jobs.composed(overrides, folder / job.place)
         except (HydraException, OmegaConfBaseException) as error:
             yield f"{where}: {explain(error, overrides).message}"
         except LaunchError as error:
             yield f"{where}: {error.message}"
-
-
-def check(overrides: list[str], folder: Path) -> None:
-    """Compose and check the configuration of one job.
-
-    Raises:
-        LaunchError: as for a run of its own.
-    """
-    config = compose("launch", overrides, return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
-    choices = dict(config.hydra.runtime.choices)
-    with open_dict(config):
-        del config["hydra"]
-    jobs.prepare(config, overrides, choices, folder)
 
 
 def foreign(study: Study, folder: Path) -> Iterator[str]:
@@ -233,39 +213,13 @@ def launch(arguments: list[str]) -> None:
     """Run a child `python -m launch` to its end.
 
     Raises:
-        SystemExit: with code 143 if this process is told to stop; the child is told as well and
-            leaves a checkpoint.
+        SystemExit: with code 143 if this process is told to stop; the child has left a checkpoint.
     """
-    stopped = threading.Event()
-    children: list[subprocess.Popen[bytes]] = []
-
-    def stop(*_: Any) -> None:
-        stopped.set()
-        for child in children:
-            child.terminate()
-
-    previous = on_terminate(stop)
     try:
-        children.append(subprocess.Popen([sys.executable, "-m", "launch", *arguments]))
-        if stopped.is_set():
-            stop()
-        children[0].wait()
-    except KeyboardInterrupt:  # the terminal has told the child
-        stopped.set()
-        for child in children:
-            child.wait()
-    finally:
-        on_terminate(previous)
-    if stopped.is_set():
+        child.launch(arguments)
+    except child.StoppedError:
         print("the study has stopped; the same command continues it", flush=True)
-        raise SystemExit(143)
-
-
-def on_terminate(handler: Callable[..., Any] | int | None) -> Callable[..., Any] | int | None:
-    """Set what SIGTERM does and return what it did; only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGTERM, handler or signal.SIG_DFL)
+        raise SystemExit(143) from None
 
 
 # After the jobs
