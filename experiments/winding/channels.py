@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from launch.errors import LaunchError
+from launch.errors import MissingError
 
 MAPS = ("cosine", "density", "dir0", "dir1", "valid")
 Image = np.ndarray
@@ -41,7 +41,7 @@ class Channels:
         origin: full-resolution pixel (x, y) of the first model pixel.
 
     Raises:
-        LaunchError: when the maps differ in shape or hold NaN.
+        MissingError: when the maps differ in shape or hold NaN.
     """
 
     cosine: Image
@@ -59,13 +59,13 @@ class Channels:
         for key in MAPS:
             values = getattr(self, key)
             if values.shape != self.cosine.shape or values.ndim != 3:
-                raise LaunchError(
+                raise MissingError(
                     f"{self.name}: channel {key} is {values.shape}, cosine is {self.cosine.shape}; "
                     "all must be (slices, height, width)"
                 )
             bad = int(np.size(values) - np.isfinite(values).sum())
             if bad:
-                raise LaunchError(
+                raise MissingError(
                     f"{self.name}: channel {key} has {bad} NaN or infinite pixels; mark them in "
                     "the validity channel and replace them by 0"
                 )

@@ -161,15 +161,16 @@ class Mesh(nn.Module):
         self.anchor.copy_(self.vertices().mean((2, 3)))
 
     @torch.no_grad()
-    def update_ema(self, fit: FitResult) -> None:
-        """`ema = .99 ema + .01 new` of vertices, links and, where it was read, the residual.
+    def update_ema(self, fit: FitResult, residual: bool = False) -> None:
+        """`ema = .99 ema + .01 new` of vertices and links, and of the residual where it is wanted.
 
-        A value that has no average yet is copied.
+        A value that has no average yet is copied. The residual is only known while a data term is
+        active.
         """
-        pairs = [(self.xy_ema, fit.xy), (self.xy_conn_ema, fit.xy_conn)]
-        if "fine" in vars(fit):
-            pairs.append((self.residual_ema, fit.residual()))
-        for ema, value in pairs:
+        for ema, value in ((self.xy_ema, fit.xy), (self.xy_conn_ema, fit.xy_conn)):
+            ema.copy_(torch.where(ema.isnan(), value, torch.lerp(ema, value, 1 - EMA_DECAY)))
+        if residual and "fine" in vars(fit):
+            ema, value = self.residual_ema, fit.residual()
             known = torch.lerp(ema, value, 1 - EMA_DECAY)
             ema.copy_(torch.where(known.isnan(), torch.where(value.isnan(), ema, value), known))
 

@@ -120,7 +120,13 @@ class WindingFit(ScheduledModule):
     def update_ema(self) -> None:
         """The averages that masks are drawn from, by the geometry of this update."""
         super().update_ema()
-        self.mesh.update_ema(self.fit)
+        self.mesh.update_ema(self.fit, residual=self.reads_residual)
+
+    @property
+    def reads_residual(self) -> bool:
+        """Whether some mask of the run waits for a low residual."""
+        generators = [mask.generator for mask in self.scheduled_masks.masks]
+        return any(getattr(generator, "growth", "") == "adaptive" for generator in generators)
 
     def mask_state(self, batch: Any) -> dict[str, Any]:
         return {

@@ -136,11 +136,11 @@ def test_ema_starts_as_a_copy_and_then_follows_the_closed_form() -> None:
 
 def test_the_residual_is_averaged_where_the_cosine_was_read() -> None:
     model = mesh()
-    model.update_ema(model(maps()))
+    model.update_ema(model(maps()), residual=True)
     assert model.residual_ema.isnan().all()
     shifted = model(maps().roll(5, 3))
     shifted.target_plain, shifted.fine  # noqa: B018
-    model.update_ema(shifted)
+    model.update_ema(shifted, residual=True)
     assert model.residual_ema[0, 3, 3].item() == pytest.approx(0.5, abs=0.1)
 
 

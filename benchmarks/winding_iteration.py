@@ -1,0 +1,243 @@
+"""An iteration of a winding fit against a plain loop of the same computation, and its mask's cost.
+
+    make bench-winding
+
+A slice of 400x400, a mesh of 81x7 and the terms of the shipped recipe; one process, one thread, CPU
+time, the cases in turn: the ratios hold when the machine drifts. The plain loop is written the
+direct way, term by term, with the same Adam (fused), and has neither masks nor log.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from experiments.winding.channels import Channels
+from experiments.winding.mesh import Mesh, neighbours
+from experiments.winding.module import WindingFit
+from experiments.winding.pyramid import rebuild
+from experiments.winding.slices import SyntheticSpiral
+from experiments.winding.synthetic import Spiral, spiral
+from launch import objective
+from launch.callbacks.ema_update import EMAUpdate
+from launch.callbacks.health import Health
+from launch.callbacks.loss_schedule import LossSchedule
+from launch.callbacks.mask_schedule import MaskSchedule
+from launch.callbacks.step_log import StepLog
+from launch.masks.build import build as build_masks
+
+SPIRAL = Spiral(size=400, radius=260.0, warp=6.0, noise=0.15)
+WEIGHTS = {"data_plain": 1, "dir_v": 10, "dir_conn": 1, "gradmag": 3, "step": 100, "smooth_y": 0.2}
+LOSSES = {
+    "data_plain": "DataPlain",
+    "dir_v": "DirectionAlong",
+    "dir_conn": "DirectionAcross",
+    "gradmag": "GradMag",
+    "step": "Step",
+    "smooth_y": "SmoothAlong",
+}
+PIE = {
+    "label": "pie",
+    "type": "central_winding_pie_ema",
+    "ramp_start_it": 0,
+    "ramp_stop_it": 4000,
+    "start_size_segs": 4,
+    "blur_sigma": 3.0,
+    "losses": ["data_plain"],
+}
+SHAPE = {"windings": 7, "winding_step": 10.0, "rows_fraction": 2.0}
+
+
+class Clock(pl.Callback):
+    """CPU seconds at every batch start; an iteration is the time between two."""
+
+    def __init__(self) -> None:
+        self.moments: list[float] = []
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.moments.append(time.process_time())
+
+
+def stage(iterations: int) -> dict[str, Any]:
+    params = ["mesh_ms", "conn_offset_ms"]
+    return {"name": "all", "first": 0, "steps": iterations, "lr": [0.01], "params": params}
+
+
+def launched(iterations: int, mask_every: int | None) -> list[float]:
+    """CPU seconds of each iteration under `launch`, with every shared callback at work."""
+    losses = {
+        name: {"_target_": f"experiments.winding.losses.{loss}", "loss_weight": WEIGHTS[name]}
+        for name, loss in LOSSES.items()
+    }
+    module = WindingFit(objective.build(losses), stages=[stage(iterations)], **SHAPE)
+    if mask_every:
+        module.scheduled_masks = build_masks([PIE])
+    module.iterations = iterations + 1
+    data = SyntheticSpiral(SPIRAL)
+    data.setup("fit")
+    data.validation_set, data.last_batch = None, iterations
+    clock = Clock()
+    masks = MaskSchedule(mask_every or 1)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        callbacks=[clock, LossSchedule(), masks, EMAUpdate(), Health(50), StepLog(50)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(module, datamodule=data)
+    return [later - earlier for earlier, later in pairwise(clock.moments)]
+
+
+# The plain loop
+
+
+def read(image: Tensor, xy: Tensor) -> Tensor:
+    """Bilinear samples of (1, 1, H, W) at (1, ..., 2), as (...)."""
+    size = torch.tensor([image.shape[-1] - 1, image.shape[-2] - 1])
+    grid = (xy / size * 2 - 1).reshape(1, 1, -1, 2)
+    return F.grid_sample(image, grid, align_corners=True).reshape(xy.shape[1:-1])
+
+
+def average(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum() / mask.sum().clamp_min(1e-12)
+
+
+def code(vector: Tensor) -> tuple[Tensor, Tensor]:
+    x, y = vector.unbind(-1)
+    norm = x * x + y * y + 1e-8
+    cos, sin = (x * x - y * y) / norm, 2 * x * y / norm
+    return 0.5 + 0.5 * cos, 0.5 + 0.5 * (cos - sin) / math.sqrt(2)
+
+
+class Plain:
+    """The same terms, written one after the other."""
+
+    def __init__(self, channels: Channels) -> None:
+        maps = torch.from_numpy(channels.stack())
+        self.maps = [maps[:, i : i + 1] for i in range(5)]
+        mesh = Mesh(channels.size, 1, SHAPE["rows_fraction"], 60 / channels.size[1])
+        mesh.aim(maps)
+        mesh.bake()
+        self.vertices = [p.detach().clone().requires_grad_() for p in mesh.mesh_ms]
+        self.offsets = [p.detach().clone().requires_grad_() for p in mesh.conn_offset_ms]
+        self.optimizer = torch.optim.Adam(self.vertices + self.offsets, lr=0.01, fused=True)
+        self.averages: list[Tensor] = []
+
+    def valid(self, xy: Tensor) -> Tensor:
+        return (read(self.maps[4], xy.detach()) > 0.999).float()
+
+    def step(self) -> None:
+        grid = rebuild(self.vertices)
+        links = neighbours(grid, rebuild(self.offsets))
+        xy = grid.permute(0, 2, 3, 1)
+        total = self.data(grid) + 10 * self.along(xy) + self.across(xy, links)
+        total = total + 3 * self.spacing(links)
+        edges = xy[:, 1:] - xy[:, :-1]
+        total = total + 100 * (((edges**2).sum(-1) + 1e-8).sqrt() / 10 - 1).pow(2).mean()
+        total = total + 0.2 * ((edges[:, 1:] - edges[:, :-1]) ** 2).sum(-1).mean()
+        self.optimizer.zero_grad()
+        total.backward()
+        self.optimizer.step()
+        self.follow(xy.detach(), links.detach())
+
+    def data(self, grid: Tensor) -> Tensor:
+        rows, columns = ((n - 1) * 4 + 1 for n in grid.shape[-2:])
+        fine = F.interpolate(grid, (rows, columns), mode="bilinear", align_corners=True)
+        fine = fine.permute(0, 2, 3, 1)
+        place = torch.linspace(0, grid.shape[-1] - 1, columns)
+        target = 0.5 + 0.5 * torch.cos(2 * math.pi * place)
+        return average((read(self.maps[0], fine) - target) ** 2, self.valid(fine))
+
+    def along(self, xy: Tensor) -> Tensor:
+        edges = xy[:, 1:] - xy[:, :-1]
+        first, second = code(torch.stack([edges[..., 1], -edges[..., 0]], -1)[0])
+        maps = [read(self.maps[i], xy) for i in (2, 3)]
+        dir0, dir1 = (0.5 * (d[1:] + d[:-1]) for d in maps)
+        valid = self.valid(xy)
+        error = 0.5 * ((first - dir0) ** 2 + (second - dir1) ** 2)
+        return average(error, torch.minimum(valid[1:], valid[:-1]))
+
+    def across(self, xy: Tensor, links: Tensor) -> Tensor:
+        dir0, dir1 = read(self.maps[2], xy), read(self.maps[3], xy)
+        total, count = 0.0, 0.0
+        for half in range(2):
+            first, second = code((links[:, half + 1] - links[:, half])[0])
+            error = 0.5 * ((first - dir0) ** 2 + (second - dir1) ** 2)
+            ends = [self.valid(links[:, half + k]) for k in range(2)]
+            mask = torch.minimum(*ends)
+            mask[:, -half] = 0
+            total, count = total + (error * mask).sum(), count + mask.sum()
+        return total / count
+
+    def spacing(self, links: Tensor) -> Tensor:
+        total, count = 0.0, 0.0
+        for half in range(2):
+            start, stop = links[:, half], links[:, half + 1]
+            share = torch.linspace(0, 1, 5).view(-1, 1, 1, 1, 1)
+            points = start + share * (stop - start)
+            points = points.permute(1, 0, 2, 3, 4)
+            density, valid = read(self.maps[1], points), self.valid(points)
+            length = (((stop - start) ** 2).sum(-1) + 1e-12).sqrt()[0]
+            mean = (density[1:-1].sum(0) + 0.5 * (density[0] + density[-1])) / 4
+            mask = valid.amin(0)
+            mask[:, -half] = 0
+            total = total + ((mean * length - 1) ** 2 * mask).sum()
+            count = count + mask.sum()
+        return total / count
+
+    @torch.no_grad()
+    def follow(self, xy: Tensor, links: Tensor) -> None:
+        """The two moving averages."""
+        if not self.averages:
+            self.averages = [xy.clone(), links.clone()]
+        for kept, new in zip(self.averages, (xy, links), strict=True):
+            kept.mul_(0.99).add_(new, alpha=0.01)
+
+
+def plain(iterations: int) -> list[float]:
+    """CPU seconds of each iteration of the plain loop."""
+    loop, moments = Plain(spiral(SPIRAL, 0)), [time.process_time()]
+    for _ in range(iterations):
+        loop.step()
+        moments.append(time.process_time())
+    return [later - earlier for earlier, later in pairwise(moments)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--iterations", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    n = arguments.iterations
+    cases: dict[str, Callable[[], list[float]]] = {
+        "plain loop": lambda: plain(n),
+        "launch, no mask": lambda: launched(n, None),
+        "launch, mask every 10": lambda: launched(n, 10),
+        "launch, mask every 1": lambda: launched(n, 1),
+    }
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(arguments.rounds):
+        for name, case in cases.items():
+            times[name] += case()[20:]
+    print(f"400x400 slice, 81x7 mesh, {n} iterations x {arguments.rounds}; CPU ms, one thread")
+    for name, found in times.items():
+        typical, mean = median(found) * 1e3, sum(found) / len(found) * 1e3
+        ratio = sum(found) / sum(times["plain loop"])
+        print(f"{name:24} median {typical:6.2f}  mean {mean:6.2f}  {ratio:.3f} x plain loop")
+
+
+if __name__ == "__main__":
+    main()

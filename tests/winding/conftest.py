@@ -1,0 +1,63 @@
+"""A small winding run, made as the front end makes it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+
+from launch import check
+from launch.compose import finalise
+from launch.run import CONF, Run
+
+SHORT = (
+    "data.spiral.size=64",
+    "data.spiral.radius=80",
+    "data.spiral.warp=1",
+    "module.windings=3",
+    "stages.stages.geometry.steps=6",
+    "stages.stages.anchor.steps=4",
+    "stages.stages.snap.steps=10",
+    "trainer.validate_every=10",
+    "trainer.image_every=10",
+    "trainer.mask_every=3",
+    "trainer.log_every=5",
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def configure() -> Callable[..., dict[str, Any]]:
+    """configure("data.spiral.noise=0.2", ...) composes and checks a short fit."""
+
+    def composed(*overrides: str, experiment: str = "mask_stages") -> dict[str, Any]:
+        typed = [f"+experiment=winding/{experiment}", "run_dir=unused", *SHORT, *overrides]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = finalise(compose("launch", typed), typed)
+        check.require(config)
+        return config
+
+    return composed
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Callable[..., Run]:
+    """run_folder(config, "name") is a folder in which `launch.worker` can start."""
+
+    def made(config: dict[str, Any], name: str = "run") -> Run:
+        run = Run(tmp_path / name)
+        run.start(experiment="winding/test", task=config["task"])
+        (run.folder / "config.yaml").write_text(yaml.safe_dump(config))
+        return run
+
+    return made
