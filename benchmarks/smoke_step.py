@@ -16,7 +16,7 @@ from unittest.mock import patch
 import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from experiments.smoke.autoencoder import VQAutoencoder
@@ -50,7 +50,7 @@ class Clock(pl.Callback):
         self.moments.append(time.process_time())
 
 
-class Clips(Dataset[dict[str, Tensor]]):
+class Clips(Dataset[dict[str, Any]]):
     """The same clips again and again."""
 
     def __init__(self, batches: int) -> None:
@@ -61,13 +61,12 @@ class Clips(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return self.batches * CLIPS
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         number = index % CLIPS
         return {
             "frames": self.frames[number],
             "length": torch.tensor(FRAMES),
-            "number": torch.tensor(number),
-            "flipped": torch.tensor(False),
+            "name": str(number),
         }
 
 
@@ -85,7 +84,7 @@ def launched(steps: int) -> list[float]:
         )
     clips = Clips(steps)
     module.measure(clips.frames)
-    module.latents.encode_kept(clips.frames, [(i, False) for i in range(CLIPS)])
+    module.latents.encode_kept(clips.frames, [str(i) for i in range(CLIPS)])
     module.iterations = steps
     module.average(["network"], 0.999, True)
     clock = Clock()

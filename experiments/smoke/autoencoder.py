@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
+from launch.errors import ConfigError
+
 # B batch, D latent channels, h w latent cells, H W pixels, N vectors, K codes
 
 
@@ -142,6 +144,12 @@ class VQAutoencoder(nn.Module):
 
     def encode(self, frames: Tensor) -> Tensor:
         """Latents before quantisation."""
+        height, width = frames.shape[-2:]
+        if height % self.factor or width % self.factor:
+            raise ConfigError(
+                f"frames of {width}x{height} do not fit an autoencoder that shrinks {self.factor} "
+                f"times; set data.size to a multiple of {self.factor}"
+            )
         return self.encoder(frames * 2 - 1)
 
     def decode(self, latent: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Latents(nn.Module):
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("deviation", torch.zeros(1, channels, 1, 1))
         self.left = gigabytes * 1e9
-        self.kept: dict[tuple[int, bool], Tensor] = {}
+        self.kept: dict[str, Tensor] = {}
         self._black: dict[tuple[int, int], Tensor] = {}
 
     def train(self, mode: bool = True) -> "Latents":
@@ -56,16 +56,16 @@ class Latents(nn.Module):
             clips = [self.autoencoder.encode(as_float(clip)) for clip in frames]  # type: ignore[operator]
         return torch.stack(clips)
 
-    def encode_kept(self, frames: Tensor, numbers: list[tuple[int, bool]]) -> Tensor:
-        """As `encode`, of clips that have a number; encodes each once while memory lasts."""
+    def encode_kept(self, frames: Tensor, names: list[str]) -> Tensor:
+        """As `encode`, of clips that have names; encodes each once while memory lasts."""
         rows = []
-        for clip, number in zip(frames, numbers, strict=True):
-            latent = self.kept.get(number)
+        for clip, name in zip(frames, names, strict=True):
+            latent = self.kept.get(name)
             if latent is None:
                 latent = self.encode(clip[None])[0]
                 if self.left > latent.nbytes:
                     self.left -= latent.nbytes
-                    self.kept[number] = latent
+                    self.kept[name] = latent
             rows.append(latent)
         return torch.stack(rows)
 

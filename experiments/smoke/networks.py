@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from launch.errors import ConfigError
+
 # B batch, D latent channels, h w latent cells, L = h * w, E width
 
 FREQUENCIES = 32
@@ -59,6 +61,7 @@ class ConvUNet(nn.Module):
         self, latent_channels: PositiveInt, width: PositiveInt = 64, blocks: PositiveInt = 1
     ) -> None:
         super().__init__()
+        self.latent_channels = latent_channels
         self.moments = Moments(width)
         self.stem = nn.Conv2d(3 * latent_channels, width, 3, padding=1)
         self.down = nn.Conv2d(width, width, 4, stride=2, padding=1)
@@ -74,13 +77,13 @@ class ConvUNet(nn.Module):
     def forward(
         self, x: Tensor, reference: Tensor, context: Tensor, t: Tensor, distance: Tensor
     ) -> Tensor:
-        """Velocity (B, D, h, w), even h and w, of x given two earlier latents."""
+        """Velocity (B, D, h, w) of x given two earlier latents."""
         moment = self.moments(t, distance)
         fine, coarse, out = self.stages
         x = self.stem(torch.cat([x, reference, context], 1))
         skip = x = _through(fine, x, moment)
         x = _through(coarse, self.down(x), moment)
-        x = self.merge(torch.cat([F.interpolate(x, scale_factor=2), skip], 1))
+        x = self.merge(torch.cat([F.interpolate(x, size=skip.shape[-2:]), skip], 1))
         return self.out(self.head(_through(out, x, moment)))
 
 
@@ -128,7 +131,8 @@ class UTransformer(nn.Module):
     ) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(f"width {width} is not a multiple of heads {heads}")
+            raise ConfigError(f"width {width} is not a multiple of heads {heads}")
+        self.latent_channels = latent_channels
         self.moments = Moments(width)
         self.stem = nn.Linear(3 * latent_channels, width)
         self.positions = nn.Parameter(0.02 * torch.randn(cells, width))
@@ -144,6 +148,11 @@ class UTransformer(nn.Module):
     ) -> Tensor:
         """Velocity (B, D, h, w) of x given two earlier latents."""
         size = x.shape[-2:]
+        if size.numel() != len(self.positions):
+            raise ConfigError(
+                f"the latents have {size[0]} x {size[1]} cells and the network "
+                f"{len(self.positions)}; set module.network.cells={size.numel()}"
+            )
         cells = torch.cat([x, reference, context], 1).flatten(2).transpose(1, 2)
         moment = self.moments(t, distance)[:, None]
         tokens = torch.cat([moment, self.stem(cells) + self.positions], 1)

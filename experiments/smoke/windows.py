@@ -1,20 +1,21 @@
 """Clips as samples: windows of consecutive frames."""
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from launch.data import Key, rng
 
-Sample = dict[str, Tensor]
+Sample = dict[str, Any]
 
 
 class Windows(Dataset[Sample]):
     """Windows of consecutive frames; training keys flip them, all frames of a window alike.
 
     A sample: `frames` (n, 3, S, S) uint8, `length` of them that are real (a short clip repeats
-    its last), `number` of the window, `flipped`, and `velocity` (n, 2, S, S) of simulated ones.
+    its last), `name` of the window, mirrored or not, and `velocity` (n, 2, S, S) of simulated ones.
 
     Args:
         frames: n, frames of a window.
@@ -55,8 +56,7 @@ class Windows(Dataset[Sample]):
         sample = {
             "frames": frames.flip(-1) if flipped else frames,
             "length": torch.tensor(len(window)),
-            "number": torch.tensor(number),
-            "flipped": torch.tensor(flipped),
+            "name": f"{number} mirrored" if flipped else f"{number}",
         }
         if self.velocity is not None:
             sample["velocity"] = torch.from_numpy(self.velocity[source].astype(np.float32))

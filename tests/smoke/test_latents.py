@@ -40,10 +40,10 @@ def test_the_autoencoder_neither_trains_nor_changes_mode():
 
 def test_clips_are_encoded_once_while_memory_lasts():
     frames = (torch.rand(2, 3, 3, 4, 4) * 255).byte()
-    numbers = [(0, False), (0, True)]
+    names = ["0", "0 mirrored"]
     for gigabytes, calls in ((1.0, 2), (0.0, 4)):
         latents = Latents(Halves(), gigabytes)
-        first, second = (latents.encode_kept(frames, numbers) for _ in range(2))
+        first, second = (latents.encode_kept(frames, names) for _ in range(2))
         assert torch.equal(first, second) and latents.autoencoder.calls == calls
         torch.testing.assert_close(first, latents.encode(frames))
 

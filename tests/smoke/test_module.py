@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,11 +13,11 @@ import yaml
 
 from experiments.smoke.autoencoder import VQAutoencoder
 from experiments.smoke.module import SmokeFlow
-from experiments.smoke.networks import ConvUNet
+from experiments.smoke.networks import ConvUNet, UTransformer
 from experiments.smoke.rollout import Sampling
 from experiments.smoke.weighting import SmokeWeighting
 from launch import objective, worker
-from launch.errors import MissingError
+from launch.errors import ConfigError, MissingError
 
 ADAM = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 1e-3}
 TRAINER = {
@@ -224,27 +225,29 @@ def module(**settings) -> SmokeFlow:
         {"flow_matching": {"_target_": "experiments.smoke.weighting.WeightedMSE"}}
     )
     autoencoder = VQAutoencoder(channels=8, halvings=2, latent_channels=4, codes=16)
-    settings = {"weighting": SmokeWeighting(mask_mode="pixel"), "autoencoder": "x"} | settings
+    defaults = {
+        "weighting": SmokeWeighting(mask_mode="pixel"),
+        "autoencoder": "x",
+        "network": ConvUNet(4, 16),
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("experiments.smoke.module.load_autoencoder", lambda path: autoencoder)
         return SmokeFlow(
             losses=losses,
-            network=ConvUNet(4, 16),
             sampling=Sampling(steps=1),
             optimizer=torch.optim.Adam,
-            **settings,
+            **(defaults | settings),
         )
 
 
-def batch() -> dict[str, torch.Tensor]:
+def batch() -> dict[str, Any]:
     torch.manual_seed(1)
     frames = (torch.rand(2, 4, 3, 16, 16) * 255).byte()
     frames[..., :8] = 0
     return {
         "frames": frames,
         "length": torch.tensor([4, 4]),
-        "number": torch.tensor([0, 1]),
-        "flipped": torch.tensor([False, False]),
+        "name": ["0", "1"],
     }
 
 
@@ -283,6 +286,18 @@ def test_a_mask_that_selects_everything_is_reported():
 def test_without_an_autoencoder_the_command_that_makes_one_is_named():
     with pytest.raises(MissingError, match=r"\+experiment=smoke/autoencoder"):
         module(autoencoder=None)
+
+
+def test_networks_and_autoencoders_that_do_not_fit_say_which_setting_mends_it():
+    with pytest.raises(ConfigError, match=r"set module\.network\.latent_channels=4"):
+        module(network=ConvUNet(8, 16))
+    transformer = UTransformer(4, cells=9, width=16, heads=2, depth=1, middle=1)
+    flow_module = module(network=transformer)
+    flow_module.measure(batch()["frames"])
+    with pytest.raises(ConfigError, match=r"4 x 4 cells .* set module\.network\.cells=16"):
+        flow_module.training_step(batch(), 0)
+    with pytest.raises(ConfigError, match=r"30x16 .* multiple of 4"):
+        flow_module.latents.autoencoder.encode(torch.zeros(1, 3, 16, 30))
 
 
 def test_calibration_counts_and_draws(tmp_path):

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from experiments.smoke.networks import ConvUNet, UTransformer
+from launch.errors import ConfigError
 
 NETWORKS = [
     lambda: ConvUNet(latent_channels=4, width=16),
@@ -39,5 +40,5 @@ def test_every_parameter_learns(build):
 
 
 def test_heads_have_to_divide_the_width():
-    with pytest.raises(ValueError, match="16 is not a multiple of heads 3"):
+    with pytest.raises(ConfigError, match="16 is not a multiple of heads 3"):
         UTransformer(4, 64, 16, heads=3)
