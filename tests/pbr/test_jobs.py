@@ -1,0 +1,203 @@
+"""The three jobs of a phase: rates by epoch, what trains, what is missing, what is remembered."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, OneCycleLR, StepLR
+
+import launch
+from experiments.pbr.layers import SCALARS, UNKNOWN
+from experiments.pbr.maps import MapsFromAlbedo
+from experiments.pbr.models import MapsUNet
+from experiments.pbr.segmentation import Segmentation
+from launch.build import build_module
+from launch.compose import finalise
+from launch.objective import build
+
+CONF = Path(launch.__file__).parents[2] / "conf"
+SIDE = 64
+ADAM = partial(torch.optim.Adam, lr=1.0)
+
+
+def batch(samples: int = 2, side: int = SIDE) -> dict[str, torch.Tensor]:
+    """A clean and a game sample, all maps known."""
+    generator = torch.Generator().manual_seed(0)
+
+    def random(channels: int) -> torch.Tensor:
+        return torch.rand(samples, channels, side, side, generator=generator)
+
+    classes = torch.randint(0, 7, (samples, side, side), generator=generator)
+    game = torch.arange(samples) % 2
+    maps = {name: random(1) for name in (*SCALARS, "confidence")}
+    return maps | {
+        "diffuse": random(3),
+        "albedo": random(3),
+        "normal": nn.functional.normalize(random(3) + torch.tensor([0, 0, 1.0])[:, None, None]),
+        "truth": torch.ones(samples, 5, side, side),
+        "classes": classes.masked_fill(game[:, None, None] == 1, UNKNOWN),
+        "true_classes": classes,
+        "pseudo": classes,
+        "game": game.float(),
+    }
+
+
+def rates(scheduler, epochs: int, batches: int, accumulate: int = 1) -> list[float]:
+    """Learning rate of every update."""
+    losses = build({"ce": {"_target_": "experiments.pbr.losses.CrossEntropy"}})
+    job = Segmentation(losses, nn.Conv2d(6, 7, 1), ADAM, scheduler)
+    job.batches_per_epoch, job.accumulate = batches, accumulate
+    (optimizer,), (entry,) = job.configure_optimizers()
+    found = []
+    for completed in range(epochs * batches):
+        if (completed + 1) % accumulate == 0:
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            job.batches = completed
+            job.lr_scheduler_step(entry["scheduler"], None)
+    return found
+
+
+def test_a_step_scheduler_counts_epochs():
+    assert (
+        rates(partial(StepLR, step_size=2, gamma=0.5), 5, 3) == [1.0] * 6 + [0.5] * 6 + [0.25] * 3
+    )
+    assert rates(partial(StepLR, step_size=1, gamma=0.5), 3, 4, accumulate=2) == [
+        *[1.0] * 2,
+        *[0.5] * 2,
+        *[0.25] * 2,
+    ]
+
+
+def test_one_cycle_moves_with_every_update():
+    """From a fifth of the rate up and back, over the whole run."""
+    cycle = partial(
+        OneCycleLR, max_lr=1.0, pct_start=0.15, div_factor=5, final_div_factor=1, epochs=10,
+        steps_per_epoch=1,
+    )  # fmt: skip
+    found = rates(cycle, 10, 4)
+    assert found[0] == pytest.approx(0.2)
+    assert found[-1] == pytest.approx(0.2)
+    assert max(found) == pytest.approx(1.0, abs=0.01)
+    assert found.index(max(found)) == 5  # 15 % of 40
+
+
+def test_warm_restarts_fall_within_an_epoch_and_begin_again():
+    found = rates(partial(CosineAnnealingWarmRestarts, T_0=1), 2, 4)
+    assert found == pytest.approx([1.0, 0.854, 0.5, 0.146] * 2, abs=1e-3)
+
+
+def composed(phase: str, rung: str | None = None) -> dict:
+    """A phase at demo scale without start weights."""
+    with initialize_config_dir(str(CONF), version_base=None):
+        typed = [f"+experiment=pbr/{phase}", "run_dir=x"]
+        config = finalise(compose("launch", typed), typed)
+    config = config["rungs"][rung] if rung else config
+    return without_references(config)
+
+
+def without_references(value):
+    if isinstance(value, dict):
+        return {key: without_references(inner) for key, inner in value.items()}
+    referring = isinstance(value, str) and value.startswith(("rung:", "experiment:"))
+    return None if referring else value
+
+
+def tensors(module: nn.Module) -> dict[str, torch.Tensor]:
+    return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+def changed_by_an_update(config: dict) -> tuple[nn.Module, set[str]]:
+    """Names of the tensors that one training step and one update change."""
+    job = build_module(config)
+    job.batches_per_epoch, job.iterations = 1, 1
+    optimizer = job.optimizer(job.parameter_groups())
+    job.train()
+    before = {name: value.clone() for name, value in tensors(job).items()}
+    job.training_step(batch(), 0).backward()
+    optimizer.step()
+    changed = {n for n, v in tensors(job).items() if not torch.equal(v, before[n])}
+    return job, changed
+
+
+@pytest.mark.parametrize(
+    ("phase", "head"),
+    [
+        ("phase_d_alb", "albedo"),
+        ("phase_d_rough", "roughness"),
+        ("phase_d_metal", "metallic"),
+        ("phase_d_ao", "ao"),
+        ("phase_d_height", "height"),
+    ],
+)
+def test_phase_d_changes_the_named_head_only(phase, head):
+    _, changed = changed_by_an_update(composed(phase))
+    assert changed == {f"network.heads.{head}.weight", f"network.heads.{head}.bias"}
+
+
+def test_phase_d_changes_the_head_of_the_segmentation_only():
+    _, changed = changed_by_an_update(composed("phase_d_seg"))
+    assert changed
+    assert all(n.startswith(("network.model.decoder", "network.model.segm")) for n in changed)
+
+
+def test_phase_b_changes_adapters_film_and_heads_only():
+    _, changed = changed_by_an_update(composed("phase_b", "segformer"))
+    outside = {n for n in changed if ".lora_" not in n}
+    assert any(".lora_" in n for n in changed)
+    assert all(n.startswith(("network.model.decoder", "network.model.segm")) for n in outside)
+    _, changed = changed_by_an_update(composed("phase_b", "maps"))
+    assert all(n.startswith(("network.decoder", "network.heads", "network.film")) for n in changed)
+    assert any("film" in n for n in changed)
+
+
+def test_phase_cprime_changes_norms_and_their_statistics_only():
+    job, changed = changed_by_an_update(composed("phase_cprime", "maps"))
+    norms = {n for n, m in job.network.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    assert changed
+    assert {n.removeprefix("network.").rpartition(".")[0] for n in changed} <= norms
+    assert any(n.endswith("running_mean") for n in changed)
+
+
+def test_the_joint_pass_trains_the_albedo_at_a_quarter_of_the_rate():
+    config = composed("phase_c", "maps")
+    _, changed = changed_by_an_update(config)
+    assert any(n.startswith("albedo.") for n in changed)
+    job = build_module(config)
+    own, joint = job.parameter_groups()
+    assert joint["lr"] == 0.25 * config["module"]["optimizer"]["lr"]
+    assert own["params"]
+    job.batches_per_epoch, job.iterations = 10, 40
+    assert not job.is_joint()
+    job.batches = 30
+    assert job.is_joint()
+
+
+def maps_job(*terms: str) -> MapsFromAlbedo:
+    losses = build({name: {"type": "l1"} for name in terms})
+    return MapsFromAlbedo(losses, MapsUNet("tu-test_resnet"), ADAM, true_albedo_epochs=1)
+
+
+def test_unknown_maps_cost_nothing():
+    job, sample = maps_job("roughness_l1", "ao_l1"), batch(side=32)
+    sample["truth"][:, 1] = 0
+    _ = job.training_step(sample, 0)
+    assert job.losses.values["roughness_l1"] == 0
+    assert job.losses.values["ao_l1"] > 0
+
+
+def test_all_pixels_unknown_is_a_loss_of_zero_with_a_graph():
+    job, sample = maps_job("roughness_l1", "ao_l1"), batch(side=32)
+    sample["truth"][:] = 0
+    total = job.training_step(sample, 0)
+    total.backward()
+    assert total == 0
+
+
+def test_a_term_that_the_job_does_not_know_is_named():
+    job = maps_job("rougness_l1")
+    with pytest.raises(launch.errors.ConfigError, match=r"Did you mean 'roughness_l1'"):
+        job.training_step(batch(side=32), 0)
