@@ -108,7 +108,7 @@ def clear_replaced(config: DictConfig, block: DictConfig) -> None:
         ours, theirs = config._get_node(key), block._get_node(key)
         if not (isinstance(ours, DictConfig) and isinstance(theirs, DictConfig)):
             continue
-        if theirs.get("_target_", ours.get("_target_")) != ours.get("_target_"):
+        if "_target_" in ours and theirs.get("_target_", ours["_target_"]) != ours["_target_"]:
             config[key] = {}
         else:
             clear_replaced(ours, theirs)
@@ -117,22 +117,18 @@ def clear_replaced(config: DictConfig, block: DictConfig) -> None:
 def reapply(config: DictConfig, overrides: Iterable[str]) -> None:
     """Let typed values win again; choices of group options are in the composition already."""
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if is_value(override, config):
+        if is_value(override):
             with open_dict(config):
                 OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
 
 
-def is_value(override: Override, config: DictConfig) -> bool:
+def is_value(override: Override) -> bool:
     """Whether an override sets a value; `data=sr/folder` chooses an option instead."""
     if override.key_or_group.startswith("hydra"):
         return False
     if override.is_delete() or override.package is not None or override.is_sweep_override():
         return False
-    added = override.is_add() or override.is_force_add()
-    if added or "." in override.key_or_group:
-        return not (CONF / override.key_or_group).is_dir()
-    current = OmegaConf.select(config, override.key_or_group, throw_on_missing=False)
-    return not OmegaConf.is_config(current) or not isinstance(override.value(), str)
+    return not (CONF / override.key_or_group).is_dir() or isinstance(override.value(), dict)
 
 
 def named(losses: Any) -> Any:
