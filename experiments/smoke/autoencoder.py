@@ -10,12 +10,15 @@ from itertools import pairwise
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from launch.errors import ConfigError
 
 # B batch, D latent channels, h w latent cells, H W pixels, N vectors, K codes
+
+
+FRESH = 1.25  # uses of a new code over `rarest`: it moves quickly, and soon starts again if unused
 
 
 class ChannelNorm(nn.Module):
@@ -64,7 +67,7 @@ class Codebook(nn.Module):
         codes: PositiveInt,
         channels: PositiveInt,
         decay: float = 0.99,
-        rarest: NonNegativeFloat = 0.1,
+        rarest: PositiveFloat = 0.1,
     ) -> None:
         super().__init__()
         self.decay, self.rarest = decay, rarest
@@ -99,7 +102,8 @@ class Codebook(nn.Module):
         for tensor in (drawn,) if _distributed() else ():
             dist.broadcast(tensor, 0)
         self.vectors[rare] = drawn[rare]
-        self.sums[rare], self.uses[rare] = drawn[rare], 1.0
+        uses = FRESH * self.rarest
+        self.sums[rare], self.uses[rare] = drawn[rare] * uses, uses
         numbers = self.nearest(vectors)
         uses = torch.zeros_like(self.uses).index_add_(0, numbers, torch.ones_like(vectors[:, 0]))
         sums = torch.zeros_like(self.sums).index_add_(0, numbers, vectors)
