@@ -27,7 +27,8 @@ class Predictions:
         full: (N, C) probabilities of the whole image.
         kept, dropped: (N, C) by an independent classifier, of what the mask keeps or drops.
         kept_random: (N, C) by the same classifier, of a random mask of the same area.
-        mask_mean: (N,) mean of the mask before projection; `coverage`: (N,) after.
+        mask_mean: (N,) expected mean of the sampled mask before projection; `mask_mean_settled`:
+            (N,) without noise; `coverage`: (N,) after projection.
         overlap, union, region: (N,) pixels in mask and region, in either, in the region.
         hit: (N,) whether the pixel of highest saliency is in the region.
         on_distractor: (N,) share of the mask's pixels that are on a distractor.
@@ -42,6 +43,7 @@ class Predictions:
     dropped: np.ndarray
     kept_random: np.ndarray
     mask_mean: np.ndarray
+    mask_mean_settled: np.ndarray
     coverage: np.ndarray
     overlap: np.ndarray
     union: np.ndarray
@@ -174,6 +176,7 @@ def mask_metrics(found: Predictions, target: float) -> dict[str, float]:
     coverage, mask_mean = float(found.coverage.mean()), float(found.mask_mean.mean())
     metrics = {
         "mask_mean": mask_mean,
+        "mask_mean_settled": float(found.mask_mean_settled.mean()),
         "coverage": coverage,
         "coverage_error": abs(coverage - target),
         "mask_mean_error": abs(mask_mean - target),

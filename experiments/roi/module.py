@@ -14,7 +14,7 @@ from experiments.roi.filling import Fill, cover, random_blocks
 from experiments.roi.grad_cam import grad_cam
 from experiments.roi.losses import DropToNormal
 from experiments.roi.masks import Cutout, LearnedMask, RandomMask, Ratio
-from experiments.roi.recipe import NetworkFactory, XrayRecipe
+from experiments.roi.recipe import NetworkFactory, XrayRecipe, share
 from experiments.roi.straight_through import MaskSample, top_k
 from launch.module import OptimizerFactory, SchedulerFactory
 from launch.objective import ScheduledLosses
@@ -221,6 +221,11 @@ class MaskTraining(XrayRecipe):
         saliency = source.saliency(image)
         return saliency, source.settled(saliency, self.current_temperature())
 
+    def area(self, saliency: Tensor, mask: MaskSample) -> Tensor:
+        """With noise a cell is kept with probability sigmoid(logit), at every temperature."""
+        sampled = isinstance(self.mask, LearnedMask) and self.mask.gumbel
+        return super().area(saliency, mask) if not sampled else share(saliency.sigmoid())
+
     # Health
 
     def on_fit_start(self) -> None:
@@ -246,8 +251,8 @@ class MaskTraining(XrayRecipe):
 
     def area_warnings(self) -> list[str]:
         """Area before projection: after it, it is always right."""
-        mean, target = self.metrics.get("mask_mean"), self.keep_ratio
-        if mean is None or target is None or self.epoch < 2:
+        mean, target = float(self.latest.get("mask_mean", 0.0)), self.keep_ratio
+        if target is None or self.epoch < 2:
             return []
         if target / AREA_FACTOR <= mean <= target * AREA_FACTOR:
             return []

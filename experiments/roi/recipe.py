@@ -79,6 +79,10 @@ class XrayRecipe(ScheduledModule):
         """Saliency (N, 1, h, w) and the deterministic mask; None if there is neither."""
         return None
 
+    def area(self, saliency: Tensor, mask: MaskSample) -> Tensor:
+        """(N,) mean of the mask before projection, as it is sampled in training."""
+        return share(mask.sampled)
+
     def loss_inputs(self, **inputs: Any) -> dict[str, Any]:
         """The inputs of the configured terms.
 
@@ -165,7 +169,8 @@ class XrayRecipe(ScheduledModule):
         regions = batch.get("regions", torch.zeros_like(image, dtype=torch.bool))
         distractors = batch.get("distractors", torch.zeros_like(image, dtype=torch.bool))
         values = {
-            "mask_mean": share(mask.sampled),
+            "mask_mean": self.area(saliency, mask),
+            "mask_mean_settled": share(mask.sampled),
             "coverage": share(shown),
             "overlap": (largest & regions).flatten(1).sum(1),
             "union": (largest | regions).flatten(1).sum(1),

@@ -92,6 +92,7 @@ def masks(mask_mean):
         dropped=scores[::-1],
         kept_random=scores,
         mask_mean=mask_mean * ones,
+        mask_mean_settled=mask_mean * ones,
         coverage=0.1 * ones,
         overlap=5 * ones,
         union=20 * ones,

@@ -151,11 +151,19 @@ def test_a_checkpoint_of_another_network_or_none_is_an_error(tmp_path):
         module.setup("fit")
 
 
+def test_the_area_that_is_evaluated_is_the_expected_one_of_the_sampled_mask(batch):
+    module = recipe(DATA).train()
+    saliency, settled = module.look(batch["image"])
+    expected = module.area(saliency, settled).mean().item()
+    drawn = [module.mask(batch["image"], 0.5).sampled.mean().item() for _ in range(50)]
+    assert expected == pytest.approx(sum(drawn) / 50, abs=0.02)
+
+
 def test_health_names_what_goes_wrong_quietly(batch):
     module = recipe(DATA | AREA, balance=GradNorm(["sparse"], every=1), dynamic_weights=True)
     module.training_step(batch, 0)
     module.batches, module.batches_per_epoch = 30, 10
-    module.metrics = {"mask_mean": 0.4}
+    module.latest = {"mask_mean": torch.tensor(0.4)}
     for parameter in module.mask.parameters():
         parameter.grad = torch.zeros_like(parameter)
     module.losses.values |= {"consist": torch.tensor(1e-6), "drop": torch.tensor(0.0)}
