@@ -76,6 +76,6 @@ def merged(state: dict[str, Tensor]) -> dict[str, Tensor]:
         stem = name.removesuffix(f"{BASE}weight")
         down = state.get(f"{stem}.lora_A.default.weight")
         up = state.get(f"{stem}.lora_B.default.weight")
-        adapted = down is not None and up is not None
-        result[name.replace(BASE, ".")] = value + 2 * up @ down if adapted else value
+        change = 0 if down is None or up is None else 2 * up @ down
+        result[name.replace(BASE, ".")] = value + change
     return result

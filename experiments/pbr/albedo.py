@@ -85,8 +85,8 @@ class Albedo(Phase):
     def perceive(self, suffix: str, pred: Tensor, target: Tensor) -> None:
         """The perceptual distance, under a name that says if its network is untrained."""
         for metric in self.perceptual:
-            random = "_random" if metric.metric_name.endswith("random") else ""
-            distance = metric.to(pred.device)(pred, target)
+            random = "_random" if str(metric.metric_name).endswith("random") else ""
+            distance = metric.to(pred.device).forward(pred, target)
             self.tally.add(f"lpips_val{random}", distance)
             self.tally.add(f"lpips_{suffix}{random}", distance)
 

@@ -45,7 +45,7 @@ def read_material(
     if "ao" not in maps and "height" in maps:
         maps["ao"], derived["ao"] = occlusion_of(maps["height"]), "height"
         truth.append("ao")
-    shape = maps.get("albedo", maps.get("diffuse")).shape  # type: ignore[union-attr]
+    shape = maps["albedo" if "albedo" in maps else "diffuse"].shape
     maps.setdefault("normal", np.broadcast_to(np.array([0, 0, 1], np.float32), shape))
     identical = "diffuse" in maps and "albedo" in maps and _alike(maps["diffuse"], maps["albedo"])
     if "diffuse" not in maps or identical:
@@ -105,9 +105,10 @@ def split_packed(images: Mapping[str, np.ndarray]) -> Maps:
     maps = dict(images)
     channels = {"orm": ("ao", "roughness", "metallic"), "rmaos": ("roughness", "metallic", "ao")}
     for kind, names in channels.items():
-        packed = maps.pop(kind, None)
-        for place, name in enumerate(names) if packed is not None else ():
-            maps.setdefault(name, packed[..., place : place + 1])
+        if kind in maps:
+            packed = maps.pop(kind)
+            for place, name in enumerate(names):
+                maps.setdefault(name, packed[..., place : place + 1])
     gloss = maps.pop("gloss", None)
     if gloss is not None:
         maps.setdefault("roughness", 1 - gloss)

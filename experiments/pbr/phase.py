@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import PositiveInt
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LRScheduler, OneCycleLR
 
@@ -130,7 +130,7 @@ class Phase(ScheduledModule):
             if scheduler.last_epoch + 1 < scheduler.total_steps:
                 scheduler.step()
         elif isinstance(scheduler, CosineAnnealingWarmRestarts):
-            scheduler.step(completed / self.batches_per_epoch)
+            scheduler.step(completed / self.batches_per_epoch)  # type: ignore[arg-type]
         elif isinstance(scheduler, LRScheduler):
             before = (completed - self.accumulate) // self.batches_per_epoch
             for _ in range(completed // self.batches_per_epoch - before):

@@ -89,7 +89,8 @@ class MaterialFolder:
         normals: Convention = "auto",
         diffuse_is_albedo: bool = True,
     ) -> None:
-        self.root, self.normals = Path(root), normals
+        self.root = Path(root)
+        self.normals: Convention = normals
         self.diffuse_is_albedo = diffuse_is_albedo
         self.notes: list[str] = []
 
@@ -129,7 +130,8 @@ class GameFolder:
     """
 
     def __init__(self, root: DirectoryPath, normals: Convention = "directx") -> None:
-        self.root, self.normals = Path(root), normals
+        self.root = Path(root)
+        self.normals: Convention = normals
         self.notes: list[str] = []
 
     def entries(self) -> list[Entry]:
