@@ -5,7 +5,8 @@ import math
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from launch.gates import AnyGate, as_record, judge, waited
+from launch.gates import AnyGate, waited
+from launch.verdicts import as_record, judge
 
 ADAPTER = TypeAdapter(AnyGate)
 

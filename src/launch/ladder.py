@@ -21,11 +21,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from launch import child, jobs, ladder_table
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.explain import explain
-from launch.gates import AnyGate, Verdict, as_record, judge
+from launch.gates import AnyGate, Verdict
 from launch.history import at_best, jobs_of, validations
 from launch.references import require_parents, section
 from launch.run import Run
 from launch.study import path
+from launch.verdicts import as_record, judge
 
 CLOSED = 4
 OWN = ("ladder", "rungs", "run_dir", "runs", "task")

@@ -1,0 +1,89 @@
+"""The plan of a ladder, from configurations that are given here."""
+
+import csv
+
+from PIL import Image
+
+from launch import ladder, ladder_plan
+from launch.ladder import read
+from launch.ladder_plan import describe, job, points, text
+
+CROP = {
+    "_target_": "launch.schedules.Points",
+    "points": [[0, 64], [3, 96]],
+    "unit": "epoch",
+}
+CONFIG = {
+    "trainer": {"max_epochs": 4, "max_iterations": None},
+    "data": {"crop": CROP, "share": 0.25, "flip": True, "augmentation": None},
+    "module": {"lr_scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR"}},
+    "trainable": {"train": ["a.*", "b.*"]},
+}
+SHOW = {
+    "crop": "data.crop",
+    "share": "data.share",
+    "flip": "data.flip",
+    "two crops": "data.augmentation.two_crops",
+    "schedule": "module.lr_scheduler",
+    "trains": "trainable.train",
+}
+LADDER = {
+    "name": "toy",
+    "rungs": [
+        {"experiment": "toy/a", "gates": [{"type": "finite", "on_fail": "stop"}]},
+        {"experiment": "toy/b"},
+    ],
+    "show": SHOW,
+}
+
+
+def test_values_are_read_from_the_configuration_whatever_they_are():
+    planned = job("toy/a", "", CONFIG, SHOW)
+    shown = {label: text(planned, label) for label in SHOW}
+    assert shown == {
+        "crop": "64 to 96",
+        "share": "0.25",
+        "flip": "yes",
+        "two crops": "",
+        "schedule": "StepLR",
+        "trains": "a.*, b.*",
+    }
+
+
+def test_a_number_and_a_schedule_can_be_drawn_and_nothing_else():
+    planned = job("toy/a", "", CONFIG, SHOW)
+    drawn = {label: points(planned, label) for label in SHOW}
+    assert [label for label in SHOW if drawn[label]] == ["crop", "share"]
+    assert drawn["crop"][0] == (0.0, 64.0)
+    assert drawn["crop"][-1] == (1.0, 96.0)
+
+
+def test_a_gate_is_told_with_its_numbers_and_what_follows():
+    gate = {"type": "ratio", "at_most": {"sky": 0.95, "mat": 1.1}}
+    retry = {"on_fail": "retry", "remedy": ["seed=1"], "then": "warn"}
+    (rung,) = read({"name": "x", "rungs": [{"experiment": "a", "gates": [gate | retry]}]}).rungs
+    told = "ratio: at_most sky 0.95, mat 1.1, over 3; else retry with seed=1, then warn"
+    assert describe(rung.gates[0]) == told
+
+
+def test_the_plan_prints_draws_and_lists_every_rung_and_job(tmp_path, monkeypatch, capsys):
+    two = {"rungs": {"one": CONFIG, "two": CONFIG | {"trainable": None}}}
+    composed = {"+experiment=toy/a": two, "+experiment=toy/b": CONFIG}
+    monkeypatch.setattr(ladder_plan, "composed", lambda overrides, _: composed[overrides[0]])
+    assert ladder_plan.main(ladder.read(LADDER), tmp_path, []) == 0
+    printed = capsys.readouterr().out
+    assert "toy/a" in printed
+    assert "one: a.*, b.*" in printed
+    assert "finite: every metric; else stop" in printed
+    assert Image.open(tmp_path / "plan.png").width > 1000
+    with (tmp_path / "plan.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * len(SHOW)
+    assert rows[0] == {
+        "rung": "toy/a",
+        "job": "one",
+        "length": "4",
+        "unit": "epochs",
+        "label": "crop",
+        "value": "64 to 96",
+    }
