@@ -1,6 +1,8 @@
 # `make` lists the targets. Every target sets up .venv first, again after a change of its packages.
 PYTHON ?= python3
 PHOTOS ?=
+SCALE ?=
+DATA ?=
 export OMP_NUM_THREADS ?= 2
 
 BIN := .venv/bin
@@ -9,10 +11,12 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-roi lock clean
+.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-roi lock clean \
+	pbr-a0 pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-ladder \
+	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv, with uv if there is one, else with pip (PYTHON=python3.13 chooses)
 
@@ -28,6 +32,33 @@ demo: $(READY) ## train super-resolution with loss ramps, minutes on two CPU cor
 
 sr: $(READY) ## the same on your own photos: make sr PHOTOS=folder
 	$(BIN)/python -m launch +experiment=sr/loss_ramps $(if $(PHOTOS),data=sr/folder data.root=$(PHOTOS))
+
+# PBR phases. Each first trains the phases that it starts from, unless they are there. SCALE=full for
+# the settings of the requirement document; DATA='data=pbr/folder data.clean.root=DIR ...' for files.
+PBR = $(BIN)/python -m launch $(if $(SCALE),scale=$(SCALE)) $(DATA)
+
+pbr-a0: $(READY) ## PBR phase A0, does it run: make pbr-a0 SCALE=full
+	$(PBR) +experiment=pbr/phase_a0
+
+pbr-a: $(READY) ## PBR phase A, clean priors
+	$(PBR) +experiment=pbr/phase_a
+
+pbr-b: $(READY) ## PBR phase B, heads and adapters meet the game
+	$(PBR) +experiment=pbr/phase_b
+
+pbr-c: $(READY) ## PBR phase C, the upper half of the encoders too
+	$(PBR) +experiment=pbr/phase_c
+
+pbr-cprime: $(READY) ## PBR phase C', the norms only
+	$(PBR) +experiment=pbr/phase_cprime
+
+pbr-d: pbr-d-height ## PBR phase D, every head; one alone: pbr-d-seg, -alb, -rough, -metal, -ao, -height
+
+pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height: pbr-d-%: $(READY)
+	$(PBR) +experiment=pbr/phase_d_$*
+
+pbr-ladder: $(READY) ## all PBR phases with gates between them; the same command continues
+	$(PBR) +ladder=pbr
 
 test: $(READY) ## the tests, about ten minutes on two cores
 	$(BIN)/python -m pytest
