@@ -1,14 +1,18 @@
 """Every shipped experiment composes at both scales, passes the check, is built and stepped."""
 
+from pathlib import Path
+
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
-from launch import check
+from launch import build, check
 from launch.compose import finalise
 from launch.explain import description, options
-from launch.run import CONF
+from launch.run import CONF, Run
+from launch.weights import load_weights
 
 EXPERIMENTS = options("experiment")
 
@@ -21,7 +25,7 @@ def composed(experiment, *overrides):
         with open_dict(config):
             del config["hydra"]
         plain = finalise(config, typed)
-    return list((plain.get("rungs") or {"": plain}).values())
+    return plain.get("rungs") or {"": plain}
 
 
 def test_they_are_found():
@@ -32,7 +36,7 @@ def test_they_are_found():
 @pytest.mark.parametrize("scale", ["demo", "full"])
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_it_composes_and_passes_the_check(experiment, scale):
-    for rung in composed(experiment, f"scale={scale}"):
+    for rung in composed(experiment, f"scale={scale}").values():
         found = [str(p) for p in check.problems(rung) if p.exit_code == 2]
         assert not found
 
@@ -45,3 +49,80 @@ def test_its_first_lines_say_what_command_result_and_time(experiment):
     assert f"+experiment={experiment}" in head
     assert "Expected:" in head
     assert "Time:" in head
+
+
+SMALL = {
+    # data set: arguments that make it quick to prepare
+    "SyntheticScenes": {"scenes": 2, "size": 128, "validation_images": 1, "batch_size": 2},
+    "Textures": {"clean": {"count": 14}, "game": {"count": 14}},
+    "SyntheticXrays": {
+        "train_images": 64,
+        "validation_images": 32,
+        "test_images": 32,
+        "batch_size": 8,
+    },
+    "SimulatedSmoke": {"clips": 4, "validation_clips": 2, "batch_size": 2},
+}
+
+
+class Steps:
+    """Builds rungs and lets them take one step; a rung that another starts from is built first."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.checkpoints = {}
+
+    def experiment(self, name):
+        """Step every rung of an experiment; returns the modules by rung."""
+        modules = {}
+        for rung, config in composed(name, f"runs={self.folder}").items():
+            module = modules[rung] = self.rung(name, rung, config)
+            path = self.folder / f"{name}_{rung}.ckpt".replace("/", "_")
+            state = {k: v for k, v in module.state_dict().items() if not k.startswith("losses.")}
+            torch.save({"state_dict": state, "iteration": 1, "batches": 1}, path)
+            self.checkpoints[f"{name}/{rung}".rstrip("/")] = str(path)
+        return modules
+
+    def rung(self, experiment, name, config):
+        folder = self.folder / experiment / name
+        folder.mkdir(parents=True, exist_ok=True)
+        config = self.resolved(config, experiment)
+        small = SMALL.get(config["data"]["_target_"].rsplit(".", 1)[-1], {})
+        for key, value in small.items():
+            config["data"][key] = config["data"][key] | value if isinstance(value, dict) else value
+        config["trainer"] |= {"accelerator": "cpu", "max_iterations": 2, "max_epochs": None}
+        config["trainer"] |= {"validate_every": 10, "accumulate": 1, "precision": "32-true"}
+        data, module = build.build_data(config), build.build_module(config)
+        if config["from"]:
+            load_weights(module, Path(config["from"]))
+        trainer, _ = build.build_trainer(Run(folder), config | {"logger": {}}, module)
+        build.prepare_stream(module, data, 1, config["trainer"])
+        data.last_batch = 1
+        trainer.fit(module, datamodule=data)
+        return module
+
+    def resolved(self, value, experiment):
+        """Replace references by checkpoints, building those that are not there yet."""
+        if isinstance(value, dict):
+            return {key: self.resolved(item, experiment) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(item, experiment) for item in value]
+        if not str(value).startswith(("rung:", "experiment:")):
+            return value
+        kind, _, name = value.partition(":")
+        name = f"{experiment}/{name}" if kind == "rung" else name
+        if name not in self.checkpoints:
+            self.experiment("/".join(name.split("/")[:2]))
+        return self.checkpoints[name]
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory):
+    return Steps(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_it_is_built_and_takes_a_step(steps, experiment):
+    for module in steps.experiment(experiment).values():
+        assert module.iteration == 1
+        assert module.losses.values
