@@ -129,7 +129,7 @@ class SmokeFlow(ScheduledModule):
     def mask(self, raw: Tensor, frames: Tensor, drawn: Conditioning) -> Tensor:
         """Cells (B, 1, h, w) that count as smoke."""
         target, reference = (
-            View(pick(raw, numbers), as_float(pick(frames, numbers)))
+            View(pick(raw, numbers), pick(frames, numbers))
             for numbers in (drawn.target, drawn.reference)
         )
         return self.weighting.mask(target, reference, self.black(frames))
@@ -142,12 +142,13 @@ class SmokeFlow(ScheduledModule):
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
         """What the network says at a random time of the path, and what it should say."""
-        latents = self.latents.standardise(raw)
-        frame = pick(latents, drawn.target)
+        frame, reference, context = (
+            self.latents.standardise(pick(raw, numbers))
+            for numbers in (drawn.target, drawn.reference, drawn.context)
+        )
         device = frame.device if generator is None else generator.device
         t = torch.rand(len(frame), generator=generator, device=device).to(frame)
         noise = torch.randn(frame.shape, generator=generator, device=device).to(frame)
-        reference, context = pick(latents, drawn.reference), pick(latents, drawn.context)
         x = self.path.position(noise, frame, t)
         velocity = network(x, reference, context, t, drawn.distance)
         return velocity.float(), self.path.velocity(noise, frame)
@@ -156,7 +157,7 @@ class SmokeFlow(ScheduledModule):
         self, values: dict[str, Tensor], unweighted: dict[str, Tensor], mask: Tensor, frames: Tensor
     ) -> None:
         """The names of the origin's log, and beside them what can be compared between weights."""
-        visible = as_float(frames[:, -1]).amax(1) > VISIBLE_CELL
+        visible = as_float(frames[:, -1].amax(1)) > VISIBLE_CELL
         ratio, pixels = mask.mean(), visible.float().mean()
         loss = "Training/Loss/flow_matching_mse"
         weighted = {loss: values["flow_matching"]} if "flow_matching" in values else {}

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
+from experiments.smoke.latents import as_float
 from launch.errors import ConfigError
 from launch.schedules import Constant, Schedule
 
@@ -37,7 +38,7 @@ class View:
 
     Attributes:
         latent: raw, before quantisation and standardisation (B, D, h, w).
-        frame: (B, 3, H, W) in [0, 1].
+        frame: (B, 3, H, W), uint8 or in [0, 1].
     """
 
     latent: Tensor
@@ -183,7 +184,7 @@ def score(mode: MaskMode, view: View, black: Tensor) -> Tensor:
 
 def brightest(frame: Tensor, like: Tensor) -> Tensor:
     """Brightness of the brightest pixel of each cell (B, 1, h, w)."""
-    return F.adaptive_max_pool2d(frame.amax(1, keepdim=True), like.shape[-2:])
+    return F.adaptive_max_pool2d(as_float(frame.amax(1, keepdim=True)), like.shape[-2:])
 
 
 def calibrated_threshold(scores: Tensor, brightness: Tensor) -> float:
