@@ -103,15 +103,16 @@ def test_from_means_the_last_rung_unless_another_is_named(tmp_path):
 
 # Through the command line
 
-
-def command(search, *arguments):
-    path = f"hydra.searchpath=[file://{search}]"
-    return [sys.executable, "-m", "launch", path, *map(str, arguments)]
+EXPERIMENT = "+experiment=toy/two"
 
 
-def launch(search, *arguments):
+def command(*arguments):
+    return [sys.executable, "-m", "launch", *map(str, arguments)]
+
+
+def launch(*arguments):
     result = subprocess.run(
-        command(search, *arguments), cwd=REPOSITORY, capture_output=True, text=True, check=False
+        command(*arguments), cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     return result.returncode, result.stdout + result.stderr
 
@@ -126,10 +127,8 @@ def two_rungs(tmp_path_factory):
     search = tmp_path_factory.mktemp("conf")
     (search / "experiment" / "toy").mkdir(parents=True)
     (search / "experiment" / "toy" / "two.yaml").write_text(TWO_RUNGS.lstrip())
-    folder = search / "run"
-    process = subprocess.Popen(
-        command(search, "+experiment=toy/two", f"run_dir={folder}"), cwd=REPOSITORY
-    )
+    folder, experiment = search / "run", [f"hydra.searchpath=[file://{search}]", EXPERIMENT]
+    process = subprocess.Popen(command(*experiment, f"run_dir={folder}"), cwd=REPOSITORY)
     deadline = time.monotonic() + 400
     while not Run(folder / "second").last.exists():
         assert time.monotonic() < deadline
@@ -138,9 +137,9 @@ def two_rungs(tmp_path_factory):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
     assert record(folder)["status"] == "interrupted"
-    code, printed = launch(search, f"resume={folder}", "rungs.second.trainer.max_iterations=8")
+    code, printed = launch(f"resume={folder}", "rungs.second.trainer.max_iterations=8")
     assert code == 0, printed
-    return search, folder, printed
+    return experiment, folder, printed
 
 
 def test_resume_skips_what_is_finished_and_changes_what_is_typed(two_rungs):
@@ -159,13 +158,9 @@ def test_a_rung_records_its_parent(two_rungs):
 
 @pytest.mark.parametrize(("source", "rung"), [(".", "second"), ("first", "first")])
 def test_a_run_of_rungs_is_validated_by_folder(two_rungs, tmp_path, source, rung):
-    search, folder, _ = two_rungs
+    experiment, folder, _ = two_rungs
     code, printed = launch(
-        search,
-        "task=validate",
-        f"from={folder / source}",
-        "+experiment=toy/two",
-        f"run_dir={tmp_path / 'v'}",
+        *experiment, "task=validate", f"from={folder / source}", f"run_dir={tmp_path / 'v'}"
     )
     assert code == 0, printed
     assert record(tmp_path / "v")["rung"] == rung
@@ -173,7 +168,7 @@ def test_a_run_of_rungs_is_validated_by_folder(two_rungs, tmp_path, source, rung
 
 
 def test_a_finished_run_of_rungs_has_nothing_to_resume(two_rungs):
-    search, folder, _ = two_rungs
-    code, printed = launch(search, f"resume={folder}")
+    _, folder, _ = two_rungs
+    code, printed = launch(f"resume={folder}")
     assert code == 0
     assert "completed already" in printed

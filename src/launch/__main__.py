@@ -218,8 +218,14 @@ def runs(root: Path) -> int:
     """`task=runs`: every run below a folder with its status and main metric."""
     from launch.run import find_runs  # noqa: PLC0415
 
-    print(table([(str(run.folder), run) for run in find_runs(root)]))
+    print(table([(trained(run), run) for run in find_runs(root)]))
     return 0
+
+
+def trained(run: Run) -> str:
+    """Its experiment, and which of its rungs."""
+    names = (run.record.get("experiment"), run.record.get("rung"))
+    return "/".join(str(name) for name in names if name)
 
 
 def summary(folder: Path) -> int:

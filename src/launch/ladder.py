@@ -137,9 +137,12 @@ def require(ladder: Ladder, folder: Path, shared: list[str]) -> None:
     Raises:
         ConfigError: if a rung cannot run, or its folder holds a run of other settings.
     """
-    problems = [p for rung in ladder.rungs for p in rung_problems(rung, folder, shared)]
+    problems: dict[str, list[str]] = {}
+    for rung in ladder.rungs:
+        for problem in rung_problems(rung, folder, shared):
+            problems.setdefault(problem, []).append(rung.experiment.rpartition("/")[2])
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError("\n".join(f"{', '.join(who)}: {p}" for p, who in problems.items()))
 
 
 def rung_problems(rung: Rung, folder: Path, shared: list[str]) -> Iterator[str]:
@@ -153,7 +156,7 @@ def rung_problems(rung: Rung, folder: Path, shared: list[str]) -> Iterator[str]:
         try:
             composed(settings(rung, shared, remedy), run.folder)
         except LaunchError as error:
-            yield f"{rung.experiment}: {error.message}"
+            yield error.message
             return
 
 
