@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
@@ -76,11 +75,7 @@ class Steps:
         """Step every rung of an experiment; returns the modules by rung."""
         modules = {}
         for rung, config in composed(name, f"runs={self.folder}").items():
-            module = modules[rung] = self.rung(name, rung, config)
-            path = self.folder / f"{name}_{rung}.ckpt".replace("/", "_")
-            state = {k: v for k, v in module.state_dict().items() if not k.startswith("losses.")}
-            torch.save({"state_dict": state, "iteration": 1, "batches": 1}, path)
-            self.checkpoints[f"{name}/{rung}".rstrip("/")] = str(path)
+            modules[rung] = self.rung(name, rung, config)
         return modules
 
     def rung(self, experiment, name, config):
@@ -99,6 +94,8 @@ class Steps:
         build.prepare_stream(module, data, 1, config["trainer"])
         data.last_batch = 1
         trainer.fit(module, datamodule=data)
+        reference = f"{experiment}/{name}".rstrip("/")
+        self.checkpoints[reference] = str(folder / "checkpoints" / "last.ckpt")
         return module
 
     def resolved(self, value, experiment):
