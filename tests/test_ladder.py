@@ -4,11 +4,13 @@ import csv
 import json
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from launch import child, ladder
 from launch.errors import ConfigError
+from launch.explain import options
 from launch.ladder import Ladder, choose, read, settings
-from launch.run import Run, sha256
+from launch.run import CONF, Run, sha256
 
 FINITE = {"type": "finite"}
 
@@ -221,3 +223,13 @@ def test_what_is_typed_wins_over_the_ladder_and_a_remedy_over_both():
 def test_a_wrong_ladder_is_refused(wrong, message):
     with pytest.raises(ConfigError, match=message):
         read(wrong)
+
+
+@pytest.mark.parametrize("scale", ["demo", "full"])
+@pytest.mark.parametrize("name", options("ladder"))
+def test_every_rung_of_a_shipped_ladder_composes_and_so_do_the_remedies(tmp_path, name, scale):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        shipped = read(compose("launch", [f"+ladder={name}"]).ladder)
+        ladder.require(shipped, tmp_path, [f"scale={scale}"])
+        last = ladder.composed(ladder.settings(shipped.rungs[-1], []), tmp_path)
+    assert last["task"] == "train"

@@ -98,6 +98,11 @@ MISTAKES = [
     (["+experiment=sr/static", "task=predict", "input=/nowhere", "output=out"], 3, "/nowhere"),
     (["+experiment=sr/static", "from=/nowhere"], 3, "no run or checkpoint"),
     (["-m", "+experiment=sr/static", "trainer=cpu,gpuu"], 2, "Did you mean 'gpu'"),
+    (["+experiment=sr/static", "task=validate"], 2, "needs from=latest"),
+    (["+experiment=pbr/phase_a", "needs=require", "runs=/nowhere"], 3, "pbr/phase_a0 runs="),
+    (["+ladder=pbrr"], 2, "Did you mean 'pbr'"),
+    (["+ladder=pbr", "rungs=[phase_x]"], 2, "Did you mean 'phase_c'"),
+    (["+ladder=pbr", "trainer.max_epoch=3"], 2, "Did you mean 'trainer.max_epochs'"),
 ]
 
 
@@ -139,6 +144,7 @@ main()
         (["--cfg", "job", "+experiment=sr/loss_ramps"], 0),
         (["+experiment=sr/loss_ramps", "losses.gan.target_weight=-1"], 2),
         (["+experiment=sr/loss_ramps", "task=plan", "plan.at=[7]"], 0),
+        (["+ladder=pbr", "task=plan"], 0),
         (["task=runs"], 0),
     ],
 )
