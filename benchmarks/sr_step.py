@@ -13,6 +13,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from spandrel.architectures.Compact import Compact
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -25,7 +26,6 @@ from launch.callbacks.loss_schedule import LossSchedule
 from launch.callbacks.mask_schedule import MaskSchedule
 from launch.callbacks.step_log import StepLog
 from launch.losses.gan import GAN
-from spandrel.architectures.Compact import Compact
 
 BATCH, SIDE, SCALE = 4, 32, 4
 

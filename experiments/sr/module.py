@@ -1,13 +1,14 @@
 """Super-resolution whose losses come and go: fidelity first, then perception, then a GAN."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from experiments.sr.metrics import psnr_y, ssim_y
 from experiments.sr.predict import upscale_folder
@@ -41,8 +42,6 @@ class SuperResolution(ScheduledModule):
         tile, overlap: low-resolution pixels of a tile and of its margin, for `task=predict`.
     """
 
-    automatic_optimization = False
-
     def __init__(
         self,
         losses: ScheduledLosses,
@@ -60,7 +59,8 @@ class SuperResolution(ScheduledModule):
         super().__init__(losses, optimizer, lr_scheduler)
         self.automatic_optimization = False
         self.network, self.scale = network, scale
-        self.discriminator, self.discriminator_optimizer = discriminator, discriminator_optimizer
+        self.discriminator = cast(nn.Module, discriminator)
+        self.discriminator_optimizer = cast(OptimizerFactory, discriminator_optimizer)
         self.warmup_iters = warmup_iters
         self.perceptual_metric = perceptual_metric
         self.tile, self.overlap = tile, overlap
@@ -75,7 +75,7 @@ class SuperResolution(ScheduledModule):
 
     def configure_optimizers(self) -> Any:
         trainable = [p for p in self.network.parameters() if p.requires_grad]
-        main = self.optimizer(trainable)
+        main = cast(OptimizerFactory, self.optimizer)(trainable)
         optimizers = [main]
         if self.gan_term:
             optimizers.append(self.discriminator_optimizer(self.discriminator.parameters()))
@@ -131,8 +131,8 @@ class SuperResolution(ScheduledModule):
 
     def train_discriminator(self, real: Tensor, fake: Tensor) -> None:
         self.discriminator.requires_grad_(True)
-        terms = self.losses[self.gan_term].discriminator(self.discriminator, real, fake)
-        total = sum(terms.values())
+        gan = cast(GAN, self.losses[self.gan_term or ""])
+        total = torch.stack([*gan.discriminator(self.discriminator, real, fake).values()]).sum()
         self.manual_backward(total / self.accumulate)
         self.record(discriminator=total)
 
@@ -144,11 +144,12 @@ class SuperResolution(ScheduledModule):
             optimizer.step()
             optimizer.zero_grad()
         if self.gradient_clip:
-            self.clip_gradients(network, self.gradient_clip, "norm")
+            self.clip_gradients(network.optimizer, self.gradient_clip, "norm")
         network.step()
         network.zero_grad()
-        if self.lr_scheduler:
-            self.lr_schedulers().step()
+        scheduler = self.lr_schedulers()
+        if scheduler is not None:
+            cast(LRScheduler, scheduler).step()
 
     # Evaluation
 
@@ -165,7 +166,7 @@ class SuperResolution(ScheduledModule):
             "ssim_y": ssim_y(pred, high, self.scale),
         }
         if self.perceptual_metric is not None:
-            values[self.perceptual_metric.metric_name] = self.perceptual_metric(pred, high)
+            values[str(self.perceptual_metric.metric_name)] = self.perceptual_metric(pred, high)
         self.validation.append({name: value.mean().item() for name, value in values.items()})
         if batch_idx < PANEL_ROWS:
             self.panel.append(strip(low, bicubic, pred, high))

@@ -39,7 +39,7 @@ def finalise(config: DictConfig, overrides: Iterable[str]) -> Config:
     if config.get("scale") == "demo" and demo:
         config = merge(config, demo)
         reapply(config, typed)
-    rungs = config.pop("rungs", None) or {}
+    rungs = DictConfig(config.pop("rungs", None) or {})
     if rungs:
         return plain(config) | {"rungs": whole(config, rungs, typed)}
     return expanded(plain(config))

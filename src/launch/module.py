@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -95,6 +96,10 @@ class ScheduledModule(pl.LightningModule):
         """Apply the model to the files under `source`; returns counts and metrics for run.json."""
         raise ConfigError(f"{type(self).__name__} has no task=predict")
 
+    def calibration(self, data: Any, folder: Path) -> dict[str, float]:
+        """What `task=calibrate` finds out about the data; pictures go into the folder."""
+        raise ConfigError(f"{type(self).__name__} has no task=calibrate")
+
     # What a recipe calls
 
     def record(self, **values: Tensor | float) -> None:
@@ -139,7 +144,8 @@ class ScheduledModule(pl.LightningModule):
         decay = min(self.ema_decay, (1 + i) / (10 + i)) if self.ema_warmup else self.ema_decay
         for name, average in self.ema.items():
             source = self.get_submodule(name)
-            averages, values = list(average.parameters()), list(source.parameters())
+            averages: list[Tensor] = list(average.parameters())
+            values: list[Tensor] = list(source.parameters())
             get_ema_multi_avg_fn(decay)(averages, values, 0)
             for kept, buffer in zip(average.buffers(), source.buffers(), strict=True):
                 kept.copy_(buffer)

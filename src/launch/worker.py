@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 def work(run: Run, config: Config) -> int:
     """Run the task and record how it ended."""
-    tasks = {"train": train, "validate": validate, "predict": predict}
+    tasks = {"train": train, "validate": validate, "predict": predict, "calibrate": calibrate}
     quieten()
     torch.set_num_threads(config["trainer"]["threads"] or torch.get_num_threads())
     try:
@@ -96,6 +96,9 @@ def train(run: Run, config: Config) -> None:
         plan.write(config, run.folder)
     if data.first_batch < data.last_batch:
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    elif resume is not None:
+        load_weights(module, resume, with_state=True)
+        checkpoints.restore(resume)
     final_validation(trainer, module, data, checkpoints)
     if trainer.is_global_zero:
         conclude(run, module, checkpoints)
@@ -114,11 +117,26 @@ def validate(run: Run, config: Config) -> None:
 def predict(run: Run, config: Config) -> None:
     module = build_module(config | {"losses": {}, "masks": []})
     load_weights(module, Path(config["from"]), with_state=True)
-    device = "cuda" if config["trainer"]["accelerator"] == "gpu" else "cpu"
-    module.to(device).eval()
+    module.to(device(config)).eval()
     with torch.inference_mode():
         metrics = module.predict(Path(config["input"]), Path(config["output"]))
     run.finish("completed", iteration=module.iteration, metrics=metrics)
+
+
+def calibrate(run: Run, config: Config) -> None:
+    """What a recipe finds out about its data before training on it."""
+    data = build_data(config)
+    module = build_module(config)
+    prepare_stream(module, data, 1, config["trainer"])
+    metrics = module.to(device(config)).calibration(data, run.folder)
+    run.finish("completed", metrics=metrics, data=describe_data(config, data))
+
+
+def device(config: Config) -> str:
+    """Where to work outside a trainer."""
+    accelerator = config["trainer"]["accelerator"]
+    found = accelerator == "auto" and torch.cuda.is_available()
+    return "cuda" if found or accelerator in ("gpu", "cuda") else "cpu"
 
 
 # The end of a run

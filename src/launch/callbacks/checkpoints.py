@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 
 from launch.errors import PreemptedError
 from launch.module import ScheduledModule
@@ -38,6 +39,11 @@ class Checkpoints(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.best_iteration = state_dict["best"], state_dict["best_iteration"]
+
+    def restore(self, checkpoint: Path) -> None:
+        """Take over the state that a checkpoint holds of this callback."""
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        self.load_state_dict(content["callbacks"][self.state_key])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)

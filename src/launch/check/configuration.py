@@ -27,6 +27,7 @@ ELSEWHERE = ("rungs", *REFERRED)
 NEEDED = {
     "train": ("module", "data", "losses"),
     "plan": ("module", "data", "losses"),
+    "calibrate": ("module", "data", "losses"),
     "validate": ("module", "data"),
     "predict": ("module",),
 }

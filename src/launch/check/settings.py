@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
-Task = Literal["train", "validate", "predict", "plan", "report", "runs"]
+Task = Literal["train", "validate", "predict", "calibrate", "plan", "report", "runs"]
 
 
 class Section(BaseModel):
