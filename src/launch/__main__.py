@@ -32,6 +32,8 @@ def main() -> None:
     except LaunchError as error:
         print(f"error: {error.message}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(143)
 
 
 def dispatch(arguments: list[str]) -> int:
@@ -173,6 +175,8 @@ def resume_folder(folder: Path, overrides: list[str]) -> int:
     """Continue a run with its own configuration and what is typed beside `resume=`."""
     run = Run(folder)
     path = folder / "config.yaml"
+    if (folder / "ladder.json").is_file():
+        raise ConfigError(f"{folder} is a ladder; the command that began it continues it")
     if not path.is_file():
         known = [str(other.parent) for other in Path("runs").rglob("config.yaml")]
         raise ConfigError(f"resume={folder}: not a run folder.{nearest(str(folder), known)}")

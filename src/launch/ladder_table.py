@@ -30,12 +30,16 @@ def write(
 def entry(experiment: str, run: Run) -> dict[str, Any]:
     """One rung: its jobs with the metrics of their best checkpoints."""
     jobs = {
-        job: {"status": r.status, "metrics": at_best(r), "seconds": seconds(r)}
+        job: {
+            "status": r.status,
+            "metrics": at_best(r),
+            "seconds": seconds(r),
+            "parents": r.record.get("parents", []),
+        }
         for job, r in jobs_of(run).items()
     }
-    record = run.record
     facts = {"experiment": experiment, "folder": str(run.folder), "status": run.status}
-    return facts | {"parents": record.get("parents"), "jobs": jobs, "gate": record.get("gate")}
+    return facts | {"jobs": jobs, "gate": run.record.get("gate")}
 
 
 def seconds(run: Run) -> float | None:

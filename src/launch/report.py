@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from launch.errors import MissingError, nearest
+from launch.ladder_table import sentences
 from launch.report_chart import chart
 from launch.run import Run, find_runs
 
@@ -165,7 +166,7 @@ def details(run: Run) -> dict[str, str]:
         "data": escape(", ".join(f"{key} {value}" for key, value in data.items() if value)),
         "commit": _code(commit.get("commit", "")[:12] + changed),
         "parents": "<br>".join(_code(parent["folder"]) for parent in record.get("parents") or []),
-        "gate": escape(str(record.get("gate") or "")),
+        "gate": escape("; ".join(sentences(record.get("gate")))),
     }
     return {key: value for key, value in facts.items() if value}
 
