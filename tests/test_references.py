@@ -1,6 +1,7 @@
 """What `from=`, `rung:NAME` and `experiment:NAME` mean, and when they are refused."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,11 @@ def trained_rungs(folder, *names):
     return whole
 
 
+def meant(asked, name="toy/a"):
+    """The run folder that a reference leads to."""
+    return Path(asked.resolve(f"experiment:{name}")).parents[1]
+
+
 def references(runs, overrides=(), **changes):
     return References({}, config(runs, **changes), list(overrides))
 
@@ -65,15 +71,15 @@ def test_the_latest_run_of_an_experiment_with_the_same_scale_and_data_is_meant(t
     trained(tmp_path / "unfinished", status="interrupted")
     trained(tmp_path / "other", experiment="toy/b")
     trained(tmp_path / "applied", task="validate")
-    assert references(tmp_path).experiment("toy/a").folder == wanted.folder
+    assert meant(references(tmp_path)) == wanted.folder
     photos = references(tmp_path, ["data=toy/folder", "data.root=photos", "seed=1"])
-    assert photos.experiment("toy/a").folder.name == "photos"
+    assert meant(photos).name == "photos"
 
 
 @pytest.mark.parametrize(("name", "rung"), [("toy/a", "second"), ("toy/a/first", "first")])
 def test_a_rung_is_the_third_part_of_a_name_and_the_last_one_by_default(tmp_path, name, rung):
     trained_rungs(tmp_path / "run", "first", "second")
-    assert references(tmp_path).experiment(name).folder == tmp_path / "run" / rung
+    assert meant(references(tmp_path), name) == tmp_path / "run" / rung
 
 
 def test_a_rung_that_the_experiment_does_not_have_is_missing(tmp_path):
@@ -100,7 +106,7 @@ def test_needs_auto_climbs_what_is_missing_with_the_settings_that_concern_it(tmp
     monkeypatch.setattr(child, "launch", launch)
     typed = ["+experiment=toy/b", "scale=demo", "trainer.threads=1", "module.lr=3", "recipe.x=1"]
     asked = references(tmp_path, [*typed, "losses.l1.loss_weight=2"], needs="auto")
-    assert asked.experiment("toy/a").folder.name == "climbed"
+    assert meant(asked).name == "climbed"
     assert started == [["+experiment=toy/a", "scale=demo", "trainer.threads=1", "recipe.x=1"]]
 
 
