@@ -101,10 +101,12 @@ class Mesh(nn.Module):
 
     def forward(self, maps: Tensor, masks: ScheduledMasks | None = None) -> FitResult:
         """The geometry of this iteration on `maps` (N, 5, H, W)."""
-        grid = self.vertices()
+        levels = zip(self.mesh_ms, self.conn_offset_ms, strict=True)
+        both = pyramid.rebuild([torch.cat(pair, 1) for pair in levels])  # one pass for two grids
+        grid = self.transform(both[:, :2]) if self.uses_transform else both[:, :2]
         return FitResult(
             xy=grid.permute(0, 2, 3, 1),
-            links=neighbours(grid, pyramid.rebuild(list(self.conn_offset_ms))),
+            links=neighbours(grid, both[:, 2:]),
             amp=self.amp.clamp(0.1, 1.0),
             bias=self.bias.clamp(0.0, 0.45),
             maps=maps,

@@ -120,7 +120,7 @@ class ScheduledMasks(nn.Module):
         for place, built in self.slot.images.items():
             if loss_name not in self.masks[place].losses:
                 continue
-            mask = built.image if at is None else sample(built.image, at)
+            mask = built.image if at is None else sample(built.image, at.detach())
             result = mask if result is None else result * mask
         return None if result is None else result.detach()
 
