@@ -133,7 +133,8 @@ def winding_colours(count: int) -> list[tuple[int, int, int]]:
 
 def write_animation(path: Path, frames: Sequence[Image], milliseconds: int = 120) -> None:
     """RGB frames as an animated GIF that repeats."""
-    pictures = [Picture.fromarray(frame).quantize(64) for frame in frames]
+    rare = Picture.Quantize.MAXCOVERAGE  # keeps the few coloured pixels among the grey
+    pictures = [Picture.fromarray(frame).quantize(96, rare) for frame in frames]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
 
 

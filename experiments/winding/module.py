@@ -38,7 +38,6 @@ class WindingFit(ScheduledModule):
         aim: turn the strip along the layers at the image centre before the first stage.
     """
 
-    automatic_optimization = False
     maps: Tensor
 
     def __init__(
