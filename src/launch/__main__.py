@@ -151,7 +151,8 @@ def require_options(overrides: list[str]) -> None:
     """
     for override in overrides:
         group, _, values = override.lstrip("+").partition("=")
-        known = options(group) if (CONF / group).is_dir() else []
+        own = (CONF / group).is_dir() and not group.startswith("hydra")  # plugins add launchers
+        known = options(group) if own else []
         for value in values.split(",") if known else []:
             if value.strip() not in (*known, "null"):
                 raise ConfigError(f"{group}={value}: no such {group}.{nearest(value, known)}")

@@ -53,7 +53,7 @@ MISTAKES = [
     # a key, its wrong value, what is said
     ("seed", "abc", "seed = abc: must be a whole number"),
     ("scale", "ful", "scale = ful: must be 'demo' or 'full'. Did you mean 'full'?"),
-    ("task", "trian", "task = trian: must be 'train', 'validate', 'predict', 'plan',"),
+    ("task", "trian", "task = trian: must be 'train', 'validate', 'predict', 'calibrate',"),
     ("lossess", {}, "lossess = {}: there is no such key. Did you mean 'losses'?"),
     ("max_iterations", 5, "there is no such key. Did you mean 'trainer.max_iterations'?"),
     ("trainer.validate_evry", 5, "there is no such key. Did you mean 'validate_every'"),
