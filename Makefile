@@ -11,7 +11,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-roi lock clean \
+.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-winding bench-smoke bench-roi lock clean \
 	pbr-a0 pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-ladder \
 	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
@@ -81,6 +81,12 @@ check: lint types test ## lint, types and test
 
 bench-sr: $(READY) ## the cost of a training step against a bare PyTorch loop
 	$(BIN)/python benchmarks/sr_step.py
+
+bench-winding: $(READY) ## a winding iteration, with and without its mask, against a bare PyTorch loop
+	$(BIN)/python benchmarks/winding_iteration.py
+
+bench-smoke: $(READY) ## a flow-matching step against a bare PyTorch loop, and tokens per second
+	$(BIN)/python benchmarks/smoke_step.py
 
 bench-roi: $(READY) ## the cost of balancing losses against constant weights
 	$(BIN)/python benchmarks/roi_balance.py

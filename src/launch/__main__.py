@@ -59,6 +59,9 @@ def dispatch(arguments: list[str]) -> int:
         return resume_folder(
             Path(typed["resume"]), [o for o in flags.overrides if not o.startswith("resume=")]
         )
+    if flags.info or flags.hydra_help or flags.shell_completion or flags.cfg == "hydra":
+        run_hydra(arguments)
+        return 0
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             return composed(flags, flags.overrides, typed)
@@ -72,10 +75,11 @@ def composed(flags: argparse.Namespace, overrides: list[str], typed: dict[str, s
         from launch import ladder  # noqa: PLC0415 - needed here only
 
         return ladder.main(overrides, typed)
-    if flags.multirun:
+    if flags.multirun and not flags.cfg:
         return sweep(flags, overrides, typed)
     overrides = from_run(overrides, typed)
-    require_experiment(overrides, typed)
+    if not flags.cfg:
+        require_experiment(overrides, typed)
     config = compose("launch", overrides, return_hydra_config=True)
     HydraConfig.instance().set_config(config)
     choices = dict(config.hydra.runtime.choices)
