@@ -10,16 +10,16 @@ from torch import Tensor
 from experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
 from experiments.smoke.latents import as_float
 from experiments.smoke.metrics import psnr
-from launch.errors import ConfigError
+from launch.adversarial import AdversarialModule
 from launch.losses.gan import GAN
-from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.module import OptimizerFactory, SchedulerFactory
 from launch.objective import Inputs, ScheduledLosses
 
 PANEL_FRAMES = 8
 FEW_CODES = 0.1
 
 
-class AutoencoderTraining(ScheduledModule):
+class AutoencoderTraining(AdversarialModule):
     """Trains a `VQAutoencoder` on single frames.
 
     The term `commitment` gets latents and their codes, which do not move for it; a `gan` type
@@ -44,38 +44,19 @@ class AutoencoderTraining(ScheduledModule):
         discriminator_optimizer: OptimizerFactory | None = None,
         warmup_iters: NonNegativeInt = 0,
     ) -> None:
-        super().__init__(losses, optimizer, lr_scheduler)
-        self.automatic_optimization = False
-        self.autoencoder, self.discriminator = autoencoder, discriminator
-        self.discriminator_optimizer, self.warmup_iters = discriminator_optimizer, warmup_iters
+        super().__init__(
+            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer, warmup_iters
+        )
+        self.autoencoder = autoencoder
         self.validation: list[dict[str, float]] = []
         self.used: Tensor | None = None
         self.panel: list[np.ndarray] = []
-        self.gan_term = next((n for n in losses if isinstance(losses[n], GAN)), None)
-        if self.gan_term and (discriminator is None or discriminator_optimizer is None):
-            raise ConfigError(
-                f"losses.{self.gan_term} is a GAN: set module.discriminator and "
-                "module.discriminator_optimizer"
-            )
-
-    def configure_optimizers(self) -> Any:
-        assert self.optimizer is not None
-        main = self.optimizer([p for p in self.autoencoder.parameters() if p.requires_grad])
-        optimizers = [main]
-        if self.gan_term:
-            assert self.discriminator is not None and self.discriminator_optimizer is not None
-            optimizers.append(self.discriminator_optimizer(self.discriminator.parameters()))
-        return optimizers, [self.lr_scheduler(main)] if self.lr_scheduler else []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         frames = as_float(batch["frames"][:, 0])
         out = self.autoencoder(frames)
         total, _ = self.losses(**{n: self.loss_inputs(n, out, frames) for n in self.losses})
-        self.manual_backward(total / self.accumulate)
-        if self.discriminator_trains():
-            self.train_discriminator(frames, out["reconstruction"].detach())
-        if (self.batches + 1) % self.accumulate == 0:
-            self.update()
+        self.descend(total, real=frames, fake=out["reconstruction"])
 
     def loss_inputs(self, name: str, out: dict[str, Tensor], frames: Tensor) -> Inputs:
         """What the loss of one term is computed from; the discriminator runs only if needed."""
@@ -85,44 +66,6 @@ class AutoencoderTraining(ScheduledModule):
         if isinstance(loss, GAN):
             return lambda: self.game(loss, out["reconstruction"], frames)
         return out["reconstruction"], frames
-
-    def game(self, gan: GAN, fake: Tensor, real: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Logits of real and of reconstructed frames; the discriminator stands still."""
-        assert self.discriminator is not None
-        self.discriminator.requires_grad_(False)
-        with torch.no_grad():
-            real_logits = self.discriminator(real) if gan.needs_real_logits else None
-        return real_logits, self.discriminator(fake)
-
-    def discriminator_trains(self) -> bool:
-        """Whether the GAN term is active now, or will be within `warmup_iters` updates."""
-        if self.gan_term is None:
-            return False
-        soon = self.losses.iteration + self.warmup_iters
-        return any(self.losses.weight(self.gan_term, i) for i in (self.losses.iteration, soon))
-
-    def train_discriminator(self, real: Tensor, fake: Tensor) -> None:
-        assert self.discriminator is not None and self.gan_term is not None
-        self.discriminator.requires_grad_(True)
-        gan = self.losses[self.gan_term]
-        assert isinstance(gan, GAN)
-        total = torch.stack(list(gan.discriminator(self.discriminator, real, fake).values())).sum()
-        self.manual_backward(total / self.accumulate)
-        self.record(discriminator=total)
-
-    def update(self) -> None:
-        """Step the autoencoder, and the discriminator if it trains."""
-        optimizers = self.optimizers()
-        main, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
-        for optimizer in rest if self.discriminator_trains() else []:
-            optimizer.step()
-            optimizer.zero_grad()
-        if self.gradient_clip:
-            self.clip_gradients(main, self.gradient_clip, "norm")  # type: ignore[arg-type]
-        main.step()
-        main.zero_grad()
-        if self.lr_scheduler:
-            self.lr_schedulers().step()  # type: ignore[union-attr]
 
     # Evaluation
 

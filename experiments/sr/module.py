@@ -1,22 +1,22 @@
 """Super-resolution whose losses come and go: fidelity first, then perception, then a GAN."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 
 from experiments.sr.metrics import psnr_y, ssim_y
 from experiments.sr.predict import upscale_folder
 from experiments.sr.resize import upscale
+from launch.adversarial import AdversarialModule
 from launch.errors import ConfigError
 from launch.losses.gan import GAN
 from launch.losses.ldl import LDL
-from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.module import OptimizerFactory, SchedulerFactory
 from launch.objective import Inputs, ScheduledLosses
 
 # B batch, h w low resolution, s scale: low (B, 3, h, w), high and pred (B, 3, s*h, s*w), in [0, 1]
@@ -25,12 +25,8 @@ PANEL_ROWS = 4
 PANEL_SIDE = 256
 
 
-class SuperResolution(ScheduledModule):
+class SuperResolution(AdversarialModule):
     """A network trained by scheduled losses, with a discriminator while the GAN term needs one.
-
-    The discriminator trains while the weight of the GAN term is not 0, and `warmup_iters` updates
-    before, so that the network meets a trained one; at other times it is neither run nor stepped.
-    The schedule scales the network's side of the game only.
 
     Args:
         losses: terms on (pred, target); a `gan` and an `ldl` type get what they need besides.
@@ -56,30 +52,14 @@ class SuperResolution(ScheduledModule):
         tile: PositiveInt = 256,
         overlap: NonNegativeInt = 32,
     ) -> None:
-        super().__init__(losses, optimizer, lr_scheduler)
-        self.automatic_optimization = False
+        super().__init__(
+            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer, warmup_iters
+        )
         self.network, self.scale = network, scale
-        self.discriminator = cast(nn.Module, discriminator)
-        self.discriminator_optimizer = cast(OptimizerFactory, discriminator_optimizer)
-        self.warmup_iters = warmup_iters
         self.perceptual_metric = perceptual_metric
         self.tile, self.overlap = tile, overlap
         self.validation: list[dict[str, float]] = []
         self.panel: list[np.ndarray] = []
-        self.gan_term = next((n for n in losses if isinstance(losses[n], GAN)), None)
-        if self.gan_term and (discriminator is None or discriminator_optimizer is None):
-            raise ConfigError(
-                f"losses.{self.gan_term} is a GAN: set module.discriminator and "
-                "module.discriminator_optimizer"
-            )
-
-    def configure_optimizers(self) -> Any:
-        trainable = [p for p in self.network.parameters() if p.requires_grad]
-        main = cast(OptimizerFactory, self.optimizer)(trainable)
-        optimizers = [main]
-        if self.gan_term:
-            optimizers.append(self.discriminator_optimizer(self.discriminator.parameters()))
-        return optimizers, [self.lr_scheduler(main)] if self.lr_scheduler else []
 
     def on_fit_start(self) -> None:
         for name in self.losses:
@@ -90,11 +70,7 @@ class SuperResolution(ScheduledModule):
         low, high = batch["low"], batch["high"]
         pred = self.network(low)
         total, _ = self.losses(**{n: self.loss_inputs(n, pred, low, high) for n in self.losses})
-        self.manual_backward(total / self.accumulate)
-        if self.discriminator_trains():
-            self.train_discriminator(high, pred.detach())
-        if (self.batches + 1) % self.accumulate == 0:
-            self.update()
+        self.descend(total, real=high, fake=pred)
 
     def loss_inputs(self, name: str, pred: Tensor, low: Tensor, high: Tensor) -> Inputs:
         """What the loss of one term is computed from; networks run only if it is active."""
@@ -111,45 +87,9 @@ class SuperResolution(ScheduledModule):
             return {}
         return {"size": tuple(batch["high"].shape[-2:]), "device": batch["high"].device}
 
-    def game(self, gan: GAN, pred: Tensor, high: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Logits of real and fake images for the network's side; the discriminator stands still."""
-        self.discriminator.requires_grad_(False)
-        with torch.no_grad():
-            real = self.discriminator(high) if gan.needs_real_logits else None
-        return real, self.discriminator(pred)
-
     @torch.no_grad()
     def averaged(self, low: Tensor) -> Tensor:
         return self.ema["network"](low)
-
-    def discriminator_trains(self) -> bool:
-        """Whether the GAN term is active now, or will be within `warmup_iters` updates."""
-        if self.gan_term is None:
-            return False
-        soon = self.losses.iteration + self.warmup_iters
-        return any(self.losses.weight(self.gan_term, i) for i in (self.losses.iteration, soon))
-
-    def train_discriminator(self, real: Tensor, fake: Tensor) -> None:
-        self.discriminator.requires_grad_(True)
-        gan = cast(GAN, self.losses[self.gan_term or ""])
-        total = torch.stack([*gan.discriminator(self.discriminator, real, fake).values()]).sum()
-        self.manual_backward(total / self.accumulate)
-        self.record(discriminator=total)
-
-    def update(self) -> None:
-        """Step the network, and the discriminator if it trains, on the accumulated gradients."""
-        optimizers = self.optimizers()
-        network, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
-        for optimizer in rest if self.discriminator_trains() else []:
-            optimizer.step()
-            optimizer.zero_grad()
-        if self.gradient_clip:
-            self.clip_gradients(network.optimizer, self.gradient_clip, "norm")
-        network.step()
-        network.zero_grad()
-        scheduler = self.lr_schedulers()
-        if scheduler is not None:
-            cast(LRScheduler, scheduler).step()
 
     # Evaluation
 

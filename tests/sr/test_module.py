@@ -1,4 +1,4 @@
-"""Super-resolution: who is run and stepped when, and what other programs can read."""
+"""Super-resolution: what a loss needs, and what other programs can read."""
 
 import pytest
 import torch
@@ -9,9 +9,7 @@ from omegaconf import open_dict
 from safetensors.torch import save_file
 from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
-from torch import nn
 
-from experiments.sr.discriminators import PatchDiscriminator
 from experiments.sr.module import SuperResolution
 from launch import objective
 from launch.compose import finalise
@@ -19,23 +17,8 @@ from launch.errors import ConfigError
 from launch.explain import options
 from launch.run import CONF
 
-GAN = {"type": "ganloss", "loss_weight": 0.0, "start_iter": 10, "target_weight": 0.1}
-LOSSES = {"pixel": {"type": "l1"}, "gan": GAN | {"schedule_type": "step", "disable_after": 20}}
 
-
-class Counting(nn.Module):
-    """A discriminator that counts its calls."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner, self.calls = PatchDiscriminator(channels=4, halvings=1), 0
-
-    def forward(self, image):
-        self.calls += 1
-        return self.inner(image)
-
-
-def build(losses=LOSSES, discriminator=None, **arguments):
+def build(losses):
     def adam(parameters):
         return torch.optim.Adam(parameters)
 
@@ -44,9 +27,6 @@ def build(losses=LOSSES, discriminator=None, **arguments):
         network=Compact(num_feat=4, num_conv=1, upscale=2),
         optimizer=adam,
         scale=2,
-        discriminator=discriminator,
-        discriminator_optimizer=adam,
-        **arguments,
     )
 
 
@@ -57,54 +37,6 @@ def terms(module, iteration):
     pred = module.network(low)
     inputs = {name: module.loss_inputs(name, pred, low, high) for name in module.losses}
     return module.losses(**inputs)[1]
-
-
-@pytest.mark.parametrize(
-    ("iteration", "warmup", "trains", "calls"),
-    [
-        (0, 0, False, 0),
-        (9, 0, False, 0),
-        (10, 0, True, 1),
-        (19, 0, True, 1),
-        (20, 0, False, 0),  # after disable_after it is neither run nor stepped
-        (4, 5, False, 0),
-        (5, 5, True, 0),  # warm-up: it trains, and the network does not hear of it yet
-    ],
-)
-def test_the_discriminator_runs_while_its_weight_is_not_0_and_in_its_warm_up(
-    iteration, warmup, trains, calls
-):
-    module = build(discriminator=Counting(), warmup_iters=warmup)
-    terms(module, iteration)
-    assert module.discriminator.calls == calls
-    assert module.discriminator_trains() == trains
-
-
-def test_the_schedule_scales_the_side_of_the_network_only():
-    module = build(discriminator=Counting())
-    real, fake = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
-    recorded = []
-    for weight_at in (10, 19):
-        module.losses.iteration = weight_at
-        module.manual_backward = lambda loss: recorded.append(loss.item())
-        module.train_discriminator(real, fake)
-    assert recorded[0] == pytest.approx(recorded[1], rel=1e-4)
-
-
-def test_the_discriminator_gets_no_gradient_from_the_network_side():
-    module = build(discriminator=Counting())
-    module.losses.iteration = 10
-    low, high = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 16, 16)
-    pred = module.network(low)
-    inputs = {name: module.loss_inputs(name, pred, low, high) for name in module.losses}
-    module.losses(**inputs)[0].backward()
-    assert all(p.grad is None for p in module.discriminator.parameters())
-    assert all(p.grad is not None for p in module.network.parameters())
-
-
-def test_a_gan_without_a_discriminator_is_an_error():
-    with pytest.raises(ConfigError, match=r"losses.gan is a GAN: set module.discriminator"):
-        build()
 
 
 def test_ldl_without_an_average_is_an_error():
