@@ -184,6 +184,15 @@ def test_metrics_csv_shows_the_ramp_and_the_discriminator_only_while_it_trains(u
     assert float(logged[5]["discriminator"]) > 0  # two iterations of warm-up
 
 
+def test_a_folder_belongs_to_one_command(undisturbed):
+    code, printed = launch(*RAMP, f"run_dir={undisturbed}")
+    assert code == 0
+    assert "completed already" in printed
+    code, printed = launch(*RAMP, "seed=7", f"run_dir={undisturbed}")
+    assert code == 2
+    assert f"resume={undisturbed}" in printed
+
+
 def test_kill_9_and_resume_gives_the_same_run_bit_for_bit(tmp_path, undisturbed):
     folder = tmp_path / "killed"
     process = start(*RAMP, f"run_dir={folder}", stdout=subprocess.DEVNULL, start_new_session=True)

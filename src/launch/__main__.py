@@ -93,6 +93,7 @@ def composed(flags: argparse.Namespace, overrides: list[str], typed: dict[str, s
         from launch import plan  # noqa: PLC0415 - plotting is slow to import
 
         return plan.main(plain, folder)
+    jobs.require_own(Run(folder), overrides)
     return single(overrides, folder)
 
 

@@ -109,6 +109,8 @@ def require_paths(config: Config) -> None:
 def execute(run: Run, config: Config, experiment: str, overrides: list[str]) -> int:
     """Record the run and do its task, rung by rung if it has several; returns the exit code."""
     rungs = config.get("rungs")
+    if not rungs and config["task"] == "train" and run.last.is_file():
+        return go_on(run)
     if not rungs:
         return start(run, None, config, experiment, overrides, {})
     if config["task"] != "train":
@@ -121,6 +123,30 @@ def execute(run: Run, config: Config, experiment: str, overrides: list[str]) -> 
     except LaunchError as error:  # another process is at work there
         print(f"error: {error.message}", file=sys.stderr)
         return error.exit_code
+
+
+def go_on(run: Run) -> int:
+    """The same command once more: an interrupted run continues, a completed one stands."""
+    if run.status == "completed":
+        print(f"{run.folder} is completed already", flush=True)
+        return 0
+    run.update(status="running", error=None)
+    return work(run)
+
+
+def require_own(run: Run, overrides: list[str]) -> None:
+    """
+    Raises:
+        ConfigError: if the folder holds a run of another command, which must not be mixed up.
+    """
+    record = run.record
+    made = record.get("overrides")
+    if record.get("task") == "train" and run.last.is_file() and made != overrides:
+        raise ConfigError(
+            f"run_dir={run.folder} holds a run ({run.status}) of another command: "
+            f"{record.get('command')}\nchoose another run_dir, or continue that one with "
+            f"resume={run.folder}"
+        )
 
 
 def apply(run: Run, config: Config, experiment: str, overrides: list[str]) -> int:
