@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.run import CONF
+from launch.schedules import LOSS_WEIGHT_KEYS
 
 ADDED = ("experiment", "study", "ladder")
 INTERNAL = ("base", "hydra")
@@ -101,6 +102,9 @@ def impossible_override(error: Exception, overrides: list[str]) -> ConfigError:
     if key in ADDED:
         return ConfigError(f"{key}: type +{key}=NAME")
     keys = known_keys(key, overrides)
+    parent, _, last = key.rpartition(".")
+    if parent.startswith("losses.") and last in LOSS_WEIGHT_KEYS and parent in keys:
+        return ConfigError(f"{key} is not set in this experiment; add it with +{key}=VALUE")
     return ConfigError(f"there is no key {key!r}.{nearest(key, keys)}{siblings(key, keys)}")
 
 

@@ -100,6 +100,8 @@ class Run:
         write_json(self.folder / "run.json", record | fields)
 
     def finish(self, status: str, **fields: Any) -> None:
+        if status == "completed":
+            fields.setdefault("error", None)
         self.update(status=status, ended=now(), **fields)
 
     def is_locked(self) -> bool:

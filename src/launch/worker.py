@@ -23,7 +23,7 @@ from launch.callbacks.checkpoints import Checkpoints
 from launch.callbacks.step_log import log_validation
 from launch.child import die_with_parent
 from launch.data import ScheduledDataModule
-from launch.errors import ConfigError, LaunchError
+from launch.errors import ConfigError, LaunchError, PreemptedError
 from launch.module import ScheduledModule
 from launch.run import Run, sha256
 from launch.weights import load_weights, save_weights
@@ -51,6 +51,8 @@ def work(run: Run, config: Config) -> int:
         tasks[config["task"]](run, config)
     except (LaunchError, InstantiationException) as error:
         return ended(run, config, readable(error))
+    except KeyboardInterrupt:  # before the training listens for signals, or asked for twice
+        return ended(run, config, PreemptedError(run.record.get("iteration", 0)))
     except Exception as error:
         traceback.print_exc()
         return ended(run, config, LaunchError(f"{type(error).__name__}: {error}"))

@@ -58,7 +58,7 @@ def problems(config: Config, sources: Sources | None = None) -> list[Problem]:
         *(p for part in ("module", "data", "logger") for p in walk(part, config.get(part))),
         *terms.losses(config),
         *terms.masks(config),
-        *terms.silence(config),
+        *(() if config.get("task") == "plan" else terms.silence(config)),  # the plan draws it
         *_demo(config, sources),
     ]
     told = {problem.key for problem in open_values}
