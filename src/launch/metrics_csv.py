@@ -12,19 +12,20 @@ from lightning.pytorch.utilities import rank_zero_only
 class MetricsCSV(Logger):
     """Appends rows; a new quantity adds a column and rewrites the file once.
 
-    What is logged for one iteration in several calls is one row. After a resume the rows from
-    the resumed iteration on are dropped, so that a killed run leaves the same file as an
-    undisturbed one.
+    What is logged for one iteration in several calls is one row. After a resume the rows beyond
+    the resumed iteration are dropped, so that a killed run leaves the same file as an undisturbed
+    one: a checkpoint is written after the validation of its iteration, and after `save`.
     """
 
     def __init__(self, path: Path, resume_at: int = 0) -> None:
         super().__init__()
         self.path = path
-        self.rows = [row for row in read(path) if int(row["iteration"]) < resume_at]
+        self.rows = [row for row in read(path) if int(row["iteration"]) <= resume_at]
         self.columns = list(
             dict.fromkeys(["iteration", *(key for row in self.rows for key in row)])
         )
         self.pending: dict[str, Any] = {}
+        self.replaced = False
         self._rewrite()
 
     @property
@@ -42,7 +43,8 @@ class MetricsCSV(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if self.pending.get("iteration") != step:
             self.save()
-            self.pending = {"iteration": step}
+            self.replaced = bool(self.rows) and int(self.rows[-1]["iteration"]) == step
+            self.pending = self.rows.pop() if self.replaced else {"iteration": step}
         self.pending |= metrics
 
     @rank_zero_only
@@ -52,8 +54,9 @@ class MetricsCSV(Logger):
             return
         self.rows.append(self.pending)
         row, self.pending = self.pending, {}
-        if row.keys() - set(self.columns):
-            self.columns += [key for key in row if key not in self.columns]
+        new = [key for key in row if key not in self.columns]
+        self.columns += new
+        if new or self.replaced:
             self._rewrite()
         else:
             with self.path.open("a", newline="") as file:

@@ -16,6 +16,7 @@ class Trainer:
     """Writes the iteration into the file."""
 
     is_global_zero = True
+    loggers = ()
     state = SimpleNamespace(fn="fit")
 
     def __init__(self, module):

@@ -88,6 +88,8 @@ class Checkpoints(pl.Callback):
 
     def save_last(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
         module.losses.check_finite()
+        for logger in trainer.loggers:
+            logger.save()
         save(trainer, module, self.folder / "last.ckpt")
         self.saved = module.iteration
 
