@@ -57,4 +57,6 @@ def test_a_child_whose_parent_is_gone_already_ends(parent, code):
 
 def test_without_a_front_end_nothing_is_arranged(monkeypatch):
     monkeypatch.delenv(PARENT, raising=False)
+    before = dict(os.environ)
     child.die_with_parent()
+    assert dict(os.environ) == before

@@ -3,7 +3,6 @@
 import copy
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -206,14 +205,8 @@ assert len(check.problems(changed("module.optimizer.lrr", 1))) == 1
 
 
 def test_no_problem_needs_torch():
-    subprocess.run([sys.executable, "-c", BLOCKED], cwd=Path(__file__).parent, check=True)
-
-
-def test_checking_takes_a_fraction_of_a_second():
-    check.problems(GOOD)
-    start = time.process_time()
-    check.problems(GOOD)
-    assert time.process_time() - start < 0.1
+    command = [sys.executable, "-c", BLOCKED]
+    assert subprocess.run(command, cwd=Path(__file__).parent, check=False).returncode == 0
 
 
 def every_key(config: Any, prefix: str = "") -> list[str]:
