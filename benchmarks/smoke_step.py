@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -22,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from experiments.smoke.autoencoder import VQAutoencoder
 from experiments.smoke.module import SmokeFlow
 from experiments.smoke.networks import ConvUNet
+from experiments.smoke.path import draw
 from experiments.smoke.rollout import Sampling
 from experiments.smoke.weighting import SmokeWeighting
 from launch import objective
@@ -51,7 +53,7 @@ class Clock(pl.Callback):
 
 
 class Clips(Dataset[dict[str, Any]]):
-    """The same clips again and again."""
+    """The same clips again and again; of each, three frames that a step learns from."""
 
     def __init__(self, batches: int) -> None:
         shape = (CLIPS, FRAMES, 3, SIDE, SIDE)
@@ -62,11 +64,13 @@ class Clips(Dataset[dict[str, Any]]):
         return self.batches * CLIPS
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        number = index % CLIPS
+        number, random = index % CLIPS, np.random.default_rng([0, index])
+        drawn = draw(torch.tensor([FRAMES]), torch.from_numpy(random.random((2, 1))))
+        numbers = drawn.numbers[0]
         return {
-            "frames": self.frames[number],
-            "length": torch.tensor(FRAMES),
-            "name": str(number),
+            "frames": self.frames[number, numbers],
+            "names": [f"{number} {frame}" for frame in numbers.tolist()],
+            "distance": drawn.distance[0],
         }
 
 
@@ -84,7 +88,8 @@ def launched(steps: int) -> list[float]:
         )
     clips = Clips(steps)
     module.measure(clips.frames)
-    module.latents.encode_kept(clips.frames, [str(i) for i in range(CLIPS)])
+    names = [f"{clip} {frame}" for clip in range(CLIPS) for frame in range(FRAMES)]
+    module.latents.encode_kept(clips.frames.flatten(0, 1), names)
     module.iterations = steps
     module.average(["network"], 0.999, True)
     clock = Clock()

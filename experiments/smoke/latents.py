@@ -26,7 +26,7 @@ class Latents(nn.Module):
 
     Args:
         autoencoder: never trained, always in evaluation mode.
-        gigabytes: encoded training clips that are kept; others are encoded again.
+        gigabytes: encoded training frames that are kept; others are encoded again.
     """
 
     mean: Tensor
@@ -57,12 +57,15 @@ class Latents(nn.Module):
         return torch.stack(clips)
 
     def encode_kept(self, frames: Tensor, names: list[str]) -> Tensor:
-        """As `encode`, of clips that have names; encodes each once while memory lasts."""
+        """Raw latents (N, D, h, w) of frames (N, 3, H, W) that have names.
+
+        Each is encoded once while memory lasts, and alone, so that it does not depend on others.
+        """
         rows = []
-        for clip, name in zip(frames, names, strict=True):
+        for frame, name in zip(frames, names, strict=True):
             latent = self.kept.get(name)
             if latent is None:
-                latent = self.encode(clip[None])[0]
+                latent = self.encode(frame[None, None])[0, 0]
                 if self.left > latent.nbytes:
                     self.left -= latent.nbytes
                     self.kept[name] = latent

@@ -46,19 +46,24 @@ class Conditioning:
         """Frames from the context to the reference, at least 1."""
         return self.reference - self.context
 
+    @property
+    def numbers(self) -> Tensor:
+        """(B, 3) in order of time: context, reference, target."""
+        return torch.stack([self.context, self.reference, self.target], 1)
 
-def draw(lengths: Tensor, generator: torch.Generator | None = None) -> Conditioning:
-    """Uniform targets from 2 on, and uniform contexts before their references.
+
+def draw(lengths: Tensor, uniform: Tensor) -> Conditioning:
+    """Targets from 2 on, and contexts before their references.
 
     Args:
         lengths: frames of each clip (B,), at least 3.
+        uniform: random numbers in [0, 1), (2, B) in double precision.
     """
-    uniform = torch.rand(2, len(lengths), generator=generator, dtype=torch.float64)
-    uniform = uniform.to(lengths.device)
     target = 2 + (uniform[0] * (lengths - 2)).long()
     return Conditioning(target, target - 1, (uniform[1] * (target - 1)).long())
 
 
 def pick(frames: Tensor, numbers: Tensor) -> Tensor:
-    """Frame `numbers[b]` of every clip of (B, T, ...)."""
-    return frames[torch.arange(len(frames), device=frames.device), numbers]
+    """Frame `numbers[b]` of every clip of (B, T, ...), or frames if `numbers` is (B, n)."""
+    clips = torch.arange(len(frames), device=frames.device)
+    return frames[clips.view(-1, *[1] * (numbers.ndim - 1)), numbers]

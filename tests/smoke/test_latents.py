@@ -38,14 +38,14 @@ def test_the_autoencoder_neither_trains_nor_changes_mode():
     assert not any(p.requires_grad for p in latents.parameters())
 
 
-def test_clips_are_encoded_once_while_memory_lasts():
-    frames = (torch.rand(2, 3, 3, 4, 4) * 255).byte()
-    names = ["0", "0 mirrored"]
+def test_frames_are_encoded_once_while_memory_lasts():
+    frames = (torch.rand(2, 3, 4, 4) * 255).byte()
+    names = ["0 3", "0 3 mirrored"]
     for gigabytes, calls in ((1.0, 2), (0.0, 4)):
         latents = Latents(Halves(), gigabytes)
         first, second = (latents.encode_kept(frames, names) for _ in range(2))
         assert torch.equal(first, second) and latents.autoencoder.calls == calls
-        torch.testing.assert_close(first, latents.encode(frames))
+        torch.testing.assert_close(first, latents.encode(frames[None])[0])
 
 
 def test_the_latent_of_black_is_that_of_an_image_without_light():

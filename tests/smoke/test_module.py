@@ -244,11 +244,8 @@ def batch() -> dict[str, Any]:
     torch.manual_seed(1)
     frames = (torch.rand(2, 4, 3, 16, 16) * 255).byte()
     frames[..., :8] = 0
-    return {
-        "frames": frames,
-        "length": torch.tensor([4, 4]),
-        "name": ["0", "1"],
-    }
+    names = [(f"0 {number}", f"1 {number}") for number in range(3)]
+    return {"frames": frames[:, :3], "names": names, "distance": torch.tensor([1, 1])}
 
 
 def test_a_higher_threshold_finds_less_smoke():

@@ -11,7 +11,7 @@ def clip(length: int) -> np.ndarray:
 
 
 def mirrored(sample: dict) -> bool:
-    return sample["name"].endswith("mirrored")
+    return sample["names"][0].endswith("mirrored")
 
 
 def test_windows_stay_within_their_clip():
@@ -27,22 +27,45 @@ def test_a_short_clip_repeats_its_last_frame_and_tells_its_length():
     assert sample["frames"][:, 0, 0, 0].tolist() == [1, 2, 3, 3, 3]
 
 
+def test_a_training_key_gives_a_context_a_reference_and_the_target_after_it():
+    windows = Windows([clip(7)], frames=5, stride=2)
+    for number, start in ((0, 0), (1, 2)):
+        for epoch in range(20):
+            sample = windows[epoch, number]
+            numbers = (sample["frames"][:, 0, 0, 0] - 1).tolist()
+            assert sample["names"] == [f"0 {n}" for n in numbers]
+            assert numbers[2] == numbers[1] + 1 and numbers[1] - numbers[0] == sample["distance"]
+            assert start <= numbers[0] and numbers[2] < start + 5
+
+
+def test_a_training_key_of_a_single_frame_gives_that_frame():
+    sample = Windows([clip(3)], frames=1, stride=1, flip=True)[0, 2]
+    assert sample["frames"].shape == (1, 3, 2, 4)
+    assert sample["frames"].max() == 3
+
+
+def test_targets_of_a_short_clip_are_real_frames():
+    windows = Windows([clip(3)], frames=5, stride=1)
+    assert windows[0, 0]["names"] == ["0 0", "0 1", "0 2"]
+
+
 def test_half_of_the_windows_are_mirrored_whole_by_seed_epoch_and_number():
-    windows = Windows([clip(4)] * 40, frames=4, stride=4, seed=1, flip=True)
+    windows = Windows([clip(3)] * 40, frames=3, stride=3, seed=1, flip=True)
     flipped = [mirrored(windows[0, i]) for i in range(40)]
     assert 10 < sum(flipped) < 30
     for i in range(40):
         lit = windows[0, i]["frames"][:, 0, 0, 3 if flipped[i] else 0]
-        assert lit.tolist() == [1, 2, 3, 4]
+        assert lit.tolist() == [1, 2, 3]
     assert flipped == [mirrored(windows[0, i]) for i in range(40)]
     assert flipped != [mirrored(windows[1, i]) for i in range(40)]
 
 
 def test_grey_clips_have_three_channels_and_validation_keys_are_never_mirrored():
-    windows = Windows([clip(4)[:, :1]], frames=4, stride=4, flip=True)
-    sample = windows[0]
-    assert sample["frames"].shape == (4, 3, 2, 4) and sample["frames"].dtype == torch.uint8
-    assert not mirrored(sample)
+    windows = Windows([clip(4)[:, :1]] * 9, frames=4, stride=4, flip=True)
+    for number in range(9):
+        frames = windows[number]["frames"]
+        assert frames.shape == (4, 3, 2, 4) and frames.dtype == torch.uint8
+        assert frames[:, 0, 0, 0].tolist() == [1, 2, 3, 4]
 
 
 def test_velocities_come_with_their_clip():
