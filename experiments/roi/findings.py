@@ -84,8 +84,8 @@ def parse_labels(text: str, labels: Sequence[str], where: str) -> np.ndarray:
         if token in labels:
             values[labels.index(token)] = 1
         elif token not in NIH_LABELS:
-            known = (*labels, *NIH_LABELS)
-            advice = nearest(token, known) or f" Known: {', '.join(dict.fromkeys(known))}."
+            known = list(dict.fromkeys((*labels, *NIH_LABELS)))
+            advice = nearest(token, known) or f" Known: {', '.join(known)}."
             raise ConfigError(f"{where}: there is no label {token!r}.{advice}")
     return values
 

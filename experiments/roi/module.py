@@ -37,6 +37,7 @@ class ClassifierTraining(XrayRecipe):
     for a second network with its own random masks, which takes no part but scores masks later.
 
     Args:
+        judge_weights: checkpoint of another run to take the judge from instead of training one.
         keep_ratio: area of the Grad-CAM masks that are evaluated.
     """
 
@@ -49,17 +50,22 @@ class ClassifierTraining(XrayRecipe):
         img_size: PositiveInt,
         lr_scheduler: SchedulerFactory | None = None,
         judge: NetworkFactory | None = None,
+        judge_weights: str | None = None,
         keep_ratio: Ratio = 0.1,
         mask_fill: Fill = "blur",
         channels_last: bool = False,
         log_csv: str | None = None,
         save: str | None = None,
     ) -> None:
+        judged = judge if judge_weights or "judge" in losses else None
         super().__init__(
-            losses, optimizer, lr_scheduler, labels, img_size, classifier, judge, mask_fill,
+            losses, optimizer, lr_scheduler, labels, img_size, classifier, judged, mask_fill,
             channels_last, log_csv, save,
         )  # fmt: skip
         self.keep_ratio = keep_ratio
+        self.inherit("judge", judge_weights)
+        if self.judge is not None:
+            self.judge.requires_grad_("judge" in losses)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         image, labels = self.image_of(batch), batch["labels"]

@@ -64,6 +64,8 @@ def read_dicom(path: Path) -> np.ndarray:
         raise UnreadableXrayError(path, "is DICOM; pip install pydicom to read it") from error
     data = pydicom.dcmread(path)
     pixels = np.asarray(data.pixel_array, np.float32)
+    if pixels.ndim != 2:
+        raise UnreadableXrayError(path, f"holds colour or several images, {pixels.shape}")
     pixels = (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-6)
     return 1 - pixels if data.PhotometricInterpretation == "MONOCHROME1" else pixels
 

@@ -128,6 +128,14 @@ class XrayRecipe(ScheduledModule):
                 f"{str(error).splitlines()[1].strip()}"
             ) from error
 
+    def adopt(self, state: Any) -> None:
+        """A checkpoint without a judge is scored by the one of `judge_weights`."""
+        if self.judge is None or any(key.startswith("judge.") for key in state):
+            return
+        if self.missing:
+            raise MissingError("; ".join(self.missing))
+        state.update(self.judge.state_dict(prefix="judge."))
+
     def setup(self, stage: str) -> None:
         if stage == "fit" and self.missing and not self.iteration:
             raise MissingError("; ".join(self.missing))

@@ -87,6 +87,9 @@ class TrainingLog:
         row = dict.fromkeys(COLUMNS, 0.0) | self.pending | validated
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, COLUMNS).writerow(row)
+        shown = ("loss", "mask_mean", "mask_coverage", "temperature", *VALIDATED)
+        values = "  ".join(f"{name} {row[name]:.4g}" for name in shown if row[name])
+        print(f"epoch {row['epoch']}  {values}", flush=True)
         self.epochs, self.pending = int(row["epoch"]), {}
 
     def state(self) -> dict[str, Any]:

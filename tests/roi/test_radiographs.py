@@ -58,6 +58,48 @@ def test_dicom_asks_for_its_reader_where_it_is_not_installed(tmp_path):
             read(tmp_path / "a.dcm")
 
 
+def dicom(path, pixels, interpretation):
+    """A file with 16-bit pixels, as a detector writes it."""
+    pydicom = pytest.importorskip("pydicom")
+    data = pydicom.Dataset()
+    data.SOPClassUID = pydicom.uid.DigitalXRayImageStorageForPresentation
+    data.SOPInstanceUID = pydicom.uid.generate_uid()
+    data.Rows, data.Columns = pixels.shape[:2]
+    data.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
+    data.PlanarConfiguration = 0
+    data.PhotometricInterpretation = interpretation
+    data.BitsAllocated = data.BitsStored = 8 * pixels.itemsize
+    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, 0
+    data.PixelData = pixels.tobytes()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_dicom_is_scaled_to_its_range_and_inverted_where_bright_means_dark(tmp_path, values):
+    raw = np.rint(1000 + 3000 * values).astype(np.uint16)
+    expected = (values - values.min()) / np.ptp(values)
+    bright = dicom(tmp_path / "a.dcm", raw, "MONOCHROME2")
+    dark = dicom(tmp_path / "b.dcm", raw, "MONOCHROME1")
+    assert is_image(bright)
+    np.testing.assert_allclose(read(bright), expected, atol=1e-3)
+    np.testing.assert_allclose(read(dark), 1 - expected, atol=1e-3)
+
+
+def test_dicom_in_colour_is_named(tmp_path):
+    path = dicom(tmp_path / "a.dcm", np.zeros((4, 6, 3), np.uint8), "RGB")
+    with pytest.raises(UnreadableXrayError, match=r"a\.dcm: holds colour.*\(4, 6, 3\)"):
+        read(path)
+
+
+def test_a_damaged_dicom_is_named(tmp_path, values):
+    path = dicom(tmp_path / "a.dcm", np.rint(255 * values).astype(np.uint8), "MONOCHROME2")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UnreadableXrayError, match="damaged"):
+        read(path)
+
+
 def test_files_are_found_at_any_depth(tmp_path):
     for name in ("b/images/2.png", "a/1.PNG", "a/notes.txt"):
         path = tmp_path / name

@@ -97,6 +97,29 @@ def test_the_mask_rung_keeps_the_classifier_of_the_first(rungs):
     assert names and all(states[0][name].equal(states[1][name]) for name in names)
 
 
+def scored_by(folder, rungs, judge):
+    """Validates a run that has no judge of its own by the judge of another."""
+    plain = config({"_target_": "experiments.roi.module.ClassifierTraining"}, {"full": "Labels"})
+    if not (rungs / "plain").is_dir():
+        assert "auroc_kept" not in run(rungs / "plain", plain)["metrics"]
+    plain["module"]["judge_weights"] = str(judge)
+    source = str(rungs / "plain" / "checkpoints" / "best.ckpt")
+    folder.mkdir()
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump(plain | {"task": "validate", "from": source})
+    )
+    return worker.main([str(folder)]), json.loads((folder / "run.json").read_text())
+
+
+def test_a_run_without_a_judge_is_scored_by_that_of_another(rungs, tmp_path):
+    folder, _ = rungs
+    judge = folder / "classifier" / "checkpoints" / "best.ckpt"
+    code, record = scored_by(tmp_path / "scored", folder, judge)
+    assert code == 0 and {"auroc_kept", "auroc_dropped"} <= record["metrics"].keys()
+    code, record = scored_by(tmp_path / "missing", folder, tmp_path / "gone.ckpt")
+    assert code == 3 and "judge_weights: there is no file" in record["error"]
+
+
 def test_the_epoch_log_and_the_networks_are_in_the_run_folder(rungs):
     folder = rungs[0] / "mask"
     with (folder / "log.csv").open(newline="") as file:

@@ -42,6 +42,24 @@ def test_a_row_holds_means_and_the_validation_after_its_epoch(tmp_path):
     assert float(row["mask_mean"]) == pytest.approx(0.1)
 
 
+def test_the_console_shows_the_temperature_of_each_epoch(tmp_path, capsys):
+    log = TrainingLog(tmp_path / "log.csv", {})
+    epoch(log, 1)
+    log.flush(METRICS)
+    printed = capsys.readouterr().out
+    assert printed == "epoch 1  loss 2  mask_mean 0.1  temperature 0.7  val_auroc 0.9  val_f1 0.8\n"
+
+
+def test_the_notebook_of_the_requirement_document_reads_it(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    log = TrainingLog(tmp_path / "log.csv", {})
+    for number in range(1, 8):
+        epoch(log, number, value=float(number))
+        log.flush(METRICS)
+    table = pandas.read_csv(tmp_path / "log.csv")
+    assert table["loss_full"].tail().mean() == 5.0
+
+
 def test_a_resume_drops_later_epochs_and_goes_on_in_the_middle_of_one(tmp_path):
     log = TrainingLog(tmp_path / "log.csv", {})
     epoch(log, 1)
