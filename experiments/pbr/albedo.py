@@ -4,10 +4,10 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from experiments.pbr.evaluation import by_domain
+from experiments.pbr.evaluation import DOMAIN, by_domain
 from experiments.pbr.models import condition_of
-from experiments.pbr.phase import PANEL_ROWS, Batch, Phase, image_of, truth_mask
-from experiments.pbr.render import strip, tile
+from experiments.pbr.phase import Batch, Phase, image_of, truth_mask
+from experiments.pbr.pictures import row, tile
 from launch.losses.structural import SSIM
 from launch.module import OptimizerFactory, SchedulerFactory
 from launch.objective import Inputs, ScheduledLosses
@@ -22,6 +22,8 @@ class Albedo(Phase):
         segformer: this phase's; null leaves FiLM out.
         perceptual_metric: reported as `lpips_val`, `lpips_val_random` if untrained.
     """
+
+    columns = ("diffuse", "predicted albedo", "true albedo", "error x 4")
 
     def __init__(
         self,
@@ -66,7 +68,8 @@ class Albedo(Phase):
             if known.any():
                 self.add_validation_loss(suffix, self.terms(pred, part, classes), len(pred))
                 self.measure(suffix, pred, part, known)
-            self.draw(part, pred)
+            if self.is_drawn(suffix):
+                self.draw(suffix, pred, part)
 
     def measure(self, suffix: str, pred: Tensor, part: Batch, known: Tensor) -> None:
         target = part["albedo"]
@@ -90,12 +93,11 @@ class Albedo(Phase):
             self.tally.add(f"lpips_val{random}", distance)
             self.tally.add(f"lpips_{suffix}{random}", distance)
 
-    def draw(self, part: Batch, pred: Tensor) -> None:
-        """diffuse | predicted albedo | true albedo | error, four times as bright."""
-        for i in range(min(2, len(pred)) if len(self.panel) < PANEL_ROWS else 0):
-            error = 4 * (pred[i] - part["albedo"][i]).abs() * truth_mask(part, "albedo")[i]
-            images = (part["diffuse"][i], pred[i], part["albedo"][i], error)
-            self.panel.append(strip([tile(image) for image in images]))
+    def draw(self, suffix: str, pred: Tensor, part: Batch) -> None:
+        known, target = truth_mask(part, "albedo")[0], part["albedo"][0]
+        error = 4 * (pred[0] - target).abs() * known
+        images = (part["diffuse"][0], pred[0], target * known, error)
+        self.panel.append(row(DOMAIN[suffix], [tile(image) for image in images]))
 
     def on_validation_epoch_end(self) -> None:
         self.conclude(rooted(self.tally.means()))

@@ -8,9 +8,10 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from experiments.pbr.layers import UNKNOWN
+from experiments.pbr.layers import CLEAN, GAME, UNKNOWN
 
 SUFFIX = ("mat", "sky")
+DOMAIN = {"mat": CLEAN, "sky": GAME}
 BINS = 200
 METALLIC = 0.5  # a pixel is metal from here on
 

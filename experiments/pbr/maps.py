@@ -3,17 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from experiments.pbr.albedo import albedo_terms, rooted
-from experiments.pbr.evaluation import by_domain
+from experiments.pbr.evaluation import DOMAIN, by_domain
 from experiments.pbr.layers import SCALARS
 from experiments.pbr.models import condition_of
-from experiments.pbr.phase import PANEL_ROWS, Batch, Phase, image_of, truth_mask
+from experiments.pbr.phase import Batch, Phase, image_of, truth_mask
+from experiments.pbr.pictures import class_tile, row, tile
 from experiments.pbr.predict import convert_folder
-from experiments.pbr.render import LIGHTS, class_tile, render, rerender_error, strip, tile
+from experiments.pbr.render import LIGHTS, LIT, render, rerender_error
 from launch.losses.structural import SSIM
 from launch.module import OptimizerFactory, SchedulerFactory
 from launch.objective import Inputs, ScheduledLosses
@@ -37,6 +39,8 @@ class MapsFromAlbedo(Phase):
         true_albedo_epochs: epochs on the true albedo.
         joint_epochs, joint_rate: the joint pass, and its share of the learning rate.
     """
+
+    columns = ("diffuse", "albedo", *SCALARS, "class", *LIT)
 
     def __init__(
         self,
@@ -125,7 +129,8 @@ class MapsFromAlbedo(Phase):
             if part["truth"][:, 1:].any():
                 self.add_validation_loss(suffix, self.terms(pred, part, classes), len(classes))
                 self.measure(suffix, probabilities, part, classes)
-            self.draw(part, probabilities, classes)
+            if self.is_drawn(suffix):
+                self.draw(suffix, probabilities, part, classes)
 
     def measure(self, suffix: str, pred: Maps, part: Batch, classes: Tensor) -> None:
         for place, name in enumerate(SCALARS):
@@ -156,15 +161,19 @@ class MapsFromAlbedo(Phase):
         colour = (pred["albedo"] - part["albedo"]).abs().mean(dim=1, keepdim=True)
         self.tally.add(f"albedo_l1_{suffix}", colour, truth_mask(part, "albedo"))
 
-    def draw(self, part: Batch, pred: Maps, classes: Tensor) -> None:
-        """Prediction above truth: diffuse, albedo, four maps, classes, under a moving light."""
-        for i in range(min(2, len(classes)) if len(self.panel) < PANEL_ROWS else 0):
-            for maps, labels in ((pred, classes), (part, part["classes"])):
-                one = {name: maps[name][i : i + 1] for name in ("albedo", *SCALARS)}
-                one_lit = one | {"normal": part["normal"][i : i + 1]}
-                lit = [render(one_lit, *at)[0] for at in LIGHTS]
-                shown = [tile(part["diffuse"][i]), *(tile(values[0]) for values in one.values())]
-                self.panel.append(strip([*shown, class_tile(labels[i]), *map(tile, lit)]))
+    def draw(self, suffix: str, pred: Maps, part: Batch, classes: Tensor) -> None:
+        """The prediction, and the truth below it where there is any."""
+        self.panel.append(self.look(f"{DOMAIN[suffix]}\npredicted", pred, part, classes))
+        if part["truth"][0].any():
+            self.panel.append(self.look("true", part, part, part["classes"]))
+
+    def look(self, name: str, maps: Maps, part: Batch, classes: Tensor) -> np.ndarray:
+        """Diffuse, maps, class, and the first texture re-rendered under a moving light."""
+        first = {key: maps[key][:1] for key in ("albedo", *SCALARS)}
+        material = first | {"normal": part["normal"][:1]}
+        lit = [tile(render(material, *at)[0]) for at in LIGHTS]
+        shown = [tile(part["diffuse"][0]), *(tile(values[0]) for values in first.values())]
+        return row(name, [*shown, class_tile(classes[0]), *lit])
 
     def on_validation_epoch_end(self) -> None:
         self.conclude(rooted(self.tally.means()) | self.tally.metal_metrics())

@@ -1,5 +1,6 @@
 """What the three jobs of a phase share: rates by epoch, parts that stand still, patience."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LRScheduler, O
 
 from experiments.pbr.evaluation import SUFFIX, Tally
 from experiments.pbr.layers import TARGETS
+from experiments.pbr.pictures import captions, legend
 from launch.errors import ConfigError, nearest
 from launch.losses.total_variation import TotalVariation
 from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
@@ -18,7 +20,7 @@ from launch.objective import Inputs, ScheduledLosses
 
 Batch = dict[str, Tensor]
 
-PANEL_ROWS = 6
+DRAWN = 3  # textures of each domain in the picture of a validation
 WORTHWHILE = 0.01  # relative gain below which a validation has not improved
 
 
@@ -36,6 +38,7 @@ class Phase(ScheduledModule):
     """
 
     class_weights: Tensor
+    columns: tuple[str, ...] = ()  # of the picture of a validation
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Phase(ScheduledModule):
         self.map_means: Tensor | None = None
         self.tally = Tally(classes)
         self.panel: list[np.ndarray] = []
+        self.drawn: Counter[str] = Counter()
         self.lowest, self.lowest_epoch = np.inf, 0
 
     def freeze(self, network: nn.Module | None) -> nn.Module | None:
@@ -149,7 +153,13 @@ class Phase(ScheduledModule):
     # Evaluation
 
     def on_validation_epoch_start(self) -> None:
-        self.tally, self.panel = Tally(len(self.class_weights)), []
+        self.tally, self.panel = Tally(len(self.class_weights)), [captions(self.columns)]
+        self.drawn = Counter()
+
+    def is_drawn(self, suffix: str) -> bool:
+        """Whether to draw the first texture of this part of a batch; counts those drawn."""
+        self.drawn[suffix] += 1
+        return self.drawn[suffix] <= DRAWN
 
     def add_validation_loss(self, suffix: str, inputs: dict[str, Inputs], samples: int) -> None:
         """The weighted sum of the terms, without total variation, as `mat_` or `sky_val_loss`."""
@@ -175,7 +185,8 @@ class Phase(ScheduledModule):
             self.trainer.should_stop = True
 
     def image_panel(self) -> list[np.ndarray]:
-        return self.panel
+        """Rows below their captions, and what the colours of classes mean."""
+        return [*self.panel, legend(self.class_names)] if self.drawn else []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)

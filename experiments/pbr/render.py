@@ -1,34 +1,18 @@
-"""What materials look like under a light, and the pictures of a run.
+"""What materials look like under a light.
 
 # N images, H W height and width; maps (N, C, H, W)
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
-
-from experiments.pbr.layers import UNKNOWN
 
 DIELECTRIC = 0.04
 GAMMA = 2.2
 LIGHTS = ((0.6, 0.9), (2.2, 0.6), (3.9, 1.2), (5.4, 0.8))  # azimuth and elevation, radians
-PALETTE = np.array(
-    [
-        [230, 230, 240],
-        [200, 80, 160],
-        [90, 140, 60],
-        [150, 80, 50],
-        [90, 150, 220],
-        [140, 140, 140],
-        [220, 170, 90],
-        [250, 220, 60],
-        [40, 200, 200],
-    ],
-    np.uint8,
-)
+LIT = tuple(f"light at {math.degrees(azimuth):.0f}°" for azimuth, _ in LIGHTS)
 
 
 def render(maps: Mapping[str, Tensor], azimuth: float, elevation: float) -> Tensor:
@@ -62,26 +46,3 @@ def rerender_error(pred: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> 
     """Mean absolute difference of two materials under four lights, per pixel (N, 1, H, W)."""
     errors = [(render(pred, *at) - render(target, *at)).abs() for at in LIGHTS]
     return torch.stack(errors).mean(dim=(0, 2))[:, None]
-
-
-# Pictures
-
-
-def tile(image: Tensor) -> np.ndarray:
-    """One map (C, H, W) in [0, 1], or a normal map in [-1, 1], as (H, W, 3) uint8."""
-    shown = image.detach().float().cpu()
-    shown = shown.expand(3, -1, -1) if shown.shape[0] == 1 else shown
-    return (shown.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-
-
-def class_tile(classes: Tensor) -> np.ndarray:
-    """Classes (H, W) in colours; unknown is black."""
-    indices = classes.cpu().numpy()
-    colours = PALETTE[np.minimum(indices, len(PALETTE) - 1)]
-    return np.where((indices == UNKNOWN)[..., None], 0, colours).astype(np.uint8)
-
-
-def strip(tiles: Sequence[np.ndarray], gap: int = 2) -> np.ndarray:
-    """Tiles side by side on white."""
-    padded = [np.pad(t, ((0, 0), (0, gap), (0, 0)), constant_values=255) for t in tiles]
-    return np.concatenate(padded, axis=1)[:, :-gap]

@@ -5,10 +5,10 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from experiments.pbr.adapters import merged
-from experiments.pbr.evaluation import by_domain
+from experiments.pbr.evaluation import DOMAIN, by_domain
 from experiments.pbr.layers import UNKNOWN
-from experiments.pbr.phase import PANEL_ROWS, Batch, Phase, image_of
-from experiments.pbr.render import class_tile, strip, tile
+from experiments.pbr.phase import Batch, Phase, image_of
+from experiments.pbr.pictures import class_tile, row, tile
 from launch.module import OptimizerFactory, SchedulerFactory
 from launch.objective import Inputs, ScheduledLosses
 
@@ -20,6 +20,8 @@ class Segmentation(Phase):
         losses: `ce` on labelled pixels, `pseudo` on game pixels whose class a teacher is sure of.
         network: (N, 6, H, W) -> logits of the classes.
     """
+
+    columns = ("diffuse", "predicted class", "true class")
 
     def __init__(
         self,
@@ -58,13 +60,9 @@ class Segmentation(Phase):
             self.add_validation_loss(suffix, inputs, len(logits))
             pred = logits.argmax(dim=1)
             self.tally.add_classes(suffix, pred, part["classes"])
-            self.draw(part, pred)
-
-    def draw(self, part: Batch, pred: Tensor) -> None:
-        """diffuse | predicted classes | true classes."""
-        for i in range(min(2, len(pred)) if len(self.panel) < PANEL_ROWS else 0):
-            tiles = [tile(part["diffuse"][i]), class_tile(pred[i]), class_tile(part["classes"][i])]
-            self.panel.append(strip(tiles))
+            if self.is_drawn(suffix):
+                classes = [class_tile(pred[0]), class_tile(part["classes"][0])]
+                self.panel.append(row(DOMAIN[suffix], [tile(part["diffuse"][0]), *classes]))
 
     def on_validation_epoch_end(self) -> None:
         self.conclude(self.tally.means() | self.tally.class_metrics(self.class_names))
