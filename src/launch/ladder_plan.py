@@ -189,11 +189,15 @@ def name_rungs(top: Axes, bottom: Axes, ladder: Ladder, rungs: Sequence[Sequence
 
 
 def panel(ax: Axes, label: str, rungs: Sequence[Sequence[Job]], colours: Mapping[str, str]) -> None:
-    """One label; every rung is as wide as the others, whatever its length."""
+    """One label; every rung is as wide as the others, whatever its length.
+
+    Lines of jobs that agree lie on each other, the later the thinner.
+    """
     for place, rung in enumerate(rungs):
-        for job in rung:
+        for i, job in enumerate(rung):
             at = [(place + x, y) for x, y in points(job, label)]
-            ax.plot([x for x, _ in at], [y for _, y in at], color=colours[job.name], alpha=0.8)
+            style = {"color": colours[job.name], "linewidth": 1.5 * (len(rung) - i)}
+            ax.plot([x for x, _ in at], [y for _, y in at], solid_capstyle="butt", **style)
         ax.axvline(place, color="#BBBBBB", linewidth=0.6, linestyle=":")
     ax.set_title(label, fontsize=8, loc="left")
     ax.tick_params(labelsize=6)
