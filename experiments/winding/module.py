@@ -30,7 +30,7 @@ class WindingFit(ScheduledModule):
     Args:
         losses: terms that read a FitResult.
         stages: name, first, steps, lr, params and min_scaledown of each.
-        windings: columns of the mesh.
+        windings: columns of the mesh; default: as many as the shorter side of the slice holds.
         mesh_step: distance of two rows in model pixels.
         winding_step: distance of two columns at the start; default: the pitch of the slice.
         rows_fraction: length of the strip at the start, in image heights.
@@ -44,7 +44,7 @@ class WindingFit(ScheduledModule):
         self,
         losses: ScheduledLosses,
         stages: list[dict[str, Any]],
-        windings: PositiveInt = 7,
+        windings: PositiveInt | None = None,
         mesh_step: PositiveFloat = 10.0,
         winding_step: PositiveFloat | None = None,
         rows_fraction: PositiveFloat = 1.25,
@@ -81,7 +81,8 @@ class WindingFit(ScheduledModule):
     def lay(self, channels: Channels) -> Mesh:
         """A new mesh for a slice."""
         step = self.winding_step or channels.pitch()
-        width = (self.windings - 1) * step / channels.size[1]
+        windings = self.windings or max(3, round(min(channels.size) / step))
+        width = (windings - 1) * step / channels.size[1]
         scales = Scales(self.mesh_step, step, channels.downscale, self.samples)
         slices = len(channels.cosine)
         return Mesh(channels.size, slices, self.rows_fraction, width, scales, channels.origin)

@@ -1,12 +1,11 @@
 """From a grey slice to the maps of a fit, with no network: structure tensor and ridge filter.
 
-The structure tensor gives the layer normal n. Along it, Gaussian derivatives of one scale form a
-quadrature pair for layers of the expected pitch: the second derivative is a ridge filter (even),
-the first is odd. The even part over the local amplitude is the cosine of the layer phase, and the
-ratio of the energies of neighbouring derivatives is the square of the local frequency.
+The structure tensor gives the layer normal n. A ridge is a maximum of the brightness along n, sharp
+enough against the contrast around it. From every pixel the next ridge is looked for along n and
+along -n: the two distances add up to the width of this winding, and their ratio is its phase. So
+the cosine is 1 on a ridge and 0 half-way to the next however wide the air between them, and the
+density adds up to one winding from ridge to ridge.
 """
-
-import math
 
 import cv2
 import numpy as np
@@ -16,6 +15,14 @@ from experiments.winding.channels import Channels, Image, encode
 from launch.errors import ConfigError
 
 FLATTEST = 1e-6  # amplitude below which a picture has no layers
+
+# Lengths in pitches
+FINE = 0.15  # blur across layers
+TENSOR = 0.8  # window of the structure tensor
+LONG = 0.5  # blur along layers
+BEND = 0.2  # half width over which a ridge must fall off
+REACH = 3.0  # how far the next ridge is looked for
+SHARPEST = 0.3  # of the contrast; what falls off less is no ridge
 
 
 def channels(
@@ -94,10 +101,11 @@ def typical_pitch(picture: Image) -> float:
 
 def normals(picture: Image, pitch: float) -> tuple[Image, Image]:
     """Cosine and sine of the doubled angle of the layer normal."""
-    fine = smooth(picture, 0.15 * pitch)
+    fine = smooth(picture, FINE * pitch)
     change_y, change_x = np.gradient(fine)
     yy, xy, xx = (
-        smooth(product, 0.8 * pitch) for product in (change_y**2, change_x * change_y, change_x**2)
+        smooth(product, TENSOR * pitch)
+        for product in (change_y**2, change_x * change_y, change_x**2)
     )
     cos, sin = xx - yy, 2 * xy
     length = np.hypot(cos, sin)
@@ -106,21 +114,55 @@ def normals(picture: Image, pitch: float) -> tuple[Image, Image]:
 
 def layers(picture: Image, cos: Image, sin: Image, pitch: float) -> tuple[Image, Image]:
     """The cosine of the layer phase, and layers per pixel, both (H, W)."""
-    sigma = math.sqrt(2) * pitch / (2 * math.pi)  # the ridge filter's peak is at the pitch
     angle = 0.5 * np.arctan2(sin, cos)
-    x, y = np.cos(angle), np.sin(angle)
-    soft = smooth(picture, sigma)
-    first_y, first_x = np.gradient(soft)
-    xy, xx = np.gradient(first_x)
-    yy = np.gradient(first_y)[0]
-    odd = x * first_x + y * first_y
-    second = x * x * xx + 2 * x * y * xy + y * y * yy
-    even = -sigma / math.sqrt(2) * second
-    amplitude = np.sqrt(even**2 + odd**2)
-    local = np.sqrt(smooth(amplitude**2, 0.5 * pitch))
-    cosine = 0.5 + 0.5 * even / np.maximum(np.maximum(amplitude, 0.5 * local), FLATTEST)
-    energies = smooth(second**2, 1.5 * pitch) / np.maximum(smooth(odd**2, 1.5 * pitch), FLATTEST**2)
-    return cosine, np.sqrt(energies) / (2 * math.pi)
+    normal = np.stack([np.cos(angle), np.sin(angle)])
+    tangent = np.stack([-normal[1], normal[0]])
+    fine = smooth(picture, FINE * pitch)
+    soft = blur_along(fine, tangent, LONG * pitch)
+    bend = max(1.0, BEND * pitch)
+    fall = 2 * soft - moved(soft, bend * normal) - moved(soft, -bend * normal)
+    variance = smooth(fine**2, 2 * pitch) - smooth(fine, 2 * pitch) ** 2
+    sharp = fall / np.sqrt(np.maximum(variance, FLATTEST**2))
+    reach = max(2, round(REACH * pitch))
+    ahead = to_ridge(soft, sharp, normal, range(reach))
+    behind = to_ridge(soft, sharp, -normal, range(1, reach))
+    width = np.maximum(ahead + behind, 1.0)
+    cosine = 0.5 + 0.5 * np.cos(2 * np.pi * ahead / width)
+    return blur_along(cosine, tangent, 2 * FINE * pitch), smooth(1 / width, 2 * FINE * pitch)
+
+
+def to_ridge(soft: Image, sharp: Image, direction: Image, steps: range) -> Image:
+    """Distance in pixels (H, W) from each pixel to the first ridge along `direction` (2, H, W).
+
+    A ridge lies at the top of the parabola through three values of `soft`, where `sharp` is at
+    least `SHARPEST`. Where there is none the distance is that of the last step.
+    """
+    found = np.full(soft.shape, np.nan, np.float32)
+    before, here = (moved(soft, place * direction) for place in (steps[0] - 1, steps[0]))
+    for place in steps:
+        after = moved(soft, (place + 1) * direction)
+        ridge = (here >= before) & (here > after) & np.isnan(found)
+        ridge &= moved(sharp, place * direction) > SHARPEST
+        top = 0.5 * (before - after) / np.minimum(before - 2 * here + after, -FLATTEST)
+        found[ridge] = place + np.clip(top[ridge], -0.5, 0.5)
+        before, here = here, after
+    return np.where(np.isnan(found), steps[-1], found)
+
+
+def moved(field: Image, offset: Image) -> Image:
+    """`field` (H, W) read at every pixel plus `offset` (2: x and y, H, W), in pixels; bilinear."""
+    height, width = field.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    to_x, to_y = (x + offset[0]).astype(np.float32), (y + offset[1]).astype(np.float32)
+    return cv2.remap(field, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def blur_along(field: Image, direction: Image, sigma: float) -> Image:
+    """Gaussian mean over nine points on a line of two sigmas to both sides."""
+    place = np.linspace(-2, 2, 9)
+    weight = np.exp(-0.5 * place**2)
+    parts = (w * moved(field, p * sigma * direction) for w, p in zip(weight, place, strict=True))
+    return (sum(parts) / weight.sum()).astype(np.float32)
 
 
 def material(picture: Image, pitch: float) -> Image:

@@ -59,3 +59,14 @@ def test_air_around_the_scroll_is_invalid() -> None:
 def test_layers_too_close_to_tell_apart_are_an_error() -> None:
     with pytest.raises(ConfigError, match=r"lower data\.downscale"):
         channels(stripes(), downscale=8.0, pitch=12.0)
+
+
+def test_a_wide_gap_between_two_layers_is_one_winding() -> None:
+    """Layers at 20, 32, 44, 80, 92, ...: no phantom layer in the air between 44 and 80."""
+    places = np.array([*range(20, 50, 12), *range(80, 150, 12)])
+    across = np.exp(-0.5 * ((np.arange(160)[:, None] - places) / 2) ** 2).sum(1)
+    found = channels(np.repeat(across[:, None], 160, 1).astype(np.float32), pitch=12.0)
+    cosine, density = found.cosine[0, :, 80], found.density[0, :, 80]
+    assert cosine[places[1:-1]] == pytest.approx(1, abs=0.05)
+    assert cosine[62] == pytest.approx(0, abs=0.05)
+    assert density[44:81].sum() == pytest.approx(1, abs=0.15)
