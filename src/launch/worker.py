@@ -191,7 +191,8 @@ def rank() -> int:
 
 
 def quieten() -> None:
-    """Leave out the advertisements and the remarks that do not concern the user."""
+    """Warnings in one line each, without advertisements and what does not concern the user."""
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for pattern in (
         ".*does not have many workers.*",
