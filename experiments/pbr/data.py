@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from experiments.pbr.augment import CONFIDENT, Augmentation, resize
 from experiments.pbr.cache import Prepared, prepare
 from experiments.pbr.categories import Categories
-from experiments.pbr.layers import CLEAN, DOMAINS, GAME, SCALARS, UNKNOWN, Material, unpack
+from experiments.pbr.layers import CLEAN, DOMAINS, GAME, SCALARS, TARGETS, UNKNOWN, Material, unpack
 from experiments.pbr.samples import FEED_MULTIPLE, Samples, Views, round_to
 from experiments.pbr.sources import Entry
 from launch.data import ScheduledDataModule, rng
@@ -195,10 +195,14 @@ class Textures(ScheduledDataModule):
         derived = Counter(
             f"{name} from {source}" for m in self.materials for name, source in m.derived.items()
         )
+        missing = Counter(
+            f"{m.domain} {name}" for m in self.materials for name in TARGETS if name not in m.truth
+        )
         return {
             "materials": dict(Counter(m.domain for m in self.materials)),
             "classes": dict(self.prepared[CLEAN].counts) if CLEAN in self.prepared else {},
             "derived": dict(derived),
+            "missing": dict(missing),
             "bad": bad[:NAMED_AT_MOST],
             "bad_count": len(bad),
             "notes": self.notes[:NAMED_AT_MOST],

@@ -138,4 +138,12 @@ def test_the_report_counts_what_was_found(textures):
     report = data.report()
     assert report["materials"].keys() == {CLEAN, GAME}
     assert report["bad_count"] == 0
+    assert report["missing"] == {}
     assert data.fingerprint() == textures(game_share=0.5).fingerprint()
+
+
+def test_the_report_counts_maps_that_materials_lack(textures):
+    data = textures()
+    data.materials[0].truth = ("albedo", "roughness")
+    data.materials[1].truth = ("albedo", "roughness", "metallic", "height")
+    assert data.report()["missing"] == {"clean metallic": 1, "clean ao": 2, "clean height": 1}
