@@ -1,7 +1,7 @@
 """Classifiers that bear hidden pixels, and masks that show what matters to them."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from experiments.roi.balancing import MovingBalance
 from experiments.roi.filling import Fill, cover, random_blocks
-from experiments.roi.grad_cam import grad_cam
+from experiments.roi.grad_cam import grad_cam, smoothed_gradient
 from experiments.roi.losses import DropToNormal
 from experiments.roi.masks import Cutout, LearnedMask, RandomMask, Ratio
 from experiments.roi.recipe import NetworkFactory, XrayRecipe, share
@@ -31,14 +31,15 @@ class ClassifierTraining(XrayRecipe):
     """A plain classifier, or one that also learns images of which random blocks are hidden.
 
     The latter is what a mask needs later: a classifier that has never met hidden pixels says
-    anything about them (Jethani et al., AISTATS 2021). Looks by Grad-CAM.
+    anything about them (Jethani et al., AISTATS 2021).
 
     Terms: `full` on whole images, `masked` on images with random blocks hidden, and `judge`, both
     for a second network with its own random masks, which takes no part but scores masks later.
 
     Args:
         judge_weights: checkpoint of another run to take the judge from instead of training one.
-        keep_ratio: area of the Grad-CAM masks that are evaluated.
+        keep_ratio: area of the masks that are evaluated.
+        saliency: where it looks, which those masks are made of; see `grad_cam.py`.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ClassifierTraining(XrayRecipe):
         judge: NetworkFactory | None = None,
         judge_weights: str | None = None,
         keep_ratio: Ratio = 0.1,
+        saliency: Literal["grad_cam", "gradient"] = "grad_cam",
         mask_fill: Fill = "blur",
         channels_last: bool = False,
         log_csv: str | None = None,
@@ -63,6 +65,7 @@ class ClassifierTraining(XrayRecipe):
             channels_last, log_csv, save,
         )  # fmt: skip
         self.keep_ratio = keep_ratio
+        self.saliency = {"grad_cam": grad_cam, "gradient": smoothed_gradient}[saliency]
         self.inherit("judge", judge_weights)
         if self.judge is not None:
             self.judge.requires_grad_("judge" in losses)
@@ -86,7 +89,7 @@ class ClassifierTraining(XrayRecipe):
 
     def look(self, image: Tensor) -> tuple[Tensor, MaskSample]:
         assert self.keep_ratio is not None
-        saliency = grad_cam(self.evaluated("classifier"), image)
+        saliency = self.saliency(self.evaluated("classifier"), image)
         mask = top_k(saliency, self.keep_ratio)
         return saliency, MaskSample(mask, mask, mask)
 

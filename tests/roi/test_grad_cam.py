@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.roi.grad_cam import grad_cam
+from experiments.roi.grad_cam import grad_cam, smoothed_gradient
 from launch.errors import ConfigError
 
 
@@ -35,3 +35,20 @@ def test_evidence_is_where_the_features_are_even_in_inference_mode():
 def test_a_classifier_without_feature_map_is_an_error():
     with pytest.raises(ConfigError, match="feature map"):
         grad_cam(Tokens(), torch.zeros(1, 1, 8, 8))
+
+
+def test_the_smoothed_gradient_is_largest_where_most_pixels_matter():
+    image = torch.full((1, 1, 32, 32), -1.0)
+    image[..., 8:13, 20:25] = 1
+    with torch.inference_mode():
+        evidence = smoothed_gradient(Reader(), image)
+    assert evidence.shape == image.shape
+    assert evidence.flatten().argmax() == 10 * 32 + 22
+    assert evidence[..., 20:, :10].max() == 0
+
+
+class Reader(nn.Module):
+    """One finding: the sum of the positive pixels."""
+
+    def forward(self, image):
+        return torch.relu(image).sum((2, 3))
