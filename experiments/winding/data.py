@@ -144,6 +144,12 @@ def from_picture(
     path: Path, downscale: float = 1.0, crop: Crop | None = None, pitch: float | None = None
 ) -> Channels:
     """Maps computed from a grey picture by the structure tensor."""
+    part, origin = cropped(path, crop)
+    return structure.channels(part, downscale, pitch, origin, path.stem)
+
+
+def cropped(path: Path, crop: Crop | None) -> tuple[Image, tuple[float, float]]:
+    """A part of a grey picture, and the position (x, y) of its first pixel."""
     grey = grey_picture(path)
     x, y, width, height = crop or (0, 0, grey.shape[1], grey.shape[0])
     part = grey[y : y + height, x : x + width]
@@ -152,7 +158,7 @@ def from_picture(
             f"data.crop [x, y, width, height] {list(crop or ())} leaves the picture, which is "
             f"{grey.shape[1]}x{grey.shape[0]}"
         )
-    return structure.channels(part, downscale, pitch, (float(x), float(y)), path.stem)
+    return part, (float(x), float(y))
 
 
 def crop_of(numbers: Sequence[int] | None) -> Crop | None:

@@ -55,14 +55,19 @@ def evaluate(fit: FitResult, channels: Channels) -> Evaluation:
 def picture(found: Evaluation, channels: Channels, mask: Image | None = None) -> Image:
     """The middle slice with its windings, slips in red, and the outline of a mask (N, H, W)."""
     middle = len(found.xy) // 2
-    grey = channels.cosine if channels.picture is None else channels.picture
     return export.overlay(
-        grey[middle],
+        background(channels),
         found.xy[middle],
         None if mask is None else mask[min(middle, len(mask) - 1)],
         None if found.error is None else found.error[middle],
         zoom=max(1, 768 // max(channels.size)),
     )
+
+
+def background(channels: Channels) -> Image:
+    """The middle slice to draw on, (H, W) in [0, 1]."""
+    grey = channels.cosine if channels.picture is None else channels.picture
+    return grey[len(grey) // 2]
 
 
 def write(

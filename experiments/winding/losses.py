@@ -15,9 +15,17 @@ from experiments.winding.geometry import FitResult
 
 
 class WindingLoss(nn.Module):
-    """`forward(fit, term)`: `term` is the name under which masks know this loss."""
+    """The mean of errors; `term` is the name under which masks know this loss."""
 
     honours_masks: ClassVar[bool] = False
+
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
+        """Errors (N, ...) and their mask; None where each counts."""
+        raise NotImplementedError
+
+    def forward(self, fit: FitResult, term: str = "") -> Tensor:
+        errors, mask = self.errors(fit, term)
+        return errors.mean() if mask is None else masked_mean(errors, mask)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -42,9 +50,9 @@ class Data(WindingLoss):
 
     honours_masks: ClassVar[bool] = True
 
-    def forward(self, fit: FitResult, term: str = "data") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         cosine, valid = fit.fine
-        return masked_mean((cosine - fit.target_mod).square(), fit.gate(term, valid, fit.xy_hr))
+        return (cosine - fit.target_mod).square(), fit.gate(term, valid, fit.xy_hr)
 
 
 class DataPlain(WindingLoss):
@@ -52,9 +60,9 @@ class DataPlain(WindingLoss):
 
     honours_masks: ClassVar[bool] = True
 
-    def forward(self, fit: FitResult, term: str = "data_plain") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         cosine, valid = fit.fine
-        return masked_mean((cosine - fit.target_plain).square(), fit.gate(term, valid, fit.xy_hr))
+        return (cosine - fit.target_plain).square(), fit.gate(term, valid, fit.xy_hr)
 
 
 class DataGrad(WindingLoss):
@@ -62,12 +70,12 @@ class DataGrad(WindingLoss):
 
     honours_masks: ClassVar[bool] = True
 
-    def forward(self, fit: FitResult, term: str = "data_grad") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         cosine, valid = fit.fine
         error, mask = cosine - fit.target_mod, fit.gate(term, valid, fit.xy_hr)
-        across = masked_mean(error.diff(dim=3).square(), pair_min(mask, 3))
-        along = masked_mean(error.diff(dim=2).square(), pair_min(mask, 2))
-        return 0.5 * (across + along)
+        across, along = error.diff(dim=3).square(), error.diff(dim=2).square()
+        both = 0.5 * (across[:, :, :-1] + along[..., :-1])
+        return both, pair_min(pair_min(mask, 2), 3)
 
 
 def pair_min(mask: Tensor, dim: int) -> Tensor:
@@ -81,13 +89,13 @@ class DirectionAlong(WindingLoss):
 
     honours_masks: ClassVar[bool] = True
 
-    def forward(self, fit: FitResult, term: str = "dir_v") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         x, y = fit.edges.unbind(-1)
         normal = encode(torch.stack([y, -x], -1)).transpose(0, 1)
         layer = 0.5 * (fit.directions[:, :, 1:] + fit.directions[:, :, :-1])
         error = 0.5 * (normal - layer).square().sum(1, keepdim=True)
         mask = fit.gate(term, fit.valid, fit.xy)
-        return masked_mean(error, pair_min(mask, 2))
+        return error, pair_min(mask, 2)
 
 
 class DirectionAcross(WindingLoss):
@@ -95,13 +103,13 @@ class DirectionAcross(WindingLoss):
 
     honours_masks: ClassVar[bool] = True
 
-    def forward(self, fit: FitResult, term: str = "dir_conn") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         link = encode(fit.halves)  # (2, N, 2, R, C): code, slice, half
         layer = fit.directions.transpose(0, 1)[:, :, None]
         error = 0.5 * (link - layer).square().sum(0)
         ends = fit.valid_strip[:, 0, :: fit.scales.samples]  # (N, 3, R, C)
         mask = fit.gate(term, ends[:, None], fit.links)[:, 0]
-        return masked_mean(error, pair_min(mask, 1) * fit.inner)
+        return error, pair_min(mask, 1) * fit.inner
 
 
 class GradMag(WindingLoss):
@@ -116,7 +124,7 @@ class GradMag(WindingLoss):
         super().__init__()
         self.per_sample = per_sample
 
-    def forward(self, fit: FitResult, term: str = "gradmag") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         length = (fit.halves.square().sum(-1) + 1e-12).sqrt() * fit.scales.downscale
         density = halves_of(fit.along[:, 0], fit.scales.samples)  # (N, 2, S+1, R, C)
         if self.per_sample:
@@ -125,7 +133,7 @@ class GradMag(WindingLoss):
             error = (trapezoid(density) * length - 1).square()
         mask = fit.gate(term, fit.valid_strip, fit.strip)[:, 0]
         worst = halves_of(mask, fit.scales.samples).amin(2)
-        return masked_mean(error, worst * fit.inner)
+        return error, worst * fit.inner
 
 
 def halves_of(strip: Tensor, samples: int) -> Tensor:
@@ -142,53 +150,53 @@ def trapezoid(values: Tensor) -> Tensor:
 class Step(WindingLoss):
     """Rows stay one mesh step apart; relative, so a doubled step costs 1."""
 
-    def forward(self, fit: FitResult, term: str = "step") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         length = (fit.edges.square().sum(-1) + 1e-8).sqrt()
-        return (length / fit.scales.mesh_step - 1).square().mean()
+        return (length / fit.scales.mesh_step - 1).square(), None
 
 
 class SmoothAcross(WindingLoss):
     """Bend across windings: |(right - self) - (self - left)|^2, pixels squared."""
 
-    def forward(self, fit: FitResult, term: str = "smooth_x") -> Tensor:
-        return fit.halves.diff(dim=1).square().sum(-1).mean()
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
+        return fit.halves.diff(dim=1).square().sum(-1), None
 
 
 class SmoothAlong(WindingLoss):
     """Bend along a winding: the squared second difference over rows, pixels squared."""
 
-    def forward(self, fit: FitResult, term: str = "smooth_y") -> Tensor:
-        return fit.edges.diff(dim=1).square().sum(-1).mean()
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
+        return fit.edges.diff(dim=1).square().sum(-1), None
 
 
 class LinkChange(WindingLoss):
     """Change of the links from row to row, pixels squared, mean of both halves."""
 
-    def forward(self, fit: FitResult, term: str = "meshoff_sy") -> Tensor:
-        return fit.halves.diff(dim=2).square().sum(-1).mean()
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
+        return fit.halves.diff(dim=2).square().sum(-1), None
 
 
 class Angle(WindingLoss):
     """Squared cosine of the angle between row edges and links: 0 when they are orthogonal."""
 
-    def forward(self, fit: FitResult, term: str = "angle") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         edge, link = fit.edges[:, None], fit.halves[:, :, :-1]
         scale = edge.square().sum(-1) * link.square().sum(-1) + 1e-8
-        return ((edge * link).sum(-1).square() / scale).mean()
+        return (edge * link).sum(-1).square() / scale, None
 
 
 class MeanPosition(WindingLoss):
     """Squared distance of the mean vertex from where it was when the stage began."""
 
-    def forward(self, fit: FitResult, term: str = "mean_pos") -> Tensor:
-        return (fit.xy.mean((1, 2)) - fit.anchor).square().sum(-1).mean()
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
+        return (fit.xy.mean((1, 2)) - fit.anchor).square().sum(-1), None
 
 
 class Contrast(WindingLoss):
     """Pulls the amplitude to 1 and the bias to 0."""
 
-    def forward(self, fit: FitResult, term: str = "contr") -> Tensor:
-        return ((fit.amp - 1).square() + fit.bias.square()).mean()
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
+        return (fit.amp - 1).square() + fit.bias.square(), None
 
 
 class ModulationSmooth(WindingLoss):
@@ -196,16 +204,16 @@ class ModulationSmooth(WindingLoss):
 
     honours_masks: ClassVar[bool] = True
 
-    def forward(self, fit: FitResult, term: str = "mod_smooth_y") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         change = fit.amp.diff(dim=2).square() + fit.bias.diff(dim=2).square()
-        return masked_mean(change, pair_min(fit.gate(term, fit.valid, fit.xy), 2))
+        return change, pair_min(fit.gate(term, fit.valid, fit.xy), 2)
 
 
 class SlicesStraight(WindingLoss):
     """Each slice lies half-way between its neighbours, in slice steps squared; 0 below 3 slices."""
 
-    def forward(self, fit: FitResult, term: str = "z_straight") -> Tensor:
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
         if fit.xy.shape[0] < 3:
-            return 0 * fit.xy.sum()
+            return 0 * fit.xy.sum(-1), None
         bend = fit.xy[1:-1] - 0.5 * (fit.xy[:-2] + fit.xy[2:])
-        return bend.square().sum(-1).mean() / fit.scales.slice_step**2
+        return bend.square().sum(-1) / fit.scales.slice_step**2, None

@@ -1,5 +1,6 @@
 """The fit of a mesh to the layers of a slice, in stages, under masks that follow the fit."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from experiments.winding import data
+from experiments.winding import data, loss_maps
 from experiments.winding.channels import Channels
-from experiments.winding.evaluation import Evaluation, evaluate, picture, write
+from experiments.winding.evaluation import Evaluation, background, evaluate, picture, write
 from experiments.winding.geometry import FitResult, Scales
 from experiments.winding.mesh import Mesh
 from experiments.winding.optimizer import adam, restart
@@ -36,6 +37,7 @@ class WindingFit(ScheduledModule):
         rows_fraction: length of the strip at the start, in image heights.
         samples: fine samples per mesh segment.
         aim: turn the strip along the layers at the image centre before the first stage.
+        loss_maps: write where each term is high, into `result/loss_maps`.
     """
 
     maps: Tensor
@@ -50,12 +52,14 @@ class WindingFit(ScheduledModule):
         rows_fraction: PositiveFloat = 1.25,
         samples: PositiveInt = 4,
         aim: bool = True,
+        loss_maps: bool = False,
     ) -> None:
         super().__init__(losses)
         self.automatic_optimization = False
         self.stages = [Stage(**settings) for settings in stages]
         self.windings, self.mesh_step, self.winding_step = windings, mesh_step, winding_step
         self.rows_fraction, self.samples, self.aim = rows_fraction, samples, aim
+        self.loss_maps = loss_maps
         self.mesh: Mesh
         self.fit: FitResult
         self.found: Evaluation
@@ -159,7 +163,15 @@ class WindingFit(ScheduledModule):
         if self.trainer.is_global_zero and self.iteration >= self.iterations:
             run = Path(self.trainer.default_root_dir)
             frames = sorted((run / "images").glob("iteration_*.png"))
-            write(run / "result", self.found, self.slice, self.mesh_step, frames)
+            self.write(run / "result", frames)
+
+    def write(self, folder: Path, frames: Sequence[Path] = ()) -> None:
+        """The files of a fit, and on request where each of its terms is high."""
+        write(folder, self.found, self.slice, self.mesh_step, frames)
+        if self.loss_maps:
+            fit = self.mesh(self.maps)
+            grey = background(self.slice)
+            loss_maps.write(folder / "loss_maps", loss_maps.loss_maps(self.losses, fit), fit, grey)
 
     def image_panel(self) -> list[np.ndarray]:
         """The windings over the slice, slips in red, with the mask that gates now."""
@@ -180,6 +192,13 @@ class WindingFit(ScheduledModule):
                 f"only {numbers['coverage']:.0%} of the mesh lies on the slice; lower "
                 "module.windings or module.rows_fraction"
             )
+        for mask in self.scheduled_masks.masks:
+            count = int(mask.generator.memory.get("undirected", 0))
+            if count:
+                said.append(
+                    f"mask {mask.label!r}: {count} times the mesh had neither links nor a tangent "
+                    "at a boundary of the pie, which was then left out; the mesh has collapsed"
+                )
         return said
 
     def weights(self) -> dict[str, Tensor]:
@@ -200,5 +219,5 @@ class WindingFit(ScheduledModule):
         self.maps = torch.from_numpy(self.channels.stack()).to(self.maps.device)
         self.check_size()
         self.found = evaluate(self.mesh(self.maps), self.slice)
-        write(destination, self.found, self.slice, self.mesh_step)
+        self.write(destination)
         return self.found.metrics

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveFloat
+from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import nn
 from torch.utils.data import Dataset
 
-from experiments.winding import data
+from experiments.winding import data, network
 from experiments.winding.channels import Channels, flag_gaps
 from experiments.winding.synthetic import Spiral, spiral
 from launch.data import ScheduledDataModule
@@ -149,3 +150,38 @@ class RawSlice(Slice):
 
     def read(self) -> Channels:
         return data.read(self.root, self.downscale, self.crop, self.pitch)
+
+
+class NetworkSlice(Slice):
+    """A grey picture of a scan; the maps are made by a network with a checkpoint.
+
+    Args:
+        root: PNG, TIFF or JPEG.
+        network: from a grey picture to four maps, see `experiments.winding.network`.
+        checkpoint: its weights.
+        tile: pixels of a side of what the network sees at once.
+        downscale: full-resolution pixels per model pixel.
+        crop: x, y, width, height in full-resolution pixels; default: everything.
+    """
+
+    def __init__(
+        self,
+        root: FilePath,
+        network: nn.Module,
+        checkpoint: FilePath,
+        tile: PositiveInt = 512,
+        downscale: PositiveFloat = 1.0,
+        crop: list[NonNegativeInt] | None = None,
+        least_direction: Share = 0.5,
+    ) -> None:
+        super().__init__(least_direction)
+        self.root, self.checkpoint = Path(root), Path(checkpoint)
+        self.network, self.tile, self.downscale = network, tile, downscale
+        self.crop = data.crop_of(crop)
+
+    def read(self) -> Channels:
+        network.load(self.network, self.checkpoint)
+        grey, origin = data.cropped(self.root, self.crop)
+        return network.channels(
+            grey, self.network, self.tile, self.downscale, origin, self.root.stem
+        )

@@ -119,10 +119,13 @@ def test_a_boundary_point_outside_the_image_does_not_switch_the_mask_off() -> No
 def test_vanishing_links_fall_back_to_the_column_and_a_point_to_ones() -> None:
     state = fan()
     state["xy_conn_ema"] = state["xy_conn_ema"][..., 1:2, :].expand(-1, -1, -1, 3, -1)
-    assert draw(pie(), 0, state).sum() == pytest.approx(4 * 3 * 80, rel=0.1)
+    mask = pie()
+    assert draw(mask, 0, state).sum() == pytest.approx(4 * 3 * 80, rel=0.1)
+    assert mask.memory["undirected"] == 0
     state["xy_ema"] = state["xy_conn_ema"] = torch.full((1, ROWS, COLUMNS, 3, 2), 40.0)
     state["xy_ema"] = state["xy_ema"][..., 0, :]
-    assert draw(pie(), 0, state).min() == 1
+    assert draw(mask, 0, state).min() == 1
+    assert mask.memory["undirected"] == 2
 
 
 def test_a_wedge_that_leaves_the_image_keeps_the_last_mask() -> None:

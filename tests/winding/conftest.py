@@ -9,7 +9,7 @@ import torch
 import yaml
 from hydra import compose, initialize_config_dir
 
-from launch import check
+from launch import check, worker
 from launch.compose import finalise
 from launch.run import CONF, Run
 
@@ -36,7 +36,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def configure() -> Callable[..., dict[str, Any]]:
     """configure("data.spiral.noise=0.2", ...) composes and checks a short fit."""
 
@@ -55,9 +55,21 @@ def run_folder(tmp_path: Path) -> Callable[..., Run]:
     """run_folder(config, "name") is a folder in which `launch.worker` can start."""
 
     def made(config: dict[str, Any], name: str = "run") -> Run:
-        run = Run(tmp_path / name)
-        run.start(experiment="winding/test", task=config["task"])
-        (run.folder / "config.yaml").write_text(yaml.safe_dump(config))
-        return run
+        return prepared(tmp_path / name, config)
 
     return made
+
+
+@pytest.fixture(scope="session")
+def finished(configure: Callable[..., dict[str, Any]], tmp_path_factory) -> Run:
+    """A short fit that is done. To be read only."""
+    run = prepared(tmp_path_factory.mktemp("finished") / "run", configure())
+    assert worker.main([str(run.folder)]) == 0
+    return run
+
+
+def prepared(folder: Path, config: dict[str, Any]) -> Run:
+    run = Run(folder)
+    run.start(experiment="winding/test", task=config["task"])
+    (run.folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return run

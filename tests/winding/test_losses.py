@@ -152,7 +152,7 @@ def test_rows_outside_the_mask_feel_ungated_terms_only() -> None:
     result = gated(fit(layers(shift=2.0)), slice(0, 40), "data_plain")
     xy = result.xy.detach().requires_grad_(True)
     result = replace(result, xy=xy)
-    gradient = torch.autograd.grad(losses.DataPlain()(result), xy)[0]
+    gradient = torch.autograd.grad(losses.DataPlain()(result, "data_plain"), xy)[0]
     assert gradient[:, :, :1].any() and not gradient[:, :, 4:].any()
 
 

@@ -65,6 +65,7 @@ class CentralWindingPie:
         if self.open_at_end and min(shares) >= 1:
             return torch.ones(column.shape[0], 1, *size, device=device)
         planes = self.half_planes(column, links, shares)
+        self.count_undirected(planes)
         return self.keep_last(wedge(planes, size, self.blur_sigma))
 
     def central_column(self, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -119,6 +120,11 @@ class CentralWindingPie:
         other = (normal * (bounds.flip(1) - bounds)).sum(-1, keepdim=True)
         normal = normal * torch.where(torch.where(side == 0, other, side) < 0, -1.0, 1.0)
         return torch.cat([normal, -(normal * bounds).sum(-1, keepdim=True)], -1)
+
+    def count_undirected(self, planes: Tensor) -> None:
+        """Counts boundaries without a direction, which bound nothing; a fit warns of them."""
+        undirected = (planes[..., :2] == 0).all(-1).sum()
+        self.memory["undirected"] = self.memory.get("undirected", 0) + undirected
 
     def keep_last(self, mask: Tensor) -> Tensor:
         """Slices whose wedge misses the image keep their last mask, or ones."""
