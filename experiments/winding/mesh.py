@@ -5,7 +5,7 @@ Symbols: N slices, R rows, C columns. Positions are (x, y) in model pixels.
 
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from launch.errors import ConfigError
 from launch.masks.scheduled import ScheduledMasks
 
 EMA_DECAY = 0.99  # of the old value
+Links = Literal["offset", "ray"]
 
 
 class Mesh(nn.Module):
@@ -30,7 +31,8 @@ class Mesh(nn.Module):
     | amp, bias         | (N, 1, R, C)      | modulation of the cosine target                   |
 
     Starts as a straight, upright strip through the image centre that covers the given fractions of
-    the image height and width.
+    the image height and width. With `links="ray"` the neighbours are where the normal of a column
+    meets the next one, and conn_offset_ms is not trained but follows them.
 
     Raises:
         ConfigError: when the image is smaller than the mesh step.
@@ -50,16 +52,18 @@ class Mesh(nn.Module):
         frac_columns: float = 0.234,
         scales: Scales | None = None,
         origin: tuple[float, float] = (0.0, 0.0),
+        links: Links = "offset",
     ) -> None:
         super().__init__()
-        self.image_size, self.scales = image_size, scales or Scales()
-        self.made_with = {
+        self.image_size, self.scales, self.links = image_size, scales or Scales(), links
+        self.made_with: dict[str, Any] = {
             "image_size": list(image_size),
             "slices": slices,
             "frac_rows": frac_rows,
             "frac_columns": frac_columns,
             "scales": asdict(self.scales),
             "origin": list(origin),
+            "links": links,
         }
         grid = base_grid(image_size, frac_rows, frac_columns, self.scales)
         grid = grid.expand(slices, -1, -1, -1).clone()
@@ -106,7 +110,7 @@ class Mesh(nn.Module):
         grid = self.transform(both[:, :2]) if self.uses_transform else both[:, :2]
         return FitResult(
             xy=grid.permute(0, 2, 3, 1),
-            links=neighbours(grid, both[:, 2:]),
+            links=neighbours(grid, both[:, 2:], self.links),
             amp=self.amp.clamp(0.1, 1.0),
             bias=self.bias.clamp(0.0, 0.45),
             maps=maps,
@@ -167,8 +171,11 @@ class Mesh(nn.Module):
         """`ema = .99 ema + .01 new` of vertices and links, and of the residual where it is wanted.
 
         A value that has no average yet is copied. The residual is only known while a data term is
-        active.
+        active. Offsets that follow rays do so here.
         """
+        if self.links == "ray":
+            offsets = pyramid.rebuild(list(self.conn_offset_ms))
+            self.conn_offset_ms[0].add_(ray_offsets(self.vertices(), offsets) - offsets)
         for ema, value in ((self.xy_ema, fit.xy), (self.xy_conn_ema, fit.xy_conn)):
             ema.copy_(torch.where(ema.isnan(), value, torch.lerp(ema, value, 1 - EMA_DECAY)))
         if residual and "fine" in vars(fit):
@@ -207,27 +214,56 @@ def centred(count: int, extent: float, size: int) -> Tensor:
     return torch.linspace(middle - extent / 2, middle + extent / 2, count)
 
 
-def neighbours(grid: Tensor, offsets: Tensor) -> Tensor:
+def neighbours(grid: Tensor, offsets: Tensor, links: Links = "offset") -> Tensor:
     """Left neighbour, self and right neighbour of every vertex, (N, 3, R, C, 2).
 
     The neighbour is the point of the next column's polyline at the fractional row `i + offset`
-    (extrapolated past its ends). Columns beyond the edge are mirrored and carry no gradient.
+    (extrapolated past its ends). With rays it is where the normal of this column meets the segment
+    of that row, or its extension. Columns beyond the edge are mirrored and carry no gradient.
+    """
+    start, segment, share = segments(grid, offsets)
+    if links == "ray":
+        share = crossing(grid, start, segment)
+    left, right = (start + segment * share).unbind(2)
+    self_x2 = 2 * grid.detach()
+    left = torch.cat([self_x2[..., :1] - right[..., :1].detach(), left[..., 1:]], 3)
+    right = torch.cat([right[..., :-1], self_x2[..., -1:] - left[..., -1:].detach()], 3)
+    return torch.stack([left, grid, right], 1).permute(0, 1, 3, 4, 2).contiguous()
+
+
+def segments(grid: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Segments of both neighbouring columns at the offset rows: start, extent and the share on it.
+
+    (N, 2, 2, R, C) of x and y, left and right; the share is (N, 1, 2, R, C), in [0, 1) but for rows
+    past the ends.
     """
     slices, _, rows, columns = grid.shape
     place = torch.arange(rows, device=grid.device, dtype=grid.dtype).view(1, 1, rows, 1) + offsets
     first = place.detach().floor().clamp(0, rows - 2)
-    share = (place - first).unsqueeze(1)  # (N, 1, 2, R, C)
+    share = (place - first).unsqueeze(1)
     column = torch.arange(columns, device=grid.device)
     side = torch.stack([(column - 1).clamp_min(0), (column + 1).clamp_max(columns - 1)])
     index = (first.long() * columns + side[:, None]).view(slices, 1, -1)
     index = torch.cat([index, index + columns], 2).expand(-1, 2, -1)
     ends = grid.flatten(2).gather(2, index).view(slices, 2, 2, 2, rows, columns)
-    found = ends[:, :, 0] + (ends[:, :, 1] - ends[:, :, 0]) * share
-    left, right = found.unbind(2)
-    self_x2 = 2 * grid.detach()
-    left = torch.cat([self_x2[..., :1] - right[..., :1].detach(), left[..., 1:]], 3)
-    right = torch.cat([right[..., :-1], self_x2[..., -1:] - left[..., -1:].detach()], 3)
-    return torch.stack([left, grid, right], 1).permute(0, 1, 3, 4, 2).contiguous()
+    return ends[:, :, 0], ends[:, :, 1] - ends[:, :, 0], share
+
+
+def ray_offsets(grid: Tensor, offsets: Tensor) -> Tensor:
+    """The row offsets (N, 2, R, C) at which the normals meet the segments that `offsets` chose."""
+    start, segment, share = segments(grid, offsets)
+    return offsets + (crossing(grid, start, segment) - share)[:, 0]
+
+
+def crossing(grid: Tensor, start: Tensor, segment: Tensor) -> Tensor:
+    """Share t at which `start + t segment` (N, 2, 2, R, C) lies on the normal of a column.
+
+    The normal is what is perpendicular to the central difference along the rows; (N, 1, 2, R, C).
+    """
+    along = torch.gradient(grid, dim=2)[0].unsqueeze(2)
+    ahead = (segment * along).sum(1, keepdim=True)
+    ahead = torch.where(ahead.abs() < 1e-8, 1e-8, ahead)
+    return ((grid.unsqueeze(2) - start) * along).sum(1, keepdim=True) / ahead
 
 
 def layer_angle(maps: Tensor) -> float:

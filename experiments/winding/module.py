@@ -13,7 +13,7 @@ from experiments.winding import data, loss_maps
 from experiments.winding.channels import Channels
 from experiments.winding.evaluation import Evaluation, background, evaluate, picture, write
 from experiments.winding.geometry import FitResult, Scales
-from experiments.winding.mesh import Mesh
+from experiments.winding.mesh import Links, Mesh
 from experiments.winding.optimizer import adam, restart
 from experiments.winding.stages import Stage
 from launch.errors import ConfigError
@@ -37,6 +37,7 @@ class WindingFit(ScheduledModule):
         rows_fraction: length of the strip at the start, in image heights.
         samples: fine samples per mesh segment.
         aim: turn the strip along the layers at the image centre before the first stage.
+        links: `offset` trains the row offset of the neighbours, `ray` takes the column's normal.
         loss_maps: write where each term is high, into `result/loss_maps`.
     """
 
@@ -52,6 +53,7 @@ class WindingFit(ScheduledModule):
         rows_fraction: PositiveFloat = 1.25,
         samples: PositiveInt = 4,
         aim: bool = True,
+        links: Links = "offset",
         loss_maps: bool = False,
     ) -> None:
         super().__init__(losses)
@@ -59,7 +61,7 @@ class WindingFit(ScheduledModule):
         self.stages = [Stage(**settings) for settings in stages]
         self.windings, self.mesh_step, self.winding_step = windings, mesh_step, winding_step
         self.rows_fraction, self.samples, self.aim = rows_fraction, samples, aim
-        self.loss_maps = loss_maps
+        self.links, self.loss_maps = links, loss_maps
         self.mesh: Mesh
         self.fit: FitResult
         self.found: Evaluation
@@ -88,8 +90,15 @@ class WindingFit(ScheduledModule):
         windings = self.windings or max(3, round(min(channels.size) / step))
         width = (windings - 1) * step / channels.size[1]
         scales = Scales(self.mesh_step, step, channels.downscale, self.samples)
-        slices = len(channels.cosine)
-        return Mesh(channels.size, slices, self.rows_fraction, width, scales, channels.origin)
+        return Mesh(
+            channels.size,
+            len(channels.cosine),
+            self.rows_fraction,
+            width,
+            scales,
+            channels.origin,
+            self.links,
+        )
 
     def check_size(self) -> None:
         found, wanted = [len(self.maps), *self.channels.size], self.mesh.made_with

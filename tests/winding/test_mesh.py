@@ -8,7 +8,7 @@ from torch import Tensor
 
 from experiments.winding.channels import encode_gradient
 from experiments.winding.geometry import Scales
-from experiments.winding.mesh import Mesh, neighbours
+from experiments.winding.mesh import Mesh, neighbours, ray_offsets
 from launch.errors import ConfigError
 
 SIZE = (100, 120)
@@ -87,6 +87,29 @@ def test_neighbours_lie_on_the_next_columns_at_the_offset_rows() -> None:
     left, own, right = links[0, :, 3, 3]
     assert (own - left).tolist() == pytest.approx([10, 0], abs=1e-4)
     assert (right - own).tolist() == pytest.approx([10, 5], abs=1e-4)
+
+
+def test_rays_meet_the_next_column_at_a_right_angle_and_offsets_follow() -> None:
+    """On concentric arcs the normal leads to the same row, wherever the offsets started."""
+    radius, angle = torch.arange(100.0, 170.0, 10.0), torch.linspace(-0.3, 0.3, 7)
+    grid = torch.stack([torch.outer(f(angle), radius) for f in (torch.cos, torch.sin)])[None]
+    offsets = torch.full((1, 2, 7, 7), 0.7)
+    for _ in range(3):
+        offsets = ray_offsets(grid, offsets)
+    assert offsets[:, :, 1:-1, 1:-1].abs().max() < 0.02
+    links = neighbours(grid, offsets, "ray")[0, :, 1:-1, 1:-1]
+    along = (grid[0, :, 2:] - grid[0, :, :-2])[:, :, 1:-1].permute(1, 2, 0)
+    for other in (0, 2):
+        assert ((links[other] - links[1]) * along).sum(-1).abs().max() < 1e-2
+
+
+def test_a_mesh_with_rays_keeps_its_offsets_up_to_date() -> None:
+    model = mesh(links="ray")
+    with torch.no_grad():
+        model.conn_offset_ms[0].fill_(0.3)
+    model.update_ema(model(maps()))
+    assert model.conn_offset_ms[0][:, :, 1:-1, 1:-1].abs().max() < 1e-5
+    assert Mesh.like(model.made_with).links == "ray"
 
 
 def test_rows_past_the_end_are_extrapolated() -> None:
