@@ -11,7 +11,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-winding bench-smoke bench-roi lock clean \
+.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
 	pbr-a0 pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-ladder \
 	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
@@ -26,11 +26,10 @@ $(READY): pyproject.toml requirements.lock
 	$(INSTALL) --no-deps -e .
 	@touch $@
 
-demo: $(READY) ## train super-resolution with loss ramps, minutes on two CPU cores, and show a picture
-	$(BIN)/python -m launch +experiment=sr/loss_ramps
-	@echo "picture: $$(ls -t runs/sr/loss_ramps/*/images/*.png | head -n 1)"
+demo: $(READY) ## game materials, phases A0, A and B: minutes on two CPU cores, ends with a picture
+	$(BIN)/python -m launch +experiment=pbr/phase_b
 
-sr: $(READY) ## the same on your own photos: make sr PHOTOS=folder
+sr: $(READY) ## super-resolution with loss ramps; on your own photos: make sr PHOTOS=folder
 	$(BIN)/python -m launch +experiment=sr/loss_ramps $(if $(PHOTOS),data=sr/folder data.root=$(PHOTOS))
 
 # PBR phases. Each first trains the phases that it starts from, unless they are there. SCALE=full for
@@ -90,6 +89,9 @@ bench-smoke: $(READY) ## a flow-matching step against a bare PyTorch loop, and t
 
 bench-roi: $(READY) ## the cost of balancing losses against constant weights
 	$(BIN)/python benchmarks/roi_balance.py
+
+bench-pbr: $(READY) ## PBR training samples per second against reading and resizing their maps
+	$(BIN)/python benchmarks/pbr_pipeline.py
 
 lock: ## pin the packages of pyproject.toml in requirements.lock (needs uv)
 	uv pip compile --quiet --universal --no-emit-index-url --no-header --python-version 3.11 \

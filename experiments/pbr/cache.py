@@ -15,13 +15,12 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from experiments.pbr.augment import resize
 from experiments.pbr.categories import Categories
-from experiments.pbr.layers import Maps, Material, pack
+from experiments.pbr.layers import Maps, Material, pack, resize
 from experiments.pbr.sources import Entry
 from experiments.pbr.textures import UnreadableTextureError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass

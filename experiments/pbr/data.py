@@ -12,11 +12,22 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from experiments.pbr.augment import CONFIDENT, Augmentation, resize
+from experiments.pbr.augment import CONFIDENT, Augmentation
 from experiments.pbr.cache import Prepared, prepare
 from experiments.pbr.categories import Categories
-from experiments.pbr.layers import CLEAN, DOMAINS, GAME, SCALARS, TARGETS, UNKNOWN, Material, unpack
-from experiments.pbr.samples import FEED_MULTIPLE, Samples, Views, round_to
+from experiments.pbr.layers import (
+    CLEAN,
+    DOMAINS,
+    GAME,
+    PLACES,
+    SCALARS,
+    TARGETS,
+    UNKNOWN,
+    Material,
+    resize,
+    unpack,
+)
+from experiments.pbr.samples import FEED_MULTIPLE, Sample, Samples, Views, expand, round_to
 from experiments.pbr.sources import Entry
 from launch.data import ScheduledDataModule, rng
 from launch.errors import MissingError
@@ -100,7 +111,7 @@ class Textures(ScheduledDataModule):
         if self.teacher is not None:
             guess(self.teacher, [m for m in (*self.materials, *held) if m.domain == GAME])
         self.teacher = None
-        self._domains = np.array([m.domain for m in self.materials])
+        self._probabilities = self.probabilities()
         places = self.samples_per_epoch or len(self.materials)
         self.train_set = Samples(
             self.materials, places, self.chosen, self.seed, self.crop, self.feed,
@@ -136,7 +147,7 @@ class Textures(ScheduledDataModule):
         places, random = len(self.train_set), rng(self.seed, epoch, DRAW)  # type: ignore[arg-type]
         mixed = sum(share > 0 for share in self.shares.values()) > 1
         if self.balanced or mixed:
-            return random.choice(len(self.materials), places, p=self.probabilities())
+            return random.choice(len(self.materials), places, p=self._probabilities)
         passes = -(-places // len(self.materials))
         orders = [random.permutation(len(self.materials)) for _ in range(passes)]
         return np.concatenate(orders)[:places]
@@ -149,8 +160,9 @@ class Textures(ScheduledDataModule):
         groups = [(m.domain, m.category if m.domain == CLEAN else None) for m in self.materials]
         counts = Counter(groups)
         weights = np.array([1 / counts[g] if self.balanced else 1.0 for g in groups])
+        domains = np.array([m.domain for m in self.materials])
         for domain in DOMAINS:
-            inside = self._domains == domain
+            inside = domains == domain
             if inside.any():
                 weights[inside] *= self.shares[domain] / weights[inside].sum()
         return weights / weights.sum()
@@ -172,7 +184,7 @@ class Textures(ScheduledDataModule):
         means = torch.zeros(len(self.categories.names) + 1, len(SCALARS))
         by_class: dict[int, list[np.ndarray]] = {}
         for material in self.materials:
-            maps = unpack(material.packed[::8, ::8])
+            maps = unpack(material.packed[:, ::8, ::8])
             values = np.array([maps[name].mean() for name in SCALARS])
             by_class.setdefault(len(means) - 1, []).append(values)
             if material.category is not None:
@@ -184,6 +196,10 @@ class Textures(ScheduledDataModule):
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         assert self.validation_set is not None
         return DataLoader(self.validation_set, self.batch_size, num_workers=0)
+
+    def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
+        """Samples travel as bytes; the device that trains makes floats of them."""
+        return expand(batch)
 
     # What run.json says
 
@@ -244,7 +260,7 @@ def guess(teacher: nn.Module, materials: Sequence[Material]) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     teacher = teacher.to(device).eval()
     for material in materials:
-        height, width = material.packed.shape[:2]
+        height, width = material.size
         maps = unpack(material.packed)
         scale = min(1.0, TEACHER_SIDE / max(height, width))
         sides = [round_to(side * scale, FEED_MULTIPLE) for side in (height, width)]
@@ -253,7 +269,7 @@ def guess(teacher: nn.Module, materials: Sequence[Material]) -> None:
         logits = teacher(torch.from_numpy(np.ascontiguousarray(image))[None].to(device))
         sized = nn.functional.interpolate(logits, (height, width), mode="bilinear")
         confidence, classes = sized[0].softmax(dim=0).max(dim=0)
-        planes = torch.stack([classes, (confidence * 255).floor()], dim=-1)
+        planes = torch.stack([classes, (confidence * 255).floor()])
         material.guess = planes.byte().cpu().numpy()
 
 
@@ -264,13 +280,13 @@ def pseudo_report(materials: Sequence[Material]) -> dict[str, float]:
         return {}
     sure, right, known = [], 0, 0
     for material in guessed:
-        height, width = material.packed.shape[:2]
-        window = material.window(0, 0, height, width)
-        maps = {"classes": window[..., 14], "pseudo": window[..., 15], "sure": window[..., 16]}
-        counts = maps["sure"] > CONFIDENT * 255
+        classes, pseudo, confidence = material.window(0, 0, *material.size)[
+            PLACES["classes"].start :
+        ]
+        counts = confidence > CONFIDENT * 255
         sure.append(float(counts.mean()))
-        labelled = counts & (maps["classes"] != UNKNOWN)
+        labelled = counts & (classes != UNKNOWN)
         known += int(labelled.sum())
-        right += int((maps["classes"] == maps["pseudo"])[labelled].sum())
+        right += int((classes == pseudo)[labelled].sum())
     report = {"pseudo_share": float(np.mean(sure))}
     return report | ({"pseudo_precision": right / known} if known else {})

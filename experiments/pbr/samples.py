@@ -1,20 +1,23 @@
 """Training samples and validation views of a list of materials.
 
-Everything random in a sample depends on (seed, epoch, place in the epoch) alone.
+A sample is bytes: 17 planes of a texture, see `layers`, and one that says which maps are known.
+Everything random in it depends on (seed, epoch, place in the epoch) alone.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from experiments.pbr.augment import Augmentation, believed, resize, turn, turn_vectors
-from experiments.pbr.layers import CLEAN, GAME, TARGETS, UNKNOWN, Maps, Material, unpack
+from experiments.pbr.augment import Augmentation, believed, resize, turn
+from experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, TARGETS, UNKNOWN, Material, constant
 
 Sample = dict[str, Tensor]
 FEED_MULTIPLE = 32  # sides of crops: encoders halve five times
+BITS = {name: 1 << i for i, name in enumerate(TARGETS)}
 
 
 class Samples(Dataset[Sample]):
@@ -42,6 +45,7 @@ class Samples(Dataset[Sample]):
         self.crop, self.feed, self.augmentation = crop, feed, augmentation
         self.classes = classes
         self.clean = [i for i, m in enumerate(materials) if m.domain == CLEAN]
+        self._epoch, self._indices = -1, np.empty(0, int)
 
     def __len__(self) -> int:
         return self.places
@@ -49,61 +53,65 @@ class Samples(Dataset[Sample]):
     def __getitem__(self, key: tuple[int, int]) -> Sample:
         epoch, place = key
         random = np.random.default_rng([self.seed, epoch, place])
-        material = self.materials[self.chosen(epoch)[place]]
+        material = self.material(epoch, place)
+        planes = np.empty((DEPTH + 1, self.feed, self.feed), np.uint8)
         count = 1
         if material.domain == CLEAN:
             count = self.augmentation.patches(random.random())
-        if count == 1:
-            maps = self.patch(random, material, epoch, self.feed, self.feed)
-        else:
-            maps = self.mosaic(random, material, epoch, count)
-        return to_sample(maps, material.domain, hide_classes=True)
+        others = [self.materials[i] for i in random.choice(self.clean, count - 1)]
+        for one, tile in zip([material, *others], tiles(planes, count), strict=True):
+            self.fill(tile, random, one, epoch)
+        return to_sample(planes, material.domain)
 
-    def mosaic(self, random: np.random.Generator, first: Material, epoch: int, count: int) -> Maps:
-        """2 or 4 patches that fill the sample; the others are drawn from all clean materials."""
-        drawn = random.choice(self.clean, count - 1)
-        materials = [first, *(self.materials[i] for i in drawn)]
-        half, rest = self.feed // 2, self.feed - self.feed // 2
-        if count == 2:
-            tiles = [
-                self.patch(random, m, epoch, self.feed, w)
-                for m, w in zip(materials, (half, rest), strict=True)
-            ]
-            return stack(tiles, axis=1)
-        sides = [(h, w) for h in (half, rest) for w in (half, rest)]
-        tiles = [self.patch(random, m, epoch, *s) for m, s in zip(materials, sides, strict=True)]
-        return stack([stack(tiles[:2], axis=1), stack(tiles[2:], axis=1)], axis=0)
+    def material(self, epoch: int, place: int) -> Material:
+        if self._epoch != epoch:
+            self._epoch, self._indices = epoch, self.chosen(epoch)
+        return self.materials[self._indices[place]]
 
-    def patch(
-        self, random: np.random.Generator, material: Material, epoch: int, height: int, width: int
-    ) -> Maps:
-        """A window of one material at the size of its tile, with the tile's aspect."""
+    def fill(
+        self, tile: np.ndarray, random: np.random.Generator, material: Material, epoch: int
+    ) -> None:
+        """Write a window of one material into a tile, with the tile's aspect.
+
+        Colours change where there are fewer pixels: before enlarging, after reducing.
+        """
+        height, width = tile.shape[1:]
         quarter, mirrors = 0, (False, False)
         if self.augmentation.geometry:
             quarter, *flips = (int(n) for n in random.integers(0, (4, 2, 2)))
             mirrors = (bool(flips[0]), bool(flips[1]))
         tall, wide = (width, height) if quarter % 2 else (height, width)
-        window = self.window(random, material, epoch, tall, wide)
-        maps = unpack(turn(window, quarter, *mirrors))
-        maps["normal"] = turn_vectors(maps["normal"], quarter, *mirrors)
-        maps["truth"] = truth_of(material, maps)
-        maps = resize(maps, height, width)
-        label = material.category if material.domain == CLEAN else believed(maps)
-        name = None if label is None else self.classes[label]
-        return self.augmentation.colour(random, maps, material.domain, name)
+        planes = self.window(random, material, epoch, tall, wide)
+        if material.domain == GAME:  # their classes are for evaluation only
+            planes[PLACES["classes"].start] = constant(UNKNOWN, *planes[0].shape)
+        planes = turn(planes, quarter, *mirrors)
+        *maps, known = tile
+        known[...] = known_maps(material)
+        if planes[0].size > known.size:
+            resize(planes, maps)
+            planes = maps.copy()
+        self.augmentation.colour(random, planes, material.domain, self.category(material, planes))
+        resize(planes, maps)
+
+    def category(self, material: Material, planes: list[np.ndarray]) -> str | None:
+        """Whose colours a patch may take; of game textures the teacher says it."""
+        if not self.augmentation.selective:
+            return None
+        label = material.category if material.domain == CLEAN else believed(planes)
+        return None if label is None else self.classes[label]
 
     def window(
         self, random: np.random.Generator, material: Material, epoch: int, tall: int, wide: int
-    ) -> np.ndarray:
+    ) -> list[np.ndarray]:
         """A random window with the aspect of its tile; its longer side is this epoch's crop."""
-        height, width = material.packed.shape[:2]
+        height, width = material.size
         if self.crop is None:
             return material.window(0, 0, height, width)
         side = round_to(self.crop(epoch), FEED_MULTIPLE)
         scale = min(side / max(tall, wide), height / tall, width / wide)
         rows, columns = max(1, round(tall * scale)), max(1, round(wide * scale))
-        top = random.integers(height - rows + 1)
-        left = random.integers(width - columns + 1)
+        top = int(random.integers(height - rows + 1))
+        left = int(random.integers(width - columns + 1))
         return material.window(top, left, rows, columns)
 
 
@@ -122,12 +130,24 @@ class Views(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         material = self.materials[index]
-        height, width = material.packed.shape[:2]
+        height, width = material.size
         side = min(height, width, self.crop or height)
         top, left = (height - side) // 2, (width - side) // 2
-        maps = unpack(material.window(top, left, side, side))
-        maps["truth"] = truth_of(material, maps)
-        return to_sample(resize(maps, self.feed, self.feed), material.domain, hide_classes=False)
+        planes = np.empty((DEPTH + 1, self.feed, self.feed), np.uint8)
+        resize(material.window(top, left, side, side), list(planes[:DEPTH]))
+        planes[DEPTH] = known_maps(material)
+        return to_sample(planes, material.domain)
+
+
+def tiles(planes: np.ndarray, count: int) -> list[np.ndarray]:
+    """The whole sample, its halves side by side, or its quarters row by row; views."""
+    if count == 1:
+        return [planes]
+    half = planes.shape[1] // 2
+    left, right = planes[..., :half], planes[..., half:]
+    if count == 2:
+        return [left, right]
+    return [left[:, :half], right[:, :half], left[:, half:], right[:, half:]]
 
 
 def round_to(value: float, multiple: int) -> int:
@@ -135,32 +155,32 @@ def round_to(value: float, multiple: int) -> int:
     return max(1, round(value / multiple)) * multiple
 
 
-def truth_of(material: Material, maps: Maps) -> np.ndarray:
-    """Which of `TARGETS` are known, for every pixel, (H, W, 5)."""
-    known = np.array([name in material.truth for name in TARGETS], np.float32)
-    return np.broadcast_to(known, (*maps["diffuse"].shape[:2], len(TARGETS)))
+def known_maps(material: Material) -> int:
+    """Which of `TARGETS` are known, a bit for each."""
+    return sum(BITS[name] for name in material.truth)
 
 
-def stack(tiles: Sequence[Maps], axis: int) -> Maps:
-    return {name: np.concatenate([t[name] for t in tiles], axis) for name in tiles[0]}
+def to_sample(planes: np.ndarray, domain: str) -> Sample:
+    return {"planes": torch.from_numpy(planes), "game": torch.tensor(float(domain == GAME))}
 
 
-def to_sample(maps: Maps, domain: str, hide_classes: bool) -> Sample:
-    """Tensors: maps (C, H, W), classes (H, W) with 255 unknown, `game` 0 or 1.
+def expand(batch: Sample) -> Sample:
+    """Maps of a batch of samples, floats (N, C, H, W) in [0, 1], normals in [-1, 1].
 
-    Args:
-        hide_classes: the classes of game textures are for evaluation only; then `classes` is 255
-            there, and `true_classes` says what they are.
+    Also `classes` and `pseudo` (N, H, W), 255 where unknown; `truth` (N, 5, H, W), 1 where a map is
+    known; `game` (N,), 0 or 1.
     """
-    sample = {
-        name: torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1), np.float32))
-        for name, values in maps.items()
-        if values.ndim == 3
+    planes = batch["planes"]
+    maps = {name: planes[:, place] for name, place in PLACES.items()}
+    labels = {name: maps.pop(name)[:, 0].long() for name in ("classes", "pseudo")}
+    high, low = maps.pop("height").float().split(1, dim=1)
+    normal = maps.pop("normal").float() / 127.5 - 1
+    bits = torch.tensor(list(BITS.values()), dtype=torch.uint8, device=planes.device)
+    truth = planes[:, DEPTH:].bitwise_and(bits[:, None, None]) > 0
+    return {name: values.float() / 255 for name, values in maps.items()} | {
+        "normal": F.normalize(normal, dim=1),
+        "height": (256 * high + low) / 65535,
+        "truth": truth.float(),
+        "game": batch["game"],
+        **labels,
     }
-    classes = torch.from_numpy(np.ascontiguousarray(maps["classes"])).long()
-    hidden = hide_classes and domain == GAME
-    sample["true_classes"] = classes
-    sample["classes"] = torch.full_like(classes, UNKNOWN) if hidden else classes
-    sample["pseudo"] = torch.from_numpy(np.ascontiguousarray(maps["pseudo"])).long()
-    sample["game"] = torch.tensor(float(domain == GAME))
-    return sample

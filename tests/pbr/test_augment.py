@@ -7,23 +7,39 @@ from experiments.pbr.augment import (
     TABLE,
     Augmentation,
     by_category,
+    colour_matrix,
     photometric,
     recolour,
     resize,
     turn,
-    turn_vectors,
     warp,
 )
-from experiments.pbr.layers import CLEAN, GAME, pack, unpack
+from experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, pack, unpack
 from experiments.pbr.shading import normals_of
 from experiments.pbr.synthetic import material
 
 SIDE = 32
+DIFFUSE, ALBEDO, NORMAL = (PLACES[name] for name in ("diffuse", "albedo", "normal"))
+A_LEVEL = 1.01 / 255
 
 
-@pytest.fixture(scope="module")
-def maps():
-    return unpack(pack(material(0, "stone", CLEAN, SIDE)))
+@pytest.fixture
+def planes():
+    return list(pack(material(0, "stone", CLEAN, SIDE)))
+
+
+def image(planes, name):
+    """One map, (H, W, C) in [0, 1]."""
+    return unpack(np.stack(planes))[name]
+
+
+def grey(planes, level=128):
+    """With diffuse and albedo of one level."""
+    return [np.full_like(p, level) if i < NORMAL.start else p for i, p in enumerate(planes)]
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize("quarter", range(4))
@@ -31,27 +47,26 @@ def maps():
 @pytest.mark.parametrize("mirror_y", [False, True])
 def test_turned_normals_are_the_normals_of_the_turned_height(quarter, mirror_x, mirror_y):
     height = material(1, "leather", CLEAN, SIDE)["height"]
-    moved = turn(normals_of(height, 5.0), quarter, mirror_x, mirror_y)
-    turned = turn_vectors(moved, quarter, mirror_x, mirror_y)
-    expected = normals_of(turn(height, quarter, mirror_x, mirror_y), 5.0)
-    np.testing.assert_allclose(turned, expected, atol=1e-9)
+    maps = {"diffuse": np.zeros((SIDE, SIDE, 3)), "height": height}
+    turned = turn(
+        list(pack(maps | {"normal": normals_of(height, 5.0)})), quarter, mirror_x, mirror_y
+    )
+    moved = image(turned, "height")[..., 0]
+    expected = np.rot90(height, quarter)
+    expected = expected[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
+    np.testing.assert_allclose(moved, expected, atol=1e-5)
+    normals = normals_of(expected, 5.0)
+    np.testing.assert_allclose(image(turned, "normal"), normals, atol=2.5 / 255)
 
 
-def test_resized_normals_have_length_one(maps):
+def test_resized_normals_have_length_one(planes):
     for side in (17, 64):
-        resized = resize(maps, side, side)
-        assert resized["height"].shape == (side, side, 1)
-        np.testing.assert_allclose(np.linalg.norm(resized["normal"], axis=-1), 1, atol=1e-5)
-        assert set(np.unique(resized["classes"])) <= set(np.unique(maps["classes"]))
-
-
-def test_maps_of_many_channels_are_resized(maps):
-    """Which targets are known takes five channels."""
-    known = np.broadcast_to(np.array([1, 0, 1, 0, 1], np.float32), (SIDE, SIDE, 5))
-    for side in (20, 50):
-        resized = resize(maps | {"truth": known}, side, side)["truth"]
-        assert resized.shape == (side, side, 5)
-        assert resized[3, 3].tolist() == [1, 0, 1, 0, 1]
+        resized = list(np.empty((DEPTH, side, side), np.uint8))
+        resize(planes, resized)
+        assert image(resized, "height").shape == (side, side, 1)
+        np.testing.assert_allclose(np.linalg.norm(image(resized, "normal"), axis=-1), 1, atol=1e-5)
+        labels = PLACES["classes"].start
+        assert set(np.unique(resized[labels])) <= set(np.unique(planes[labels]))
 
 
 def test_one_draw_decides_how_many_crops():
@@ -69,55 +84,98 @@ def test_stone_and_metal_keep_their_hue():
     assert TABLE["leather"].overlay is None
 
 
-def test_colour_changes_diffuse_and_albedo_alike(maps):
-    changed = recolour(maps, brightness=-0.1)
+def test_colour_changes_diffuse_and_albedo_alike(planes):
+    changed = planes.copy()
+    recolour(changed, brightness=-0.1)
     for name in ("diffuse", "albedo"):
-        np.testing.assert_allclose(changed[name], maps[name] * 0.9, atol=1e-6)
-    assert changed["roughness"] is maps["roughness"]
+        expected = image(planes, name) * 0.9
+        np.testing.assert_allclose(image(changed, name), expected, atol=A_LEVEL)
+    assert same(changed[NORMAL.start :], planes[NORMAL.start :])
 
 
-def test_a_full_turn_of_the_hue_is_none(maps):
-    turned = recolour(maps, hue=1.0)["albedo"]
-    np.testing.assert_allclose(turned, maps["albedo"], atol=1e-4)
+def test_hue_and_saturation_turn_around_grey():
+    """Grey stays grey; a third of a turn makes green of red; without saturation all is grey."""
+    np.testing.assert_allclose(colour_matrix(0.1, 0.3, 0.2) @ np.ones(3), 1.1, atol=1e-6)
+    red = colour_matrix(0, 0, 0) @ [1, 0, 0]
+    np.testing.assert_allclose(red, [1, 0, 0], atol=1e-6)
+    assert (colour_matrix(0, 1 / 3, 0) @ red).argmax() == 2 - (
+        colour_matrix(0, -1 / 3, 0) @ red
+    ).argmax() + 1
+    np.testing.assert_allclose(colour_matrix(0, 0, -1) @ red, 0.299, atol=1e-6)
 
 
-def test_a_highlight_is_light_and_leaves_the_albedo(maps):
+def test_a_full_turn_of_the_hue_is_none(planes):
+    turned = planes.copy()
+    recolour(turned, hue=1.0)
+    np.testing.assert_allclose(image(turned, "albedo"), image(planes, "albedo"), atol=A_LEVEL)
+
+
+def test_a_highlight_is_light_and_leaves_the_albedo(planes):
     random = np.random.default_rng(0)
-    changed = [by_category(random, maps, TABLE["metal"]) for _ in range(20)]
-    assert all(np.array_equal(c["albedo"], maps["albedo"]) for c in changed)
-    lit = [not np.array_equal(c["diffuse"], maps["diffuse"]) for c in changed]
-    assert 0 < sum(lit) < 20
+    lit = 0
+    for _ in range(20):
+        changed = planes.copy()
+        by_category(random, changed, TABLE["metal"])
+        assert same(changed[ALBEDO], planes[ALBEDO])
+        lit += not same(changed[DIFFUSE], planes[DIFFUSE])
+    assert 0 < lit < 20
 
 
-def test_dirt_covers_diffuse_and_albedo_in_the_same_places(maps):
+def test_dirt_covers_diffuse_and_albedo_in_the_same_places(planes):
     random = np.random.default_rng(3)
-    grey = maps | dict.fromkeys(("diffuse", "albedo"), np.full((SIDE, SIDE, 3), 0.5, np.float32))
+    covered = 0
     for _ in range(10):
-        changed = by_category(random, grey, TABLE["stone"])
-        np.testing.assert_array_equal(changed["diffuse"], changed["albedo"])
+        changed = grey(planes)
+        by_category(random, changed, TABLE["stone"])
+        assert same(changed[DIFFUSE], changed[ALBEDO])
+        covered += np.ptp(changed[0]) > 0
+    assert 0 < covered < 10
 
 
-def test_a_warp_moves_all_maps_together(maps):
-    ramp = np.tile(np.linspace(0, 1, SIDE, dtype=np.float32), (SIDE, 1))[..., None]
-    moved = warp(np.random.default_rng(0), maps | {"height": ramp, "ao": ramp})
-    np.testing.assert_array_equal(moved["height"], moved["ao"])
-    assert 0 < np.abs(moved["height"] - ramp).max() < 0.1
+def test_a_warp_moves_all_maps_together(planes):
+    ramp = np.tile(np.linspace(0, 1, SIDE)[:, None] * np.ones(SIDE), (1, 1))
+    maps = {"diffuse": np.zeros((SIDE, SIDE, 3)), "height": ramp, "ao": ramp}
+    moved = list(pack(maps))
+    warp(np.random.default_rng(0), moved)
+    np.testing.assert_allclose(image(moved, "height"), image(moved, "ao"), atol=A_LEVEL)
+    assert 0 < np.abs(image(moved, "height")[..., 0] - ramp).max() < 0.1
 
 
-def test_photometric_changes_the_diffuse_less_at_half_strength(maps):
+def test_photometric_changes_the_diffuse_less_at_half_strength(planes):
+    before = image(planes, "diffuse")
+
     def change(strength: float) -> float:
-        seeds = [np.random.default_rng(s) for s in range(20)]
-        images = [photometric(r, maps["diffuse"], strength) for r in seeds]
-        return float(np.mean([np.abs(i - maps["diffuse"]).mean() for i in images]))
+        found = []
+        for seed in range(20):
+            changed = planes.copy()
+            random = np.random.default_rng(seed)
+            changed[DIFFUSE] = photometric(random, planes[DIFFUSE], strength)
+            found.append(np.abs(image(changed, "diffuse") - before).mean())
+        return float(np.mean(found))
 
     assert change(0.0) == 0
     assert 0 < change(0.5) < 0.7 * change(1.0)
 
 
-def test_photometric_is_for_game_textures_only(maps):
+def test_photometric_is_for_game_textures_only(planes):
     augmentation = Augmentation(photometric=1.0)
     random = np.random.default_rng(1)
-    assert augmentation.colour(random, maps, CLEAN, "stone") is maps
-    changed = augmentation.colour(random, maps, GAME, None)
-    np.testing.assert_array_equal(changed["albedo"], maps["albedo"])
-    assert not np.array_equal(changed["diffuse"], maps["diffuse"])
+    changed = planes.copy()
+    augmentation.colour(random, changed, CLEAN, "stone")
+    assert same(changed, planes)
+    augmentation.colour(random, changed, GAME, None)
+    assert same(changed[ALBEDO], planes[ALBEDO])
+    assert not same(changed[DIFFUSE], planes[DIFFUSE])
+
+
+def test_what_is_changed_is_a_copy(planes):
+    """Planes may be mapped from the cache."""
+    kept = [plane.copy() for plane in planes]
+    for plane in planes:
+        plane.flags.writeable = False
+    augmentation = Augmentation(True, 0.05, True, photometric=1.0)
+    for seed in range(10):
+        for category in TABLE:
+            random = np.random.default_rng(seed)
+            augmentation.colour(random, turn(planes, seed, True, False), GAME, category)
+    assert same(planes, kept)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import default_collate
 
 from experiments.pbr.categories import KEPT
 from experiments.pbr.data import Textures, guess, hold_out, pseudo_report
@@ -85,7 +86,7 @@ def test_rare_classes_weigh_more_and_the_mean_is_one(textures):
 
 
 def test_every_class_is_held_out_and_none_is_in_both_parts():
-    packed = np.zeros((1, 1, 17), np.uint8)
+    packed = np.zeros((17, 1, 1), np.uint8)
     all_of = [Material(f"{c}{i}", CLEAN, c, packed) for c in range(3) for i in range(10 * c + 2)]
     train, held = hold_out(all_of, 0.05)
     assert {m.category for m in held} == {0, 1, 2}
@@ -127,7 +128,8 @@ def test_a_teacher_labels_game_textures_once():
 def test_samples_carry_the_guess_and_hide_the_class(textures):
     data = textures(game_share=1.0, teacher=Certain())
     assert isinstance(data.train_set, Samples)
-    sample = data.train_set[(0, 0)]
+    batch = default_collate([data.train_set[(0, 0)]])
+    sample = {name: values[0] for name, values in data.on_after_batch_transfer(batch, 0).items()}
     assert (sample["pseudo"][:, : SIDE // 4] == KEPT.index("wood")).all()
     assert (sample["confidence"][0, :, : SIDE // 4] > 0.9).all()
     assert (sample["classes"] == 255).all()

@@ -39,7 +39,6 @@ def batch(samples: int = 2, side: int = SIDE) -> dict[str, torch.Tensor]:
         "normal": nn.functional.normalize(random(3) + torch.tensor([0, 0, 1.0])[:, None, None]),
         "truth": torch.ones(samples, 5, side, side),
         "classes": classes.masked_fill(game[:, None, None] == 1, UNKNOWN),
-        "true_classes": classes,
         "pseudo": classes,
         "game": game.float(),
     }
