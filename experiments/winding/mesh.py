@@ -55,7 +55,8 @@ class Mesh(nn.Module):
         links: Links = "offset",
     ) -> None:
         super().__init__()
-        self.image_size, self.scales, self.links = image_size, scales or Scales(), links
+        self.image_size, self.scales = image_size, scales or Scales()
+        self.links: Links = links
         self.made_with: dict[str, Any] = {
             "image_size": list(image_size),
             "slices": slices,

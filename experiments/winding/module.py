@@ -61,7 +61,8 @@ class WindingFit(ScheduledModule):
         self.stages = [Stage(**settings) for settings in stages]
         self.windings, self.mesh_step, self.winding_step = windings, mesh_step, winding_step
         self.rows_fraction, self.samples, self.aim = rows_fraction, samples, aim
-        self.links, self.loss_maps = links, loss_maps
+        self.loss_maps = loss_maps
+        self.links: Links = links
         self.mesh: Mesh
         self.fit: FitResult
         self.found: Evaluation
