@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
-from pydantic import DirectoryPath, Field, NonNegativeInt, PositiveInt
+from pydantic import DirectoryPath, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch.utils.data import DataLoader
 
 from experiments.smoke import clips, simulate
@@ -61,6 +61,8 @@ class SimulatedSmoke(SmokeData):
         frames: frames of a window; 1 for the autoencoder.
         flip: mirror half of the windows, left to right.
         simulation_seed: of the simulator, apart from the run's, so that runs share their data.
+        storm: how much stronger the wind is in clips that are validated on; from 0.6 on, beyond
+            all that is trained on.
         cache: folder of simulated clips.
     """
 
@@ -77,34 +79,35 @@ class SimulatedSmoke(SmokeData):
         flip: bool = True,
         validation_batch: PositiveInt = 16,
         simulation_seed: NonNegativeInt = 0,
+        storm: NonNegativeFloat = 0.0,
         cache: str = "runs/.cache/smoke",
     ) -> None:
         super().__init__(min(frames, clip_frames), batch_size, workers, flip, validation_batch)
         self.regime: Regime = regime
         self.clips, self.validation_clips = clips, validation_clips
         self.clip_frames, self.size = clip_frames, size
-        self.simulation_seed, self.cache = simulation_seed, Path(cache)
+        self.simulation_seed, self.storm, self.cache = simulation_seed, storm, Path(cache)
 
     def load(self, stage: str) -> None:
         single = self.frames == 1
         if stage == "fit":
             train = self.simulated(self.clips, 0)
             self.train_set = Windows(self.frames_of(train), self.frames, 1, self.seed, self.flip)
-        held = self.simulated(self.validation_clips, VALIDATION_CLIPS)
+        held = self.simulated(self.validation_clips, VALIDATION_CLIPS, self.storm)
         velocity = None if single else held.velocity[:, : self.frames]
         stride = self.clip_frames // 4 if single else self.clip_frames
         self.validation_set = Windows(self.frames_of(held), self.frames, stride, velocity=velocity)
 
-    def simulated(self, count: int, first: int) -> simulate.Smoke:
-        settings = (count, self.clip_frames, self.size, self.simulation_seed, self.regime, first)
-        return simulate.cached(self.cache, *settings)
+    def simulated(self, count: int, first: int, storm: float = 0) -> simulate.Smoke:
+        settings = (count, self.clip_frames, self.size, self.simulation_seed, self.regime)
+        return simulate.cached(self.cache, *settings, first, storm)
 
     @staticmethod
     def frames_of(smoke: simulate.Smoke) -> list[np.ndarray]:
         return list(smoke.opacity[:, :, None])
 
     def fingerprint(self) -> str:
-        settings = (self.clips, self.clip_frames, self.size, self.simulation_seed)
+        settings = (self.clips, self.clip_frames, self.size, self.simulation_seed, self.storm)
         return f"simulated-{simulate.VERSION}-{self.regime}-" + "-".join(map(str, settings))
 
 

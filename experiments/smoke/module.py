@@ -28,6 +28,7 @@ CALIBRATION_WINDOWS = 128
 RATIO_MEMORY = 0.98
 PANEL_CLIPS = 4
 TIMES_PER_CLIP = 4
+POOR_PSNR = 20.0
 
 Batch = dict[str, Any]
 
@@ -166,9 +167,15 @@ class SmokeFlow(ScheduledModule):
         self.coverage = _remember(self.coverage, pixels)
 
     def health(self) -> list[str]:
+        found = self.metrics.get("reconstruction_psnr", POOR_PSNR)
+        poor = [
+            f"the autoencoder alone reconstructs these frames with {found:.1f} dB, which no "
+            "rollout can exceed; train one longer, or on them, and give it as module.autoencoder"
+        ]
+        warnings = poor if found < POOR_PSNR else []
         if self.smoke_ratio is None or self.coverage is None:
-            return []
-        return self.weighting.warnings(float(self.smoke_ratio), float(self.coverage))
+            return warnings
+        return warnings + self.weighting.warnings(float(self.smoke_ratio), float(self.coverage))
 
     # Evaluation
 

@@ -26,6 +26,7 @@ WARM_UP = 6
 INFLOW = 0.35
 COOLING = 0.985
 DRAG = 0.995
+CALM = 0.6
 WIND_ON_SMOKE = 0.25
 CONFINEMENT = 0.3
 DENSEST = 1.5
@@ -73,29 +74,31 @@ class Causes:
 
 
 def simulate(
-    clips: int, frames: int, size: int, seed: int, regime: Regime, first: int = 0
+    clips: int, frames: int, size: int, seed: int, regime: Regime, first: int = 0, storm: float = 0
 ) -> Smoke:
     """Clips `first` to `first + clips` of a seed; a clip does not depend on the others drawn.
 
     With `determined`, wind and source hardly change, so that two frames foretell the next. With
-    `uncertain`, gusts, puffs and a second source come and go at moments that no frame shows.
+    `uncertain`, gusts, puffs and a second source come and go at moments that no frame shows. Winds
+    are at most CALM strong, and stronger by `storm`.
     """
     numbers = range(first, first + clips)
     batches = [numbers[start : start + BATCH] for start in range(0, clips, BATCH)]
     generators = [[rng(seed, 0, number) for number in batch] for batch in batches]
-    parts = [_run(batch, frames, size, regime) for batch in generators]
+    parts = [_run(batch, frames, size, regime, storm) for batch in generators]
     return Smoke(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def cached(
-    folder: Path, clips: int, frames: int, size: int, seed: int, regime: Regime, first: int = 0
-) -> Smoke:
+    folder: Path, clips: int, frames: int, size: int, seed: int, regime: Regime, first: int = 0,
+    storm: float = 0,
+) -> Smoke:  # fmt: skip
     """As `simulate`, kept in a file of `folder` under a name made from the settings."""
-    settings = (VERSION, clips, frames, size, seed, regime, first)
-    name = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+    settings = (clips, frames, size, seed, regime, first, storm)
+    name = hashlib.sha256(repr((VERSION, *settings)).encode()).hexdigest()[:16]
     path = folder / f"{regime}_{size}_{name}.npz"
     if not path.is_file():
-        smoke = simulate(clips, frames, size, seed, regime, first)
+        smoke = simulate(*settings)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{id(smoke)}.partial.npz")
         np.savez(partial, opacity=smoke.opacity, velocity=smoke.velocity)
@@ -108,13 +111,15 @@ def cached(
 # Causes
 
 
-def _causes(generators: list[np.random.Generator], steps: int, size: int, regime: Regime) -> Causes:
-    drawn = [_draw(generator, steps, size, regime) for generator in generators]
+def _causes(
+    generators: list[np.random.Generator], steps: int, size: int, regime: Regime, storm: float
+) -> Causes:
+    drawn = [_draw(generator, steps, size, regime, storm) for generator in generators]
     return Causes(*(torch.from_numpy(np.stack(v)).float() for v in zip(*drawn, strict=True)))
 
 
 def _draw(
-    random: np.random.Generator, steps: int, size: int, regime: Regime
+    random: np.random.Generator, steps: int, size: int, regime: Regime, storm: float
 ) -> tuple[np.ndarray, ...]:
     """The five fields of `Causes` for one clip."""
     scale = size / 48
@@ -122,7 +127,8 @@ def _draw(
         _source(random.uniform(0.25, 0.75) * size, random.uniform(2, 4) * scale, size)
         for _ in range(2)
     ]
-    wind = np.full(steps, random.uniform(-0.6, 0.6) * scale)
+    breeze = random.uniform(-CALM, CALM)
+    wind = np.full(steps, (breeze + math.copysign(storm, breeze)) * scale)
     strength = np.stack([random.uniform(0.7, 1.3, steps), np.zeros(steps)], 1)
     if regime == "uncertain":
         wind += GUST * scale * _gusts(random, steps)
@@ -158,11 +164,11 @@ def _switches(random: np.random.Generator, steps: int) -> np.ndarray:
 
 @torch.no_grad()
 def _run(
-    generators: list[np.random.Generator], frames: int, size: int, regime: Regime
+    generators: list[np.random.Generator], frames: int, size: int, regime: Regime, storm: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Opacity and velocity of one batch of clips."""
     steps = (frames + WARM_UP) * SUBSTEPS
-    causes = _causes(generators, steps, size, regime)
+    causes = _causes(generators, steps, size, regime, storm)
     density = torch.zeros(len(generators), 1, size, size)
     velocity = torch.zeros(len(generators), 2, size, size)
     kept = []

@@ -32,6 +32,19 @@ def test_simulated_clips_come_with_velocities_to_validate_on(tmp_path):
     assert "uncertain" in data.fingerprint()
 
 
+def test_a_storm_blows_in_validation_only(tmp_path):
+    calm, stormy = (
+        SimulatedSmoke(
+            clips=1, validation_clips=1, clip_frames=4, size=16, storm=storm, cache=str(tmp_path)
+        )
+        for storm in (0.0, 0.6)
+    )
+    for data in (calm, stormy):
+        data.setup("fit")
+    assert (calm.train_set[0]["frames"] == stormy.train_set[0]["frames"]).all()
+    assert (calm.validation_set[0]["frames"] != stormy.validation_set[0]["frames"]).any()
+
+
 def test_single_frames_are_windows_of_one(tmp_path):
     data = SimulatedSmoke(
         clips=2, validation_clips=1, clip_frames=4, size=16, frames=1, cache=str(tmp_path)
@@ -105,5 +118,5 @@ def test_a_real_clip_loads():
     data = FrameFolders(REAL / "rise_clip", size=32, frames=8, stride=2, batch_size=2)
     with pytest.warns(UserWarning, match="one clip only"):
         data.setup("fit")
-    assert data.train_set[0, 0]["frames"].shape == (8, 3, 32, 32)
+    assert data.train_set[0]["frames"].shape == (8, 3, 32, 32)
     assert data.report()["noted"] == 1

@@ -280,6 +280,14 @@ def test_a_mask_that_selects_everything_is_reported():
     assert "selects everything" in flow_module.health()[0]
 
 
+def test_an_autoencoder_that_does_not_suit_the_frames_is_reported():
+    flow_module = module()
+    flow_module.log_metrics({"reconstruction_psnr": 13.5})
+    assert "13.5 dB" in flow_module.health()[0]
+    flow_module.log_metrics({"reconstruction_psnr": 29.0})
+    assert flow_module.health() == []
+
+
 def test_without_an_autoencoder_the_command_that_makes_one_is_named():
     with pytest.raises(MissingError, match=r"\+experiment=smoke/autoencoder"):
         module(autoencoder=None)

@@ -25,6 +25,18 @@ def test_the_uncertain_future_differs_more_from_an_extrapolation_of_the_past():
     assert surprise("uncertain") > 1.3 * surprise("determined")
 
 
+def test_in_a_storm_smoke_drifts_further_to_the_same_side():
+    calm, stormy = (simulate(6, 6, 24, 0, "determined", storm=s).opacity for s in (0.0, 0.6))
+    columns = np.arange(24)
+    middles = [
+        (x[:, -1].astype(float).sum(1) @ columns) / x[:, -1].sum((1, 2)) for x in (calm, stormy)
+    ]
+    first = (calm[:, 0].astype(float).sum(1) @ columns) / calm[:, 0].sum((1, 2))
+    drifts = [middle - first for middle in middles]
+    assert np.abs(drifts[1]).mean() > 1.3 * np.abs(drifts[0]).mean()
+    assert np.corrcoef(*drifts)[0, 1] > 0.5
+
+
 def test_the_projected_velocity_has_no_divergence_and_stays_when_projected_again():
     velocity = project(torch.randn(2, 2, 16, 16))
     torch.testing.assert_close(project(velocity), velocity, atol=1e-5, rtol=0)
