@@ -36,7 +36,19 @@ def read_material(
         UnreadableTextureError: if a file is damaged, or has another shape than the others.
         ValueError: if there is neither a diffuse nor an albedo.
     """
-    maps, derived = decode(files, normals), {}
+    return complete(decode(files, normals), diffuse_is_albedo, str(files))
+
+
+def complete(maps: Maps, diffuse_is_albedo: bool, key: str) -> Loaded:
+    """Decoded maps with what can be derived from them.
+
+    Args:
+        key: decides under which light a diffuse is made; the same key, the same light.
+
+    Raises:
+        ValueError: if there is neither a diffuse nor an albedo.
+    """
+    derived: dict[str, str] = {}
     if diffuse_is_albedo and "albedo" not in maps and "diffuse" in maps:
         maps["albedo"] = maps.pop("diffuse")
     if not {"albedo", "diffuse"} & maps.keys():
@@ -49,7 +61,7 @@ def read_material(
     maps.setdefault("normal", np.broadcast_to(np.array([0, 0, 1], np.float32), shape))
     identical = "diffuse" in maps and "albedo" in maps and _alike(maps["diffuse"], maps["albedo"])
     if "diffuse" not in maps or identical:
-        random = np.random.default_rng(int(hashlib.sha256(str(files).encode()).hexdigest()[:8], 16))
+        random = np.random.default_rng(int(hashlib.sha256(key.encode()).hexdigest()[:8], 16))
         maps["diffuse"], derived["diffuse"] = relight(random, maps), "albedo"
     return Loaded(maps, tuple(truth), derived)
 
@@ -90,6 +102,16 @@ def decode(
 ) -> Maps:
     """Read files by kind, split packed ones, and bring all to one shape and convention."""
     images = {kind: textures.read(path) for kind, path in files.items()}
+    return unite(images, files, normals, shape)
+
+
+def unite(
+    images: Mapping[str, np.ndarray],
+    files: Mapping[str, Path],
+    normals: Convention,
+    shape: tuple[int, int] | None = None,
+) -> Maps:
+    """As `decode`, of images that have been read."""
     raw = split_packed(images)
     shape = shape or max((image.shape[:2] for image in raw.values()), key=lambda s: s[0] * s[1])
     maps: Maps = {}

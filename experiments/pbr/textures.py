@@ -26,17 +26,29 @@ def read(path: Path) -> np.ndarray:
         UnreadableTextureError: for anything that does not decode.
     """
     try:
-        with _opened(path) as image:
+        return decode(path.read_bytes(), path)
+    except OSError as error:
+        raise UnreadableTextureError(path, error) from error
+
+
+def decode(content: bytes, path: Path) -> np.ndarray:
+    """As `read`, of the bytes of a file.
+
+    Args:
+        path: what the file is called.
+    """
+    try:
+        with _opened(content) as image:
             return _floats(image)
     except (OSError, NotImplementedError, ValueError, SyntaxError, EOFError) as error:
         raise UnreadableTextureError(path, error) from error
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(file: bytes) -> Image.Image:
     """Pillow does not know the sRGB variants of BC1 to BC3; their bytes are those of the linear."""
-    if path.suffix.lower() != ".dds":
-        return Image.open(path)
-    content = bytearray(path.read_bytes())
+    if file[:4] != b"DDS ":
+        return Image.open(io.BytesIO(file))
+    content = bytearray(file)
     number = int.from_bytes(content[DXGI], "little")
     if content[84:88] == b"DX10" and number in LINEAR_TWIN:
         content[DXGI] = LINEAR_TWIN[number].to_bytes(4, "little")

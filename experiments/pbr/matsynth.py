@@ -1,0 +1,142 @@
+"""MatSynth (Vecchio and Deschaintre, CVPR 2024) from files that were downloaded before.
+
+Parquet shards, or the arrow files of a saved `datasets` folder: a row is a material, a column one
+of its maps as the bytes of a picture. There is no ambient occlusion, and normals are OpenGL.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import DirectoryPath
+
+from experiments.pbr import textures
+from experiments.pbr.decoding import Loaded, complete, unite
+from experiments.pbr.layers import CLEAN
+from experiments.pbr.sources import Entry
+from launch.errors import MissingError
+
+MAPS = {
+    "basecolor": "albedo",
+    "diffuse": "diffuse",
+    "normal": "normal_gl",
+    "height": "height",
+    "roughness": "roughness",
+    "metallic": "metallic",
+}
+CATEGORIES = [
+    *("ceramic", "concrete", "fabric", "ground", "leather", "marble", "metal", "misc"),
+    *("plaster", "plastic", "stone", "terracotta", "wood"),
+]
+Row = dict[str, Any]
+
+
+class MatSynth:
+    """Materials of the data set in a folder of shards; nothing is downloaded.
+
+    Args:
+        root: of `*.parquet` or `*.arrow` files, at any depth.
+    """
+
+    def __init__(self, root: DirectoryPath) -> None:
+        self.root = Path(root)
+        self.notes: list[str] = []
+
+    def entries(self) -> list[Entry]:
+        """
+        Raises:
+            MissingError: if pyarrow is not installed, or there is no shard.
+        """
+        paths = sorted(p for p in self.root.rglob("*") if p.suffix in (".parquet", ".arrow"))
+        if not paths:
+            raise MissingError(f"{self.root} has no parquet or arrow files of MatSynth")
+        licences: Counter[str] = Counter()
+        found = [entry for path in paths for entry in self._shard(Shard(path), licences)]
+        said = ", ".join(f"{name} {count}" for name, count in licences.most_common())
+        self.notes = [f"licences of MatSynth: {said}"] if said else []
+        return found
+
+    def _shard(self, shard: "Shard", licences: Counter[str]) -> Iterator[Entry]:
+        status = shard.path.stat()
+        for place, row in enumerate(shard.rows(["name", "category", "metadata"])):
+            licence = (row.get("metadata") or {}).get("license")
+            licences.update([str(licence)] if licence else [])
+            category = row.get("category")
+            named = shard.categories[category] if isinstance(category, int) else category
+            name = f"{named}/{row['name']}"
+            stamp = f"{shard.path.name}|{status.st_size}|{status.st_mtime_ns}|{place}"
+            yield Entry(name, CLEAN, named, stamp, partial(shard.material, place, name))
+
+
+@dataclass
+class Shard:
+    """One file. Its rows are read in order, one at a time: they may be 100 MB each."""
+
+    path: Path
+    _stream: Iterator[Row] = field(default_factory=lambda: iter(()))
+    _next: int = 0
+
+    def material(self, place: int, name: str) -> Loaded:
+        """
+        Raises:
+            UnreadableTextureError: if a picture is damaged, or has another shape than the others.
+        """
+        row = self.row(place)
+        files = {kind: Path(f"{name}/{column}") for column, kind in MAPS.items() if row.get(column)}
+        contents = {MAPS[path.name]: row[path.name]["bytes"] for path in files.values()}
+        images = {kind: textures.decode(contents[kind], path) for kind, path in files.items()}
+        return complete(unite(images, files, "opengl"), diffuse_is_albedo=False, key=name)
+
+    def row(self, place: int) -> Row:
+        """A row; going back begins the file anew."""
+        if place < self._next or self._next == 0:
+            self._stream, self._next = self.rows(list(MAPS)), 0
+        while self._next < place:
+            next(self._stream)
+            self._next += 1
+        self._next += 1
+        return next(self._stream)
+
+    def rows(self, wanted: list[str]) -> Iterator[Row]:
+        """All rows, with those of the wanted columns that there are."""
+        columns = [name for name in wanted if name in self.schema.names]
+        if self.path.suffix == ".arrow":
+            with arrow("ipc").open_stream(self.path) as stream:
+                for batch in stream:
+                    for place in range(batch.num_rows):
+                        yield batch.select(columns).slice(place, 1).to_pylist()[0]
+            return
+        for batch in arrow("parquet").ParquetFile(self.path).iter_batches(1, columns=columns):
+            yield batch.to_pylist()[0]
+
+    @property
+    def schema(self) -> Any:
+        if self.path.suffix == ".arrow":
+            return arrow("ipc").open_stream(self.path).schema
+        return arrow("parquet").read_schema(self.path)
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the numbered categories, which `datasets` writes into the schema."""
+        metadata: Mapping[bytes, bytes] = self.schema.metadata or {}
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {})
+        return features.get("features", {}).get("category", {}).get("names") or CATEGORIES
+
+
+def arrow(part: str) -> Any:
+    """A module of pyarrow.
+
+    Raises:
+        MissingError: if it is not installed.
+    """
+    try:
+        return import_module(f"pyarrow.{part}")
+    except ImportError as error:
+        raise MissingError(
+            "MatSynth is stored as parquet, which needs pyarrow: pip install 'launch[matsynth]'"
+        ) from error
