@@ -34,16 +34,16 @@ def compare(xy: Tensor, winding: Tensor) -> Comparison:
     `e = w - s j - k`: column j, orientation s, and one whole number k per slice, the rounded median
     over the three central rows. A fraction is never fitted away, for it would hide a phase error.
     """
-    found = sample(winding, xy)[:, 0]
+    seen = in_image(xy, winding.shape[-2:])
+    found = torch.where(seen, sample(winding, xy)[:, 0], torch.nan)
     pitch = 1 / sample(slope(winding), xy)[:, 0].clamp_min(1e-6)
     number = torch.arange(xy.shape[2], device=xy.device, dtype=xy.dtype)
     middle = slice(max(0, xy.shape[1] // 2 - 1), xy.shape[1] // 2 + 2)
-    rising = (found[:, middle, -1] - found[:, middle, 0]).median() >= 0
-    orientation = 1 if rising else -1
+    falling = found[:, middle].diff(dim=2).nanmedian() < 0
+    orientation = -1 if falling else 1
     error = found - orientation * number
-    gauge = error[:, middle].flatten(1).median(1).values.round()
+    gauge = error[:, middle].flatten(1).nanmedian(1).values.round()
     error = error - gauge[:, None, None]
-    error = torch.where(in_image(xy, winding.shape[-2:]), error, torch.nan)
     return Comparison(error, error.abs() * pitch, orientation)
 
 

@@ -34,6 +34,7 @@ class Spiral:
     | noise        | speckle and white noise on the maps                                         |
     | silent_gaps  | ellipses in which the maps carry nothing, but claim to be valid              |
     | flagged_gaps | the same, marked invalid                                                    |
+    | wrong_gaps   | ellipses of straight layers in a random direction, as sure as the rest        |
     | decoys       | arcs with an extra ridge between two layers (a delaminated layer)           |
     | fusions      | arcs in which two layers look like one                                      |
     """
@@ -47,6 +48,7 @@ class Spiral:
     noise: NonNegativeFloat = 0.1
     silent_gaps: NonNegativeInt = 0
     flagged_gaps: NonNegativeInt = 0
+    wrong_gaps: NonNegativeInt = 0
     decoys: NonNegativeInt = 0
     fusions: NonNegativeInt = 0
     downscale: PositiveFloat = 1.0
@@ -90,9 +92,10 @@ def one_slice(settings: Spiral, seed: int, number: int) -> dict[str, Image]:
     silent = ellipses(settings.size, settings.silent_gaps, shape)
     flagged = ellipses(settings.size, settings.flagged_gaps, shape)
     blank(maps, np.maximum(silent, flagged))
+    wrong = [mislead(maps, settings, shape) for _ in range(settings.wrong_gaps)]
     add_noise(maps, settings.noise, grain)
     valid = 1.0 - (flagged > 0.5)
-    undamaged = 1.0 - (np.maximum(silent, flagged) > 0.5)
+    undamaged = 1.0 - (np.max([silent, flagged, *wrong], 0) > 0.5)
     result = {**maps, "valid": valid, "winding": winding, "undamaged": undamaged}
     return {key: value.astype(np.float32) for key, value in result.items()}
 
@@ -171,6 +174,17 @@ def blank(maps: dict[str, Image], gaps: Image) -> None:
     maps["density"] = maps["density"] * (1 - gaps) + 0.3 * maps["density"].mean() * gaps
     for key in ("dir0", "dir1"):
         maps[key] = maps[key] * (1 - gaps) + 0.5 * gaps
+
+
+def mislead(maps: dict[str, Image], settings: Spiral, rng: np.random.Generator) -> Image:
+    """Replaces an ellipse of the maps by straight layers in a random direction, and returns it."""
+    part = ellipses(settings.size, 1, rng)
+    angle, phase = rng.uniform(0, math.pi), rng.uniform()
+    y, x = np.mgrid[0 : settings.size, 0 : settings.size].astype(float)
+    winding = (x * math.cos(angle) + y * math.sin(angle)) / settings.pitch + phase
+    for key, values in clean_maps(winding, settings).items():
+        maps[key] = (1 - part) * maps[key] + part * values
+    return part
 
 
 def add_noise(maps: dict[str, Image], noise: float, rng: np.random.Generator) -> None:

@@ -64,3 +64,9 @@ def test_folds_and_coverage() -> None:
     assert shape_metrics(folded, valid)["folded_cells"] >= 1
     valid[..., 45:] = 0
     assert shape_metrics(mesh(), valid)["coverage"] == pytest.approx(3 / 5)
+
+
+def test_columns_beyond_the_image_decide_neither_gauge_nor_orientation() -> None:
+    wide = mesh(columns=15) - torch.tensor([40.0, 0.0])
+    found = truth_metrics(wide, truth())
+    assert found["orientation"] == 1 and found["slip_rate"] == 0 and found["error_px_p95"] < 1e-3

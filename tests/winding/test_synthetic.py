@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.winding.channels import flag_gaps
 from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import ConfigError
 
@@ -37,6 +38,17 @@ def test_silent_gaps_claim_to_be_valid_and_flagged_ones_do_not() -> None:
     assert flagged.valid.min() == 0
     hidden = silent.truth.valid == 0
     assert silent.cosine[hidden].std() < 0.5 * silent.cosine[~hidden].std()
+
+
+def test_wrong_gaps_are_as_sure_as_the_rest_of_a_direction_that_is_not_there() -> None:
+    whole = spiral(Spiral(size=128, radius=120, noise=0), 0)
+    wrong = spiral(Spiral(size=128, radius=120, noise=0, wrong_gaps=2), 0)
+    assert wrong.truth is not None
+    inside = wrong.truth.valid == 0
+    assert 0.005 < inside.mean() < 0.2
+    assert np.abs(wrong.dir0 - whole.dir0)[inside].mean() > 0.1
+    assert np.abs(wrong.dir0 - whole.dir0)[~inside].mean() < 0.01
+    assert flag_gaps(wrong).valid[inside].mean() > 0.8
 
 
 def test_decoys_add_ridges_and_fusions_lose_them() -> None:
