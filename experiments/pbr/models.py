@@ -141,7 +141,10 @@ MapName = Literal["roughness", "metallic", "ao", "height"]
 
 
 class MapsUNet(MaterialUNet):
-    """Four maps from albedo and normal; metallic as a logit, height without bounds."""
+    """Four maps from albedo and normal; metallic as a logit, AO and height without bounds.
+
+    AO is 1 almost everywhere: behind a sigmoid the L1 drives it to 1 for good.
+    """
 
     def __init__(
         self,
@@ -156,8 +159,7 @@ class MapsUNet(MaterialUNet):
     def forward(self, image: Tensor, condition: Tensor | None = None) -> dict[str, Tensor]:
         features = self.features(image, condition)
         raw = {name: head(features) for name, head in self.heads.items()}
-        bounded = {name: raw[name].sigmoid() for name in ("roughness", "ao")}
-        return raw | bounded
+        return raw | {"roughness": raw["roughness"].sigmoid()}
 
 
 def condition_of(logits: Tensor, game: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def test_maps_have_a_convolution_each():
     assert {name: tuple(m.shape) for name, m in maps.items()} == dict.fromkeys(
         ("roughness", "metallic", "ao", "height"), (2, 1, 32, 32)
     )
-    assert 0 <= maps["ao"].min() <= maps["ao"].max() <= 1
+    assert 0 <= maps["roughness"].min() <= maps["roughness"].max() <= 1
 
 
 def test_segformer_returns_logits_at_the_size_of_its_input(segformer):
