@@ -54,8 +54,8 @@ def calibrate(module: SmokeFlow, data: ScheduledDataModule, folder: Path) -> dic
     found = measure(scores, brightest(view.frame, view.latent))
     found["smoke_pixels"] = float((view.frame.amax(1) > VISIBLE_CELL).float().mean())
     Console().print(table(found))
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture(view, scores, found)).save(folder / "calibration.png")
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture(view, scores, found)).save(folder / "images" / "calibration.png")
     return found
 
 

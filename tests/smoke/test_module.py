@@ -315,4 +315,4 @@ def test_calibration_counts_and_draws(tmp_path):
     assert found["auroc/pixel"] == 1.0
     assert found["smoke_ratio/pixel/0.1"] == 0.5
     assert found["smoke_ratio/latent_norm/0.05"] == 1.0
-    assert (tmp_path / "calibration.png").is_file()
+    assert (tmp_path / "images" / "calibration.png").is_file()
