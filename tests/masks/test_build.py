@@ -33,7 +33,7 @@ def test_every_type_of_the_table_exists(kind: str) -> None:
         ({"losses": "l1"}, "must list the terms"),
         ({"ramp_strt_it": 3}, "no parameter 'ramp_strt_it'.*Did you mean"),
         ({"ramp_start_it": -1}, "ramp_start_it: .*got -1"),
-        ({"ramp_start_it": 90}, "ramp_stop_it 9 is before ramp_start_it 90"),
+        ({"ramp_start_it": 90}, "mask 'spot': ramp_stop_it 9 is before ramp_start_it 90"),
         ({"growth": "quadratic"}, "growth: .*got 'quadratic'"),
     ],
 )

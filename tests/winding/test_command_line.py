@@ -69,12 +69,12 @@ def spoil(folder, **damaged):
 
 
 def with_nan(values):
-    values[3, 4] = np.nan
+    values[..., 3, 4] = np.nan
     return values
 
 
 def tiny(values):
-    return values[:6, :6]
+    return values[..., :6, :6]
 
 
 EVERY = dict.fromkeys(("cos", "mag", "dir0", "dir1", "valid"), tiny)
@@ -94,13 +94,14 @@ MISTAKES = {
         {}, [f"stages.stages.snap.masks=[{DISC},{DISC}]"], 2, "two masks have the label 'a'",
     ),
     "a ramp that stops before it starts": (
-        {}, [f"{MASK}.ramp_stop_it=3"], 2, "ramp_stop_it 3 is before ramp_start_it 90",
+        {}, [f"{MASK}.ramp_stop_it=3"], 2,
+        "mask 'pie': ramp_stop_it 3 is before ramp_start_it 90",
     ),
     "a mask on a loss that ignores masks": (
         {}, [f"{MASK}.losses=[step]"], 2, "step ignores masks",
     ),
     "a mask without a required key": (
-        {}, [f"~{MASK}.start_size_segs"], 2, "start_size_segs is missing",
+        {}, [f"~{MASK}.start_size_segs"], 2, "start_size_segs: is missing",
     ),
 }  # fmt: skip
 

@@ -60,6 +60,8 @@ def make(label: str, kind: Any, params: dict[str, Any]) -> MaskGenerator:
         return TypeAdapter(generator).validate_python(params)
     except ValidationError as error:
         raise ConfigError(f"mask {label!r}: {readable(error)}") from error
+    except ConfigError as error:
+        raise ConfigError(f"mask {label!r}: {error.message}") from error
 
 
 def readable(error: ValidationError) -> str:
