@@ -54,6 +54,13 @@ def test_links_that_meet_in_the_image_give_a_triangle() -> None:
     apex = 40 + 30 / math.tan(1.0)  # half the column's length over the slope of its end links
     assert mask[40, : int(apex) - 1].min() == 1
     assert mask[40, int(apex) + 3 :].max() == 0
+    assert mask[0, 0] == mask[-1, 0] == 1  # it opens to the left, with both corners
+
+
+def test_links_that_meet_outside_the_image_give_a_trapezoid() -> None:
+    mask = draw(pie(start_size_segs=10.0), 0, fan(spread=0.4))[0, 0]
+    heights = 30 - 2 * math.tan(0.1) * (torch.arange(80.0) - 40)  # ten segments of 3 pixels at 40
+    assert mask.sum(0) == pytest.approx(heights, abs=2)
 
 
 def test_the_side_of_the_apex_with_the_middle_is_kept() -> None:
