@@ -70,6 +70,12 @@ def prepare_stream(
     data.first_batch, data.last_batch = module.batches, module.iterations * module.accumulate
 
 
+def validate_each_epoch(trainer: pl.Trainer, module: ScheduledModule) -> None:
+    """Validate whenever the data has been passed once, to the nearest update."""
+    updates = max(1, round(module.batches_per_epoch / module.accumulate))
+    trainer.val_check_interval = updates * module.accumulate
+
+
 def build_trainer(
     run: Run, config: Config, module: ScheduledModule
 ) -> tuple[pl.Trainer, Checkpoints]:
@@ -99,10 +105,11 @@ def build_trainer(
         devices=settings["devices"],
         strategy=settings["strategy"],
         precision=settings["precision"],
+        min_epochs=0,  # a run may end itself within its one epoch
         max_epochs=1,
         accumulate_grad_batches=module.accumulate if automatic else 1,
         gradient_clip_val=module.gradient_clip if automatic else None,
-        val_check_interval=settings["validate_every"] * module.accumulate,
+        val_check_interval=(settings["validate_every"] or 1) * module.accumulate,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         logger=build_loggers(run, config, module),

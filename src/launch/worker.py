@@ -18,7 +18,14 @@ import yaml
 from hydra.errors import InstantiationException
 
 from launch import plan
-from launch.build import build_data, build_module, build_trainer, prepare_stream, restore_counters
+from launch.build import (
+    build_data,
+    build_module,
+    build_trainer,
+    prepare_stream,
+    restore_counters,
+    validate_each_epoch,
+)
 from launch.callbacks.checkpoints import Checkpoints
 from launch.callbacks.step_log import log_validation
 from launch.child import die_with_parent
@@ -93,6 +100,8 @@ def train(run: Run, config: Config) -> None:
         restore_counters(module, resume)
     trainer, checkpoints = build_trainer(run, config, module)
     prepare_stream(module, data, trainer.world_size, config["trainer"])
+    if config["trainer"]["validate_every"] is None:
+        validate_each_epoch(trainer, module)
     if trainer.is_global_zero:
         run.update(data=describe_data(config, data))
         plan.write(config, run.folder)
@@ -199,6 +208,7 @@ def quieten() -> None:
         ".*`isinstance.treespec, LeafSpec.` is deprecated.*",
         ".*smaller than the logging interval.*",
         ".*in eval mode at the start of training.*",
+        ".*You have overridden `transfer_batch_to_device`.*",
     ):
         warnings.filterwarnings("ignore", pattern)
 

@@ -24,7 +24,7 @@ class Trainer(Section):
 
     max_iterations: PositiveInt | None
     max_epochs: PositiveInt | None
-    validate_every: PositiveInt
+    validate_every: PositiveInt | None
     log_every: PositiveInt
     checkpoint_every: PositiveInt
     image_every: PositiveInt
