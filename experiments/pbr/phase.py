@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from pydantic import PositiveInt
 from timm.layers.drop import DropPath
 from torch import Tensor, nn
@@ -181,7 +182,7 @@ class Phase(ScheduledModule):
         if value < self.lowest * (1 - WORTHWHILE):
             self.lowest, self.lowest_epoch = value, self.epoch
         waited = self.epoch - self.lowest_epoch
-        if self.patience and waited >= self.patience and not self.trainer.validating:
+        if self.patience and waited >= self.patience and self.trainer.state.fn == TrainerFn.FITTING:
             self.trainer.should_stop = True
 
     def image_panel(self) -> list[np.ndarray]:

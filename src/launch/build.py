@@ -105,7 +105,6 @@ def build_trainer(
         devices=settings["devices"],
         strategy=settings["strategy"],
         precision=settings["precision"],
-        min_epochs=0,  # a run may end itself within its one epoch
         max_epochs=1,
         accumulate_grad_batches=module.accumulate if automatic else 1,
         gradient_clip_val=module.gradient_clip if automatic else None,
