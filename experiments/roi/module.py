@@ -260,9 +260,10 @@ class MaskTraining(XrayRecipe):
 
     def area_warnings(self) -> list[str]:
         """Area before projection: after it, it is always right."""
-        mean, target = float(self.latest.get("mask_mean", 0.0)), self.keep_ratio
-        if target is None or self.epoch < 2:
+        target = self.keep_ratio
+        if target is None or self.epoch < 2 or "mask_mean" not in self.latest:
             return []
+        mean = float(self.latest["mask_mean"])
         if target / AREA_FACTOR <= mean <= target * AREA_FACTOR:
             return []
         return [

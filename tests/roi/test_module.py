@@ -171,6 +171,8 @@ def test_health_names_what_goes_wrong_quietly(batch):
     found = " ".join(module.health())
     for words in ("cover 0.400", "1.0e-06 together", "no gradient", "sparse are at their floor"):
         assert words in found
+    module.latest = {}
+    assert "cover" not in " ".join(module.health()), "nothing has been trained since it was loaded"
 
 
 def test_a_classifier_learns_whole_and_hidden_images_beside_its_judge(batch):
