@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from launch.data import ScheduledDataModule, StreamSampler, rng
 
@@ -49,3 +50,10 @@ def test_a_sample_draws_the_same_numbers_whoever_draws():
     assert rng(1, 2, 3).random() == rng(1, 2, 3).random()
     draws = {rng(*key).random() for key in np.ndindex(3, 3, 3)}
     assert len(draws) == 27
+
+
+def test_a_batch_that_stays_on_the_cpu_is_handed_on_as_it_is():
+    batch = {"frames": torch.zeros(1), "names": ["a"]}
+    assert Ten(5).transfer_batch_to_device(batch, torch.device("cpu"), 0) is batch
+    moved = Ten(5).transfer_batch_to_device(batch, torch.device("meta"), 0)
+    assert moved["frames"].device.type == "meta" and moved["names"] == ["a"]

@@ -91,13 +91,6 @@ def test_wrong_trainable_parts(settings, words):
         trainable_parts.apply(Small(), **settings)
 
 
-def test_a_batch_that_stays_on_the_cpu_is_handed_on_as_it_is():
-    batch = {"frames": torch.zeros(1), "names": ["a"]}
-    assert Small().transfer_batch_to_device(batch, torch.device("cpu"), 0) is batch
-    moved = Small().transfer_batch_to_device(batch, torch.device("meta"), 0)
-    assert moved["frames"].device.type == "meta" and moved["names"] == ["a"]
-
-
 def test_counters_and_weights_survive_a_checkpoint():
     module, other = Small(), Small()
     module.iteration, module.batches = 12, 24

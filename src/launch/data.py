@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 Key = tuple[int, int]
@@ -96,6 +97,14 @@ class ScheduledDataModule(pl.LightningDataModule):
     def report(self) -> dict[str, Any]:
         """What happened to the data, for run.json, such as the files that were skipped."""
         return {}
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """As in Lightning, but a batch that stays on the CPU is not walked through."""
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def train_dataloader(self) -> DataLoader[Any]:
         assert self.train_set is not None

@@ -181,14 +181,6 @@ class ScheduledModule(pl.LightningModule):
         main = optimizers[0] if isinstance(optimizers, list) else optimizers
         main.register_step_post_hook(self._completed_update)  # type: ignore[union-attr]
 
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        """As in Lightning, but a batch that stays on the CPU is not walked through."""
-        if device.type == "cpu":
-            return batch
-        return super().transfer_batch_to_device(batch, device, dataloader_idx)
-
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Random numbers depend on the batch, not on how the process got there."""
         seed = hash((self.seed, self.batches, self.global_rank)) & 0x7FFF_FFFF

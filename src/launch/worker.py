@@ -208,7 +208,6 @@ def quieten() -> None:
         ".*`isinstance.treespec, LeafSpec.` is deprecated.*",
         ".*smaller than the logging interval.*",
         ".*in eval mode at the start of training.*",
-        ".*You have overridden `transfer_batch_to_device`.*",
     ):
         warnings.filterwarnings("ignore", pattern)
 
