@@ -61,7 +61,7 @@ def spoil(folder, **damaged):
     """A directory of maps in which files are missing (None) or changed."""
     write_directory(spiral(Spiral(size=64, radius=80, warp=1), 0), folder)
     for suffix, change in damaged.items():
-        (path,) = [p for p in folder.glob("*.tif") if p.stem.rsplit("_", 1)[1] == suffix]
+        path = folder / f"spiral_seed_0_{suffix}.tif"
         values = tifffile.imread(path).copy()
         path.unlink()
         if change is not None:
