@@ -3,15 +3,14 @@
     make bench-smoke
 
 One process, one thread, CPU seconds, the two in short turns: the ratio of neighbours holds when
-the machine drifts. Both start from encoded frames; the mask of pixels and its statistics are part
-of launch's share.
+the machine drifts. Both start from encoded frames, and derive masks and weights from pixels.
 """
 
 import argparse
 import time
 from itertools import pairwise
 from statistics import median
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import lightning.pytorch as pl
@@ -33,6 +32,7 @@ from launch.callbacks.health import Health
 from launch.callbacks.loss_schedule import LossSchedule
 from launch.callbacks.mask_schedule import MaskSchedule
 from launch.callbacks.step_log import StepLog
+from launch.data import ScheduledDataModule
 
 CLIPS, FRAMES, SIDE, CHANNELS, CELLS = 32, 12, 32, 8, 64
 TERM = {"flow_matching": {"_target_": "experiments.smoke.weighting.WeightedMSE"}}
@@ -64,8 +64,8 @@ class Clips(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return self.batches * CLIPS
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        number, random = index % CLIPS, np.random.default_rng([0, index])
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        number, random = key[1] % CLIPS, np.random.default_rng(key)
         drawn = draw(torch.tensor([FRAMES]), torch.from_numpy(random.random((2, 1))))
         numbers = drawn.numbers[0]
         return {
@@ -73,6 +73,11 @@ class Clips(Dataset[dict[str, Any]]):
             "names": [f"{number} {frame}" for frame in numbers.tolist()],
             "distance": drawn.distance[0],
         }
+
+
+class ClipData(ScheduledDataModule):
+    def load(self, stage: str) -> None:
+        self.train_set = Clips(self.last_batch)
 
 
 def launched(steps: int) -> list[float]:
@@ -87,24 +92,26 @@ def launched(steps: int) -> list[float]:
             sampling=Sampling(),
             optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=1e-4),
         )
-    clips = Clips(steps)
+    data = ClipData(CLIPS)
+    data.last_batch = steps
+    data.setup("fit")
+    clips = cast(Clips, data.train_set)
     module.measure(clips.frames)
     names = [f"{clip} {frame}" for clip in range(CLIPS) for frame in range(FRAMES)]
     module.latents.encode_kept(clips.frames.flatten(0, 1), names)
-    module.iterations = steps
+    module.iterations, module.gradient_clip = steps, 1.0
     module.average(["network"], 0.999, True)
     clock = Clock()
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=1,
-        gradient_clip_val=1.0,
         callbacks=[clock, LossSchedule(), MaskSchedule(), EMAUpdate(), Health(50), StepLog(50)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, DataLoader(clips, CLIPS))
+    trainer.fit(module, data)
     return [later - earlier for earlier, later in pairwise(clock.moments)]
 
 
@@ -113,9 +120,9 @@ def bare(steps: int) -> list[float]:
     net, average = network(), network()
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
     latents = torch.randn(CLIPS, FRAMES, CHANNELS, 8, 8)
-    masks = (torch.rand(CLIPS, FRAMES, 1, 8, 8) > 0.7).float()
     rows, moments = torch.arange(CLIPS), []
-    for _ in DataLoader(Clips(steps), CLIPS):
+    keys = [(0, index) for index in range(steps * CLIPS)]
+    for batch in DataLoader(Clips(steps), CLIPS, sampler=keys):
         moments.append(time.process_time())
         target = torch.randint(2, FRAMES, (CLIPS,))
         context = (torch.rand(CLIPS) * (target - 1)).long()
@@ -123,7 +130,8 @@ def bare(steps: int) -> list[float]:
         t, noise = torch.rand(CLIPS), torch.randn_like(frame)
         x = (1 - 0.999 * t.view(-1, 1, 1, 1)) * noise + t.view(-1, 1, 1, 1) * frame
         velocity = net(x, reference, latents[rows, context], t, target - 1 - context)
-        weights = 1 + 4 * masks[rows, target]
+        brightness = batch["frames"][:, -1].amax(1, keepdim=True) / 255
+        weights = 1 + 4 * (F.adaptive_max_pool2d(brightness, 8) > 0.1).float()
         error = F.mse_loss(velocity, frame - 0.999 * noise, reduction="none")
         optimizer.zero_grad()
         (error * weights).mean().backward()

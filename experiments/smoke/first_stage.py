@@ -56,7 +56,7 @@ class AutoencoderTraining(AdversarialModule):
         frames = as_float(batch["frames"][:, 0])
         out = self.autoencoder(frames)
         total, _ = self.losses(**{n: self.loss_inputs(n, out, frames) for n in self.losses})
-        self.descend(total, real=frames, fake=out["reconstruction"])
+        self.play(total, real=frames, fake=out["reconstruction"])
 
     def loss_inputs(self, name: str, out: dict[str, Tensor], frames: Tensor) -> Inputs:
         """What the loss of one term is computed from; the discriminator runs only if needed."""

@@ -25,7 +25,7 @@ from launch.objective import ScheduledLosses
 # B clips, T frames, D latent channels, h w latent cells, H W pixels
 
 CALIBRATION_WINDOWS = 128
-RATIO_MEMORY = 0.98
+RATIO_MEMORY = 0.8  # of the logged iterations
 PANEL_CLIPS = 4
 TIMES_PER_CLIP = 4
 POOR_PSNR = 20.0
@@ -74,6 +74,7 @@ class SmokeFlow(ScheduledModule):
         compiled: bool = False,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
+        self.automatic_optimization = False
         if autoencoder is None:
             raise MissingError(
                 "module.autoencoder is null: train one with "
@@ -112,7 +113,10 @@ class SmokeFlow(ScheduledModule):
 
     # Training
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        self.descend(self.loss(batch))
+
+    def loss(self, batch: Batch) -> Tensor:
         frames = batch["frames"]
         kinds = zip(frames.unbind(1), batch["names"], strict=True)
         raw = torch.stack([self.latents.encode_kept(*kind) for kind in kinds], 1)
@@ -124,7 +128,8 @@ class SmokeFlow(ScheduledModule):
             for name in self.losses
         }
         total, values = self.losses(**inputs)
-        self.report(values, parts(velocity, target, mask), mask, frames)
+        if self.logged:
+            self.report(values, parts(velocity, target, mask), mask, frames)
         return total
 
     def mask(self, raw: Tensor, frames: Tensor) -> Tensor:
@@ -145,7 +150,7 @@ class SmokeFlow(ScheduledModule):
             raw: latents (B, 3, D, h, w) of a context, the reference and the target.
             distance: frames from the first to the second (B,).
         """
-        context, reference, frame = map(self.latents.standardise, raw.unbind(1))
+        context, reference, frame = self.latents.standardise(raw).unbind(1)
         device = frame.device if generator is None else generator.device
         t = torch.rand(len(frame), generator=generator, device=device).to(frame)
         noise = torch.randn(frame.shape, generator=generator, device=device).to(frame)

@@ -70,7 +70,7 @@ class SuperResolution(AdversarialModule):
         low, high = batch["low"], batch["high"]
         pred = self.network(low)
         total, _ = self.losses(**{n: self.loss_inputs(n, pred, low, high) for n in self.losses})
-        self.descend(total, real=high, fake=pred)
+        self.play(total, real=high, fake=pred)
 
     def loss_inputs(self, name: str, pred: Tensor, low: Tensor, high: Tensor) -> Inputs:
         """What the loss of one term is computed from; networks run only if it is active."""

@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 
 from launch.errors import ConfigError
 from launch.losses.gan import GAN
@@ -19,7 +19,7 @@ class AdversarialModule(ScheduledModule):
     before, so that the generator meets a trained one; at other times it is neither run nor
     stepped. The schedule scales the generator's side of the game only.
 
-    `training_step` calls `self.descend(total, real, fake)`, and gives the GAN term the logits of
+    `training_step` calls `self.play(total, real, fake)`, and gives the GAN term the logits of
     `self.game(...)`.
     """
 
@@ -56,12 +56,12 @@ class AdversarialModule(ScheduledModule):
             optimizers.append(self.discriminator_optimizer(self.discriminator.parameters()))
         return optimizers, [self.lr_scheduler(main)] if self.lr_scheduler else []
 
-    def descend(self, total: Tensor, real: Tensor, fake: Tensor) -> None:
-        """Backward, train the discriminator if it has a part, and step at the end of an update."""
+    def play(self, total: Tensor, real: Tensor, fake: Tensor) -> None:
+        """As `descend`, and train the discriminator if it has a part."""
         self.manual_backward(total / self.accumulate)
         if self.discriminator_trains():
             self.train_discriminator(real, fake.detach())
-        if (self.batches + 1) % self.accumulate == 0:
+        if self.ends_update:
             self.update()
 
     def game(self, gan: GAN, fake: Tensor, real: Tensor) -> tuple[Tensor | None, Tensor]:
@@ -87,15 +87,8 @@ class AdversarialModule(ScheduledModule):
 
     def update(self) -> None:
         """Step the generator, and the discriminator if it trains, on the accumulated gradients."""
-        optimizers = self.optimizers()
-        main, *rest = optimizers if isinstance(optimizers, list) else [optimizers]
-        for optimizer in rest if self.discriminator_trains() else []:
-            optimizer.step()
-            optimizer.zero_grad()
-        if self.gradient_clip:
-            self.clip_gradients(main.optimizer, self.gradient_clip, "norm")
-        main.step()
-        main.zero_grad()
-        scheduler = self.lr_schedulers()
-        if scheduler is not None:
-            cast(LRScheduler, scheduler).step()
+        if self.discriminator_trains():
+            discriminator = cast(list[LightningOptimizer], self.optimizers())[1]
+            discriminator.step()
+            discriminator.zero_grad()
+        super().update()

@@ -3,12 +3,13 @@
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from launch.errors import ConfigError, nearest
@@ -36,6 +37,8 @@ class ScheduledModule(pl.LightningModule):
         losses: the objective. Slot of `LossSchedule`.
         scheduled_masks: the masks of this iteration. Slot of `MaskSchedule`.
         ema: averaged copies of the sub-modules named by `ema.modules`. Slot of `EMAUpdate`.
+        logged: whether the step log reads what this batch records; what is costly and only for the
+            log may be left out of other batches. Slot of `StepLog`.
         metrics, validated: what the latest validation found, and its iteration.
         seed, accumulate, gradient_clip, batches_per_epoch, iterations: settings of the run.
     """
@@ -53,6 +56,7 @@ class ScheduledModule(pl.LightningModule):
         self.ema = nn.ModuleDict()
         self.ema_decay = 0.0
         self.ema_warmup = True
+        self._averaged: list[tuple[list[Tensor], ...]] = []
         self.iteration = 0
         self.batches = 0
         self.batches_per_epoch = 1
@@ -61,6 +65,7 @@ class ScheduledModule(pl.LightningModule):
         self.seed = 0
         self.accumulate = 1
         self.gradient_clip: float | None = None
+        self.logged = True
         self.recorded: dict[str, Tensor | float] = {}
         self.metrics: dict[str, float] = {}
 
@@ -142,13 +147,20 @@ class ScheduledModule(pl.LightningModule):
         """
         i = self.iteration
         decay = min(self.ema_decay, (1 + i) / (10 + i)) if self.ema_warmup else self.ema_decay
-        for name, average in self.ema.items():
-            source = self.get_submodule(name)
-            averages: list[Tensor] = list(average.parameters())
-            values: list[Tensor] = list(source.parameters())
-            get_ema_multi_avg_fn(decay)(averages, values, 0)
-            for kept, buffer in zip(average.buffers(), source.buffers(), strict=True):
-                kept.copy_(buffer)
+        update = get_ema_multi_avg_fn(decay)
+        self._averaged = self._averaged or [self._tensors(name) for name in self.ema]
+        for averages, values, kept, buffers in self._averaged:
+            update(averages, values, 0)
+            for old, new in zip(kept, buffers, strict=True):
+                old.copy_(new)
+
+    def _tensors(self, name: str) -> tuple[list[Tensor], ...]:
+        """Parameters of the average and of its source, then their buffers.
+
+        Kept while training, since finding them costs as much as averaging.
+        """
+        pair = self.ema[name], self.get_submodule(name)
+        return *(list(m.parameters()) for m in pair), *(list(m.buffers()) for m in pair)
 
     # Training
 
@@ -169,6 +181,29 @@ class ScheduledModule(pl.LightningModule):
         """Parameters that require gradients; averaged copies do not."""
         return [p for p in self.parameters() if p.requires_grad]
 
+    def descend(self, total: Tensor) -> None:
+        """For recipes without automatic optimisation: backward, and the update when it is due."""
+        self.manual_backward(total / self.accumulate)
+        if self.ends_update:
+            self.update()
+
+    @property
+    def ends_update(self) -> bool:
+        """Whether this batch is the last of those whose gradients are accumulated."""
+        return (self.batches + 1) % self.accumulate == 0
+
+    def update(self) -> None:
+        """Clip the gradients, step the main optimizer and the schedule of its learning rate."""
+        optimizers = self.optimizers()
+        main = optimizers[0] if isinstance(optimizers, list) else optimizers
+        if self.gradient_clip:
+            self.clip_gradients(main.optimizer, self.gradient_clip, "norm")
+        main.step()
+        main.zero_grad()
+        scheduler = self.lr_schedulers()
+        if scheduler is not None:
+            cast(LRScheduler, scheduler).step()
+
     def train(self, mode: bool = True) -> "ScheduledModule":
         """As in torch, but averaged copies and fully frozen norms stay in evaluation mode."""
         super().train(mode)
@@ -177,6 +212,7 @@ class ScheduledModule(pl.LightningModule):
         return self
 
     def on_train_start(self) -> None:
+        self._averaged = []  # the device may have changed
         optimizers = self.optimizers(use_pl_optimizer=False)
         main = optimizers[0] if isinstance(optimizers, list) else optimizers
         main.register_step_post_hook(self._completed_update)  # type: ignore[union-attr]

@@ -35,7 +35,7 @@ def test_a_row_has_raw_weight_and_weighted_value_of_each_term():
 def test_rows_stand_on_both_sides_of_every_change(every, logged):
     module = module_with(pixel=LossWeight(), gan=LossWeight(start_iter=7, disable_after=15))
     module.iterations = 20
-    rows = []
+    rows, told = [], []
     logger = SimpleNamespace(log_metrics=lambda metrics, step: rows.append(step))
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.1}])
     trainer = SimpleNamespace(loggers=[logger], optimizers=[optimizer])
@@ -44,8 +44,9 @@ def test_rows_stand_on_both_sides_of_every_change(every, logged):
     for iteration in range(20):
         module.losses.iteration = iteration
         callback.on_train_batch_start(trainer, module, None, 0)
+        told += [iteration] if module.logged else []
         module.losses(pixel=(torch.ones(1), torch.zeros(1)), gan=(torch.ones(1), torch.zeros(1)))
         module.iteration = iteration + 1
         callback.on_train_batch_end(trainer, module, None, None, 0)
-    assert rows == logged
+    assert rows == told == logged
     assert callback.latest["learning_rate"] == 0.1

@@ -253,7 +253,7 @@ def test_a_higher_threshold_finds_less_smoke():
     for threshold in (0.1, 2.0):
         flow_module = module(weighting=SmokeWeighting(5, 1, threshold, "pixel"))
         flow_module.measure(batch()["frames"])
-        flow_module.training_step(batch(), 0)
+        flow_module.loss(batch())
         ratios.append(float(flow_module.recorded["Training/Stats/smoke_ratio"]))
     assert ratios == [0.5, 0.0]
 
@@ -261,7 +261,7 @@ def test_a_higher_threshold_finds_less_smoke():
 def test_the_weighted_loss_is_the_sum_of_its_weighted_parts():
     flow_module = module()
     flow_module.measure(batch()["frames"])
-    total = flow_module.training_step(batch(), 0)
+    total = flow_module.loss(batch())
     found = {k.split("_mse")[-1]: float(v) for k, v in flow_module.recorded.items()}
     expected = 0.5 * (5 * found["_smoke"] + found["_background"])
     assert total.item() == pytest.approx(expected, rel=1e-4)
@@ -276,7 +276,7 @@ def test_the_autoencoder_is_neither_optimised_nor_averaged():
 def test_a_mask_that_selects_everything_is_reported():
     flow_module = module(weighting=SmokeWeighting(5, 1, 0.0, "latent_norm"))
     flow_module.measure(batch()["frames"])
-    flow_module.training_step(batch(), 0)
+    flow_module.loss(batch())
     assert "selects everything" in flow_module.health()[0]
 
 
@@ -300,7 +300,7 @@ def test_networks_and_autoencoders_that_do_not_fit_say_which_setting_mends_it():
     flow_module = module(network=transformer)
     flow_module.measure(batch()["frames"])
     with pytest.raises(ConfigError, match=r"4 x 4 cells .* set module\.network\.cells=16"):
-        flow_module.training_step(batch(), 0)
+        flow_module.loss(batch())
     with pytest.raises(ConfigError, match=r"30x16 .* multiple of 4"):
         flow_module.latents.autoencoder.encode(torch.zeros(1, 3, 16, 30))
 

@@ -31,6 +31,8 @@ class StepLog(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        pl_module.logged = self._is_row(pl_module.iteration)
         self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_end(
@@ -44,12 +46,15 @@ class StepLog(pl.Callback):
         assert isinstance(pl_module, ScheduledModule)
         iteration = pl_module.losses.iteration
         updated, records = pl_module.iteration != iteration, pl_module.recorded
-        if updated and (iteration % self.every == 0 or iteration in self._points):
+        if updated and self._is_row(iteration):
             self.latest = row(pl_module) | {"learning_rate": self._learning_rate}
             self.latest |= dict(zip(records, to_floats(list(records.values())), strict=True))
             records.clear()
             for logger in trainer.loggers:
                 logger.log_metrics(self.latest, step=iteration)
+
+    def _is_row(self, iteration: int) -> bool:
+        return iteration % self.every == 0 or iteration in self._points
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
