@@ -1,5 +1,6 @@
 """The second job of a phase: the colour of a material without the light that is baked in."""
 
+import numpy as np
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 from experiments.pbr.evaluation import DOMAIN, by_domain
 from experiments.pbr.models import condition_of
 from experiments.pbr.phase import Batch, Phase, image_of, truth_mask
-from experiments.pbr.pictures import row, tile
+from experiments.pbr.pictures import row, tile, unknown
 from launch.losses.structural import SSIM
 from launch.module import OptimizerFactory, SchedulerFactory
 from launch.objective import Inputs, ScheduledLosses
@@ -45,6 +46,10 @@ class Albedo(Phase):
         self.perceptual = [perceptual_metric] if perceptual_metric is not None else []
         self.similarity = SSIM()
 
+    @property
+    def learns(self) -> list[str]:
+        return ["albedo"]
+
     def albedo(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Prediction, and the classes that pixels count as: the segmentation's, or the data's."""
         image = image_of(batch["diffuse"], batch["normal"])
@@ -68,8 +73,8 @@ class Albedo(Phase):
             if known.any():
                 self.add_validation_loss(suffix, self.terms(pred, part, classes), len(pred))
                 self.measure(suffix, pred, part, known)
-            if self.is_drawn(suffix):
-                self.draw(suffix, pred, part)
+            for i in self.to_draw(suffix, len(pred)):
+                self.panel.append(row(DOMAIN[suffix], look(pred[i], part, i)))
 
     def measure(self, suffix: str, pred: Tensor, part: Batch, known: Tensor) -> None:
         target = part["albedo"]
@@ -93,17 +98,19 @@ class Albedo(Phase):
             self.tally.add(f"lpips_val{random}", distance)
             self.tally.add(f"lpips_{suffix}{random}", distance)
 
-    def draw(self, suffix: str, pred: Tensor, part: Batch) -> None:
-        known, target = truth_mask(part, "albedo")[0], part["albedo"][0]
-        error = 4 * (pred[0] - target).abs() * known
-        images = (part["diffuse"][0], pred[0], target * known, error)
-        self.panel.append(row(DOMAIN[suffix], [tile(image) for image in images]))
-
     def on_validation_epoch_end(self) -> None:
         self.conclude(rooted(self.tally.means()))
 
     def weights(self) -> dict[str, Tensor]:
         return self.evaluated("network").state_dict()
+
+
+def look(pred: Tensor, part: Batch, place: int) -> list[np.ndarray]:
+    """Diffuse, prediction, and where it is known the truth with the error, of one texture."""
+    diffuse, target = part["diffuse"][place], part["albedo"][place]
+    if not truth_mask(part, "albedo")[place].any():
+        return [tile(diffuse), tile(pred), unknown(), unknown()]
+    return [tile(image) for image in (diffuse, pred, target, 4 * (pred - target).abs())]
 
 
 def albedo_terms(pred: Tensor, batch: Batch, weights: Tensor) -> dict[str, Inputs]:

@@ -13,7 +13,7 @@ from experiments.pbr.evaluation import DOMAIN, by_domain
 from experiments.pbr.layers import SCALARS
 from experiments.pbr.models import condition_of
 from experiments.pbr.phase import Batch, Phase, image_of, truth_mask
-from experiments.pbr.pictures import class_tile, row, tile
+from experiments.pbr.pictures import class_tile, row, tile, unknown
 from experiments.pbr.predict import convert_folder
 from experiments.pbr.render import LIGHTS, LIT, render, rerender_error
 from launch.losses.structural import SSIM
@@ -78,6 +78,10 @@ class MapsFromAlbedo(Phase):
             groups.append({"params": joint, "lr": rate})
         return groups
 
+    @property
+    def learns(self) -> list[str]:
+        return [name for name in SCALARS if any(term.startswith(name) for term in self.losses)]
+
     def forward(self, batch: Batch, true_albedo: bool = False) -> tuple[Maps, Tensor]:
         """All maps with the albedo, and the classes that pixels count as."""
         image, condition, classes = self.context(batch)
@@ -129,8 +133,8 @@ class MapsFromAlbedo(Phase):
             if part["truth"][:, 1:].any():
                 self.add_validation_loss(suffix, self.terms(pred, part, classes), len(classes))
                 self.measure(suffix, probabilities, part, classes)
-            if self.is_drawn(suffix):
-                self.draw(suffix, probabilities, part, classes)
+            for i in self.to_draw(suffix, len(classes)):
+                self.draw(suffix, probabilities, part, classes, i)
 
     def measure(self, suffix: str, pred: Maps, part: Batch, classes: Tensor) -> None:
         for place, name in enumerate(SCALARS):
@@ -161,19 +165,11 @@ class MapsFromAlbedo(Phase):
         colour = (pred["albedo"] - part["albedo"]).abs().mean(dim=1, keepdim=True)
         self.tally.add(f"albedo_l1_{suffix}", colour, truth_mask(part, "albedo"))
 
-    def draw(self, suffix: str, pred: Maps, part: Batch, classes: Tensor) -> None:
-        """The prediction, and the truth below it where there is any."""
-        self.panel.append(self.look(f"{DOMAIN[suffix]}\npredicted", pred, part, classes))
-        if part["truth"][0].any():
-            self.panel.append(self.look("true", part, part, part["classes"]))
-
-    def look(self, name: str, maps: Maps, part: Batch, classes: Tensor) -> np.ndarray:
-        """Diffuse, maps, class, and the first texture re-rendered under a moving light."""
-        first = {key: maps[key][:1] for key in ("albedo", *SCALARS)}
-        material = first | {"normal": part["normal"][:1]}
-        lit = [tile(render(material, *at)[0]) for at in LIGHTS]
-        shown = [tile(part["diffuse"][0]), *(tile(values[0]) for values in first.values())]
-        return row(name, [*shown, class_tile(classes[0]), *lit])
+    def draw(self, suffix: str, pred: Maps, part: Batch, classes: Tensor, i: int) -> None:
+        """The prediction of texture i, and the truth below it where there is any."""
+        self.panel.append(look(f"{DOMAIN[suffix]}\npredicted", pred, part, classes, i))
+        if part["truth"][i].any():
+            self.panel.append(look("true", part, part, part["classes"], i))
 
     def on_validation_epoch_end(self) -> None:
         self.conclude(rooted(self.tally.means()) | self.tally.metal_metrics())
@@ -202,3 +198,14 @@ class MapsFromAlbedo(Phase):
         maps = self.network(image_of(albedo, image[:, 3:]), condition)
         maps["metallic"] = maps["metallic"].sigmoid()
         return torch.cat([albedo, *(maps[name] for name in SCALARS)], dim=1).clamp(0, 1).cpu()
+
+
+def look(name: str, maps: Maps, part: Batch, classes: Tensor, i: int) -> np.ndarray:
+    """Diffuse, maps and class of texture i, and what the maps look like under a moving light."""
+    material = {key: maps[key][i : i + 1] for key in ("albedo", *SCALARS)}
+    known = [maps is not part or truth_mask(part, key)[i].any() for key in material]
+    shown = zip(known, material.values(), strict=True)
+    tiles = [tile(values[0]) if is_known else unknown() for is_known, values in shown]
+    lit = [render(material | {"normal": part["normal"][i : i + 1]}, *at)[0] for at in LIGHTS]
+    tiles += [class_tile(classes[i]), *(tile(image) if all(known) else unknown() for image in lit)]
+    return row(name, [tile(part["diffuse"][i]), *tiles])

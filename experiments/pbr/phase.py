@@ -1,11 +1,13 @@
 """What the three jobs of a phase share: rates by epoch, parts that stand still, patience."""
 
+import math
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import PositiveInt
 from timm.layers.drop import DropPath
 from torch import Tensor, nn
@@ -80,6 +82,18 @@ class Phase(ScheduledModule):
             )
         self.class_weights.copy_(data.class_weights())
         self.map_means = data.map_means()
+        known = {name for material in data.materials for name in material.truth}
+        absent = [name for name in self.learns if name not in known]
+        if stage == TrainerFn.FITTING and absent:
+            rank_zero_warn(
+                f"no training texture has a true {' or '.join(absent)}: nothing of that is learnt; "
+                "the truth of game textures is looked for below pbr/, see experiments/pbr/README.md"
+            )
+
+    @property
+    def learns(self) -> list[str]:
+        """The maps whose truth it trains on."""
+        return []
 
     # Training
 
@@ -157,10 +171,15 @@ class Phase(ScheduledModule):
         self.tally, self.panel = Tally(len(self.class_weights)), [captions(self.columns)]
         self.drawn = Counter()
 
-    def is_drawn(self, suffix: str) -> bool:
-        """Whether to draw the first texture of this part of a batch; counts those drawn."""
-        self.drawn[suffix] += 1
-        return self.drawn[suffix] <= DRAWN
+    def to_draw(self, suffix: str, size: int) -> list[int]:
+        """Which textures of this part of a batch the picture shows.
+
+        Three of each domain in all, from as many batches as there are.
+        """
+        batches = int(sum(self.trainer.num_val_batches))
+        count = min(math.ceil(DRAWN / batches), DRAWN - self.drawn[suffix], size)
+        self.drawn[suffix] += count
+        return [i * size // count for i in range(count)]
 
     def add_validation_loss(self, suffix: str, inputs: dict[str, Inputs], samples: int) -> None:
         """The weighted sum of the terms, without total variation, as `mat_` or `sky_val_loss`."""

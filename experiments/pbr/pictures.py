@@ -43,6 +43,11 @@ def class_tile(classes: Tensor) -> np.ndarray:
     return sized(np.where((indices == UNKNOWN)[..., None], 0, colours).astype(np.uint8))
 
 
+def unknown() -> np.ndarray:
+    """In place of a map that the data does not have."""
+    return write(SIDE, SIDE, [(36, 56, "unknown")])
+
+
 def sized(image: np.ndarray) -> np.ndarray:
     """At `SIDE` pixels of width: small maps keep their pixels visible, large ones are averaged."""
     height, width = image.shape[:2]

@@ -60,9 +60,9 @@ class Segmentation(Phase):
             self.add_validation_loss(suffix, inputs, len(logits))
             pred = logits.argmax(dim=1)
             self.tally.add_classes(suffix, pred, part["classes"])
-            if self.is_drawn(suffix):
-                classes = [class_tile(pred[0]), class_tile(part["classes"][0])]
-                self.panel.append(row(DOMAIN[suffix], [tile(part["diffuse"][0]), *classes]))
+            for i in self.to_draw(suffix, len(pred)):
+                classes = [class_tile(pred[i]), class_tile(part["classes"][i])]
+                self.panel.append(row(DOMAIN[suffix], [tile(part["diffuse"][i]), *classes]))
 
     def on_validation_epoch_end(self) -> None:
         self.conclude(self.tally.means() | self.tally.class_metrics(self.class_names))

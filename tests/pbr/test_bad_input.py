@@ -3,6 +3,7 @@
 What cannot be used is named in run.json, with the reason; everything else trains.
 """
 
+import csv
 import math
 
 import cv2
@@ -130,6 +131,16 @@ def test_a_run_whose_pixels_are_all_ignored_ends_well(launch_here, materials, ga
     names = rows[0].split(",")
     losses = [dict(zip(names, row.split(","), strict=True)).get("loss/ce") for row in rows[1:]]
     assert {float(loss) for loss in losses if loss} == {0.0}
+
+
+def test_a_job_without_any_truth_says_so_and_learns_nothing(launch_here, materials, game, tmp_path):
+    """In phase D all textures are of the game, and this one came without a mod."""
+    roots = [f"data.clean.root={materials}", f"data.game.root={game}"]
+    typed = ["+experiment=pbr/phase_d_rough", *TYPED[1:], *roots, f"runs={tmp_path}"]
+    with pytest.warns(UserWarning, match="no training texture has a true roughness"):
+        assert launch_here([*typed, f"run_dir={tmp_path / 'run'}"]) == 0
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    assert {float(row["loss/total"]) for row in rows if row["loss/total"]} == {0.0}
 
 
 def test_classes_that_the_networks_do_not_have_are_refused(launch_here, materials, game, tmp_path):

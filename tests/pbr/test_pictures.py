@@ -1,11 +1,13 @@
 """The pictures of a validation: sizes, captions, which textures are shown."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from experiments.pbr import pictures
-from experiments.pbr.layers import UNKNOWN
+from experiments.pbr.layers import TARGETS, UNKNOWN
 from experiments.pbr.maps import MapsFromAlbedo
 from experiments.pbr.models import MapsUNet
 from launch.callbacks.image_panels import stack
@@ -53,10 +55,11 @@ def sample(game: list[int], known: bool = True) -> dict[str, torch.Tensor]:
     }
 
 
-def job() -> MapsFromAlbedo:
+def job(batches: int = 5) -> MapsFromAlbedo:
     losses = build({"ao_l1": {"type": "l1"}})
     made = MapsFromAlbedo(losses, MapsUNet("tu-test_resnet"), None).eval()  # type: ignore[arg-type]
     made.class_names = ("ceramic", "fabric")
+    made.trainer = SimpleNamespace(num_val_batches=[batches])  # type: ignore[assignment]
     made.on_validation_epoch_start()
     return made
 
@@ -70,6 +73,25 @@ def test_both_domains_are_shown_predicted_above_true():
     pairs = 3 + 2  # three clean textures at most, two of the game
     assert len(rows) == 1 + 2 * pairs + 1
     assert stack(rows).shape[1] == rows[0].shape[1]
+
+
+@torch.no_grad()
+def test_one_batch_gives_all_textures_of_the_picture():
+    drawn = job(batches=1)
+    drawn.validation_step(sample([0] * 6 + [1] * 2), 0)
+    assert len(drawn.image_panel()) == 1 + 2 * (3 + 2) + 1
+
+
+@torch.no_grad()
+def test_a_map_without_truth_is_drawn_as_unknown():
+    drawn, given = job(), sample([0])
+    given["truth"][:, TARGETS.index("height")] = 0
+    drawn.validation_step(given, 0)
+    true = drawn.image_panel()[2]
+    unknown = pictures.unknown()
+    start = [pictures.MARGIN + i * (pictures.SIDE + pictures.GAP) for i in range(11)]
+    found = [bool((true[:, x : x + pictures.SIDE] == unknown).all()) for x in start]
+    assert [i for i, same in enumerate(found) if same] == [5, 7, 8, 9, 10], "height and its light"
 
 
 @torch.no_grad()
