@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 
 import launch
 from launch.compose import finalise
+from launch.ladder_plan import trained
 
 CONF = Path(launch.__file__).parents[2] / "conf"
 PHASES = ("phase_a0", "phase_a", "phase_b", "phase_c", "phase_cprime")
@@ -224,6 +225,15 @@ def test_trainable_parts(composed):
     heads = {job: composed[f"phase_d_{job}"]["trainable"]["train"] for job in JOBS[1:]}
     names = dict(alb="albedo", rough="roughness", metal="metallic", ao="ao", height="height")
     assert heads == {job: [f"network.heads.{name}.*"] for job, name in names.items()}
+
+
+def test_share_of_the_parameters_that_train(composed):
+    """Percent. FiLM waits for B; half of the encoders is most of them; an output convolution."""
+    segmentation = [trained(rung(composed, phase)) for phase in (*PHASES, "phase_d_seg")]
+    assert segmentation == [100, 100, 4.43, 88, 0.108, 3.83]
+    albedo = [trained(rung(composed, phase, "albedo")) for phase in (*PHASES, "phase_d_alb")]
+    assert albedo == [99.9, 99.9, 13, 94.5, 0.0777, 0.00178]
+    assert trained(composed["phase_d_height"]) < 0.001
 
 
 def test_patience(composed):
