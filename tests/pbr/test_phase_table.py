@@ -24,7 +24,7 @@ RUNGS = ["segformer", "albedo", "maps"]
 def composed():
     with initialize_config_dir(str(CONF), version_base=None):
         found = {}
-        for phase in (*PHASES, *D):
+        for phase in (*PHASES, *D, "phase_a_syn"):
             typed = ["scale=full", f"+experiment=pbr/{phase}", "run_dir=x"]
             found[phase] = finalise(compose("launch", typed), typed)
         return found
@@ -260,6 +260,26 @@ def test_each_phase_starts_from_the_one_before(composed):
         "ao": "experiment:pbr/phase_d_metal",
         "height": "experiment:pbr/phase_d_ao",
     }
+
+
+def test_the_optional_phase_lights_clean_materials_again_for_the_albedo_alone(composed):
+    config = composed["phase_a_syn"]
+    data, module = config["data"], config["module"]
+    assert (data["game_share"], data["relight"], data["balanced"]) == (0.0, True, True)
+    assert (short(data["crop"]["_target_"]), data["crop"]["value"]) == ("Constant", 256)
+    assert (data["feed"], config["trainer"]["max_epochs"]) == (1024, 15)
+    used = {key: value for key, value in data["augmentation"].items() if key != "_target_"}
+    assert used == {"geometry": True, "jitter": 0.05, "selective": True}
+    assert module["network"]["weights"] == "experiment:pbr/phase_a0/albedo"
+    settings = {"lr": 5e-5, "weight_decay": 1e-2, "_partial_": True}
+    assert module["optimizer"] == settings | {"_target_": "torch.optim.AdamW"}
+    cycle = {"max_lr": 5e-5, "pct_start": 0.3, "div_factor": 5, "final_div_factor": 1}
+    assert short(module["lr_scheduler"]["_target_"]) == "OneCycleLR"
+    assert (cycle | {"epochs": 15, "steps_per_epoch": 1}).items() <= module["lr_scheduler"].items()
+    assert config["trainable"] == {"freeze": ["network.film.*"]}
+    assert weights(config) == {"l1": 1.0, "lpips": 0.05}
+    lit = [phase for phase in composed if rung(composed, phase)["data"]["relight"]]
+    assert lit == ["phase_a_syn"]
 
 
 def test_a_teacher_is_the_segmentation_of_the_phase_before(composed):
