@@ -12,7 +12,7 @@ INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
-	pbr-a0 pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-ladder \
+	pbr-a0 pbr-a-syn pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-ladder \
 	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
 help: ## list the targets
@@ -38,6 +38,9 @@ PBR = $(BIN)/python -m launch $(if $(SCALE),scale=$(SCALE)) $(DATA)
 
 pbr-a0: $(READY) ## PBR phase A0, does it run: make pbr-a0 SCALE=full
 	$(PBR) +experiment=pbr/phase_a0
+
+pbr-a-syn: $(READY) ## PBR phase A-Syn, optional: the albedo on clean materials that are lit again
+	$(PBR) +experiment=pbr/phase_a_syn
 
 pbr-a: $(READY) ## PBR phase A, clean priors
 	$(PBR) +experiment=pbr/phase_a

@@ -2,22 +2,34 @@
 
 import csv
 
+import pytest
 from PIL import Image
 
 from launch import ladder, ladder_plan
+from launch.errors import ConfigError
 from launch.ladder import read
-from launch.ladder_plan import describe, job, points, text
+from launch.ladder_plan import TRAINED, describe, job, points, text, trained
 
 CROP = {
     "_target_": "launch.schedules.Points",
     "points": [[0, 64], [3, 96]],
     "unit": "epoch",
 }
+CONV = {"_target_": "torch.nn.Conv2d", "in_channels": 6, "kernel_size": 1}
 CONFIG = {
-    "trainer": {"max_epochs": 4, "max_iterations": None},
+    "seed": 0,
+    "trainer": {"max_epochs": 4, "max_iterations": None, "accumulate": 1, "gradient_clip": None},
     "data": {"crop": CROP, "share": 0.25, "flip": True, "augmentation": None},
-    "module": {"lr_scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR"}},
-    "trainable": {"train": ["a.*", "b.*"]},
+    "module": {
+        "_target_": "experiments.pbr.albedo.Albedo",
+        "network": CONV | {"out_channels": 3},  # 18 + 3 parameters
+        "segformer": CONV | {"out_channels": 7},  # looked at only
+        "perceptual_metric": {"_target_": "launch.losses.lpips.LPIPS", "weights": "not/there"},
+        "optimizer": None,
+        "lr_scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "_partial_": True},
+    },
+    "trainable": {"freeze": ["*"], "train": ["network.weight"]},
+    "ema": None,
 }
 SHOW = {
     "crop": "data.crop",
@@ -46,8 +58,27 @@ def test_values_are_read_from_the_configuration_whatever_they_are():
         "flip": "yes",
         "two crops": "",
         "schedule": "StepLR",
-        "trains": "a.*, b.*",
+        "trains": "network.weight",
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "percent"),
+    [
+        ({}, 85.7),  # 18 of 21
+        ({"trainable": None}, 100),
+        ({"trainable": {"freeze": ["network.*"], "train": ["network.bias"]}}, 14.3),
+        ({"module": {"_target_": "launch.module.ScheduledModule"}, "trainable": None}, None),
+        ({"module": CONFIG["module"] | {"network": CONV | {"out_channels": "rung:a"}}}, None),
+    ],
+)
+def test_what_trains_is_counted_without_the_networks_that_a_job_looks_at(changes, percent):
+    assert job("toy/a", "", CONFIG | changes, {}).shown == {TRAINED: percent}
+
+
+def test_a_pattern_that_no_parameter_matches_is_named_before_any_training():
+    with pytest.raises(ConfigError, match=r"no parameter matches 'netwerk"):
+        trained(CONFIG | {"trainable": {"freeze": ["netwerk.weight"]}})
 
 
 def test_a_number_and_a_schedule_can_be_drawn_and_nothing_else():
@@ -73,12 +104,15 @@ def test_the_plan_prints_draws_and_lists_every_rung_and_job(tmp_path, monkeypatc
     assert ladder_plan.main(ladder.read(LADDER), tmp_path, []) == 0
     printed = capsys.readouterr().out
     assert "toy/a" in printed
-    assert "one: a.*, b.*" in printed
+    assert "one: network.weight" in printed
+    assert "one: 85.7" in printed
+    assert "two: 100" in printed
     assert "finite: every metric; else stop" in printed
     assert Image.open(tmp_path / "plan.png").width > 1000
     with (tmp_path / "plan.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * len(SHOW)
+    assert len(rows) == 3 * (len(SHOW) + 1)
+    assert [row["value"] for row in rows if row["label"] == TRAINED] == ["85.7", "100", "85.7"]
     assert rows[0] == {
         "rung": "toy/a",
         "job": "one",

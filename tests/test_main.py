@@ -150,7 +150,6 @@ main()
         (["--cfg", "job", "+experiment=sr/loss_ramps"], 0),
         (["+experiment=sr/loss_ramps", "losses.gan.target_weight=-1"], 2),
         (["+experiment=sr/loss_ramps", "task=plan", "plan.at=[7]"], 0),
-        (["+ladder=pbr", "task=plan"], 0),
         (["task=runs"], 0),
     ],
 )

@@ -91,6 +91,21 @@ def test_wrong_trainable_parts(settings, words):
         trainable_parts.apply(Small(), **settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "share"),
+    [
+        ({}, 1),
+        ({"norm_only": True}, 4 / 24),  # the head stands still as a whole
+        ({"freeze": ["*"], "train": ["head.*"]}, 1),
+        ({"freeze": ["*"], "train": ["head.bias", "body.0.bias"]}, 3 / 27),
+    ],
+)
+def test_the_share_that_trains_is_of_the_parts_in_which_any_does(settings, share):
+    module = Small()
+    trainable_parts.apply(module, **settings)
+    assert trainable_parts.share(module) == pytest.approx(share)
+
+
 def test_counters_and_weights_survive_a_checkpoint():
     module, other = Small(), Small()
     module.iteration, module.batches = 12, 24

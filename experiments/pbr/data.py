@@ -59,6 +59,7 @@ class Textures(ScheduledDataModule):
         game_share: share of game textures among the training samples.
         balanced: draw classes equally often within each domain, with replacement.
         per_class: clean materials per class at most; null for all.
+        relight: make the diffuse of every clean material from its albedo and normal.
         samples_per_epoch: null for as many as there are materials.
         teacher: a segmentation network whose classes game textures get where it is confident.
     """
@@ -78,6 +79,7 @@ class Textures(ScheduledDataModule):
         augmentation: Augmentation | None = None,
         categories: Categories | None = None,
         per_class: PositiveInt | None = None,
+        relight: bool = False,
         samples_per_epoch: PositiveInt | None = None,
         teacher: nn.Module | None = None,
         workers: NonNegativeInt = 0,
@@ -90,6 +92,7 @@ class Textures(ScheduledDataModule):
         self.balanced, self.augmentation = balanced, augmentation or Augmentation()
         self.categories = categories or Categories()
         self.per_class, self.samples_per_epoch = per_class, samples_per_epoch
+        self.relight = relight
         self.teacher = teacher
         self.prepared: dict[str, Prepared] = {}
         self.materials: list[Material] = []
@@ -126,6 +129,8 @@ class Textures(ScheduledDataModule):
             MissingError: if nothing can be used.
         """
         entries = source.entries()
+        if self.relight and domain == CLEAN:
+            entries = [entry.relit() for entry in entries]
         prepared = prepare(entries, self.categories, self.cache, self.size)
         self.prepared[domain] = prepared
         stamps = "".join(sorted(f"{e.name}|{e.stamp}" for e in entries))

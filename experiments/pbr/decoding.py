@@ -60,10 +60,16 @@ def complete(maps: Maps, diffuse_is_albedo: bool, key: str) -> Loaded:
     shape = maps["albedo" if "albedo" in maps else "diffuse"].shape
     maps.setdefault("normal", np.broadcast_to(np.array([0, 0, 1], np.float32), shape))
     identical = "diffuse" in maps and "albedo" in maps and _alike(maps["diffuse"], maps["albedo"])
-    if "diffuse" not in maps or identical:
+    loaded = Loaded(maps, tuple(truth), derived)
+    return relit(loaded, key) if "diffuse" not in maps or identical else loaded
+
+
+def relit(loaded: Loaded, key: str) -> Loaded:
+    """A material with a diffuse made from its albedo and normal; as it is without an albedo."""
+    if "albedo" in loaded.maps:
         random = np.random.default_rng(int(hashlib.sha256(key.encode()).hexdigest()[:8], 16))
-        maps["diffuse"], derived["diffuse"] = relight(random, maps), "albedo"
-    return Loaded(maps, tuple(truth), derived)
+        loaded.maps["diffuse"], loaded.derived["diffuse"] = relight(random, loaded.maps), "albedo"
+    return loaded
 
 
 def _alike(first: np.ndarray, second: np.ndarray) -> bool:

@@ -9,7 +9,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from experiments.pbr.albedo import albedo_terms, rooted
-from experiments.pbr.evaluation import DOMAIN, by_domain
+from experiments.pbr.evaluation import DOMAIN, SUFFIX, by_domain
 from experiments.pbr.layers import SCALARS
 from experiments.pbr.models import condition_of
 from experiments.pbr.phase import Batch, Phase, image_of, truth_mask
@@ -27,7 +27,8 @@ class MapsFromAlbedo(Phase):
     """Trains a U-Net with a head per map on albedo and normal.
 
     The albedo it sees is the true one at first, then the predicted one, detached; in the last
-    `joint_epochs` the albedo network trains along, with its own loss.
+    `joint_epochs` the albedo network trains along, with its own loss. Whenever its L1 is worse in a
+    validation than it was before, it gets its weights of then back.
 
     Args:
         losses: any of `roughness_l1`, `roughness_ssim`, `metallic_l1`, `metallic_bce`, `ao_l1`,
@@ -65,6 +66,8 @@ class MapsFromAlbedo(Phase):
         self.albedo, self.segformer = self.freeze(albedo), self.freeze(segformer)
         self.metal, self.true_albedo_epochs = metal, true_albedo_epochs
         self.joint_epochs, self.joint_rate = joint_epochs, joint_rate
+        self.kept_albedo: dict[str, Tensor] = {}  # from the joint pass on
+        self.lowest_albedo_l1 = np.inf
         self.similarity = SSIM()
 
     def parameter_groups(self) -> list[Any]:
@@ -101,10 +104,6 @@ class MapsFromAlbedo(Phase):
             logits = self.segformer(image)
         return image, condition_of(logits, batch["game"]), logits.argmax(dim=1)
 
-    def is_joint(self) -> bool:
-        """Whether this epoch is one of the last, in which the albedo network trains along."""
-        return self.joint_epochs > 0 and self.epoch >= self.epochs - self.joint_epochs
-
     def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:
         pred, classes = self(batch, true_albedo=self.epoch < self.true_albedo_epochs)
         return self.terms(pred, batch, classes)
@@ -123,6 +122,58 @@ class MapsFromAlbedo(Phase):
             "height_tv": (pred["height"], None, known["height"]),
             "albedo_l1": albedo_terms(pred["albedo"], batch, weights)["l1"],
         }
+
+    # The joint pass
+
+    def is_joint(self) -> bool:
+        """Whether this epoch is one of the last, in which the albedo network trains along."""
+        joint = self.albedo is not None and self.joint_epochs > 0
+        return joint and self.epoch >= self.epochs - self.joint_epochs
+
+    def train(self, mode: bool = True) -> "MapsFromAlbedo":
+        """The albedo network stays in evaluation mode until it trains."""
+        super().train(mode)
+        if self.albedo is not None and not self.is_joint():
+            self.albedo.eval()
+        return self
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        if self.is_joint() and not self.kept_albedo:
+            self.kept_albedo = self.albedo_state()
+            self.train()
+
+    def albedo_state(self) -> dict[str, Tensor]:
+        """A copy of the albedo network's state."""
+        assert self.albedo is not None
+        return {name: value.clone() for name, value in self.albedo.state_dict().items()}
+
+    def keep_the_better_albedo(self, metrics: dict[str, float]) -> None:
+        """After an epoch of the joint pass: keep the albedo network, or take its training back.
+
+        Comes before the checkpoint of this validation, whose metrics are of what was tried.
+        """
+        found = [metrics[n] for n in (f"albedo_l1_{suffix}" for suffix in SUFFIX) if n in metrics]
+        value = self.trainer.strategy.broadcast(sum(found) / max(1, len(found)))
+        if not self.kept_albedo:  # it has not trained yet
+            self.lowest_albedo_l1 = value
+            return
+        worse = not value <= self.lowest_albedo_l1  # NaN is worse
+        metrics["albedo_taken_back"] = float(worse)
+        if worse:
+            self.albedo.load_state_dict(self.kept_albedo)  # type: ignore[union-attr]
+        else:
+            self.kept_albedo, self.lowest_albedo_l1 = self.albedo_state(), value
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["kept_albedo"] = self.kept_albedo
+        checkpoint["lowest_albedo_l1"] = float(self.lowest_albedo_l1)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self.kept_albedo = checkpoint["kept_albedo"]
+        self.lowest_albedo_l1 = checkpoint["lowest_albedo_l1"]
 
     # Evaluation
 
@@ -172,7 +223,9 @@ class MapsFromAlbedo(Phase):
             self.panel.append(look("true", part, part, part["classes"], i))
 
     def on_validation_epoch_end(self) -> None:
-        self.conclude(rooted(self.tally.means()) | self.tally.metal_metrics())
+        metrics = rooted(self.tally.means()) | self.tally.metal_metrics()
+        self.keep_the_better_albedo(metrics)
+        self.conclude(metrics)
 
     # Use
 

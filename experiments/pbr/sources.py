@@ -3,7 +3,7 @@
 import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from experiments.pbr.decoding import (
     invert_height,
     read_game,
     read_material,
+    relit,
 )
 from experiments.pbr.layers import CLEAN, GAME
 from experiments.pbr.naming import parse
@@ -35,6 +36,12 @@ class Entry:
     category: str | None
     stamp: str
     read: Callable[[], Loaded]
+
+    def relit(self) -> "Entry":
+        """The same material, its diffuse made from albedo and normal whatever it has."""
+        return replace(
+            self, stamp=f"{self.stamp}|relit", read=lambda: relit(self.read(), self.name)
+        )
 
 
 class Synthetic:

@@ -1,4 +1,4 @@
-"""`task=plan +ladder=NAME`: a table and a picture of all rungs, before any trains. No torch."""
+"""`task=plan +ladder=NAME`: a table and a picture of all rungs, before any trains."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from hydra.errors import InstantiationException
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Column, Table
 
+from launch.errors import MissingError
 from launch.gates import Gate
 from launch.ladder import Ladder, Rung, composed, settings
 from launch.plan import nodes
 from launch.plan_table import number
+from launch.references import is_open
 from launch.schedules import Schedule
 
-WIDTH = 140  # characters at least
+WIDTH = 160  # characters at least
 NARROW = 20  # characters of a column; what is wider is told below the table
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # told apart in every kind of colour vision
 HANDLING = ("on_fail", "remedy", "then", "type")
+TRAINED = "trained %"  # shown of every ladder
 
 GATE = "#555555"
 
@@ -34,7 +38,8 @@ class Job:
     Attributes:
         name: of the rung within its experiment, "" if that has only one.
         length: epochs, or iterations where a run is given in them.
-        shown: label -> number, schedule, or anything else that the configuration holds.
+        shown: label -> number, schedule, or anything else that the configuration holds; and what
+            `trained` says.
     """
 
     experiment: str
@@ -77,6 +82,7 @@ def job(experiment: str, name: str, config: Config, show: Mapping[str, str]) -> 
     epochs, iterations = (config["trainer"][f"max_{unit}"] for unit in ("epochs", "iterations"))
     unit = "iterations" if iterations else "epochs"
     shown = {label: look_up(config, key) for label, key in show.items()}
+    shown[TRAINED] = trained(config)
     return Job(experiment, name, iterations or epochs, unit, shown)
 
 
@@ -89,6 +95,35 @@ def look_up(config: Config, key: str) -> Any:
     return found.get(key, value)
 
 
+def trained(config: Config) -> float | None:
+    """Percent of the parameters that train, three digits; None if it takes weights to know.
+
+    Of the networks in which anything trains; those that a job only looks at do not count.
+
+    Raises:
+        ConfigError: as a run would, if `trainable` does not fit the networks.
+    """
+    from launch import build, trainable_parts  # noqa: PLC0415 - torch is slow to import
+
+    bare = without_weights(config) | {"losses": {}, "masks": []}
+    try:
+        share = trainable_parts.share(build.build_module(bare))
+    except (InstantiationException, MissingError):
+        return None
+    return None if share is None else float(f"{100 * share:.3g}")
+
+
+def without_weights(config: Any) -> Any:
+    """A configuration with null for what may need weights: other runs, and losses as metrics."""
+    if isinstance(config, dict):
+        if str(config.get("_target_", "")).startswith("launch.losses."):
+            return None
+        return {key: without_weights(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [without_weights(value) for value in config]
+    return None if is_open(config) else config
+
+
 def is_schedule(value: Any) -> TypeGuard[Schedule]:
     return callable(value)
 
@@ -98,8 +133,9 @@ def is_schedule(value: Any) -> TypeGuard[Schedule]:
 
 def table(ladder: Ladder, rungs: Sequence[Sequence[Job]]) -> Table:
     """One line for each rung; where its jobs differ, each of them is named."""
-    labels = [label for label in ladder.show if is_narrow(label, rungs)]
-    result = Table(Column("rung", no_wrap=True), Column("length", no_wrap=True), *labels)
+    labels = [*(label for label in ladder.show if is_narrow(label, rungs)), TRAINED]
+    whole = ("rung", "length", TRAINED)
+    result = Table(*(Column(name, no_wrap=name in whole) for name in ("rung", "length", *labels)))
     for rung, found in zip(ladder.rungs, rungs, strict=True):
         values = [together({job.name: text(job, label) for job in found}) for label in labels]
         result.add_row(rung.experiment, f"{found[0].length} {found[0].unit}", *values)
@@ -160,7 +196,8 @@ def describe(gate: Gate) -> str:
 def draw(ladder: Ladder, rungs: Sequence[Sequence[Job]], path: Path) -> None:
     """Every label that is a number over the whole ladder, one line for each job of a rung."""
     everything = [job for rung in rungs for job in rung]
-    labels = [label for label in ladder.show if any(points(job, label) for job in everything)]
+    shown = (*ladder.show, TRAINED)
+    labels = [label for label in shown if any(points(job, label) for job in everything)]
     colours = dict(zip(dict.fromkeys(job.name for job in everything), COLOURS * 9, strict=False))
     figure = Figure((11, 1.2 * len(labels) + 1.6), layout="constrained")
     axes = figure.subplots(max(1, len(labels)), 1, sharex=True, squeeze=False).ravel()

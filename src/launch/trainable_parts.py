@@ -1,5 +1,6 @@
-"""Which parameters train: freeze by name, or norms only."""
+"""Which parameters train: freeze by name, or norms only; and which share of all that is."""
 
+from collections import Counter
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
@@ -37,6 +38,20 @@ def apply(
     if names and not module.trainable_parameters():
         raise ConfigError(f"trainable leaves nothing to train in {type(module).__name__}")
     module.train(module.training)
+
+
+def share(module: ScheduledModule) -> float | None:
+    """Share of the parameters that train, None if there are none yet.
+
+    Counted are the direct parts of the module in which any trains: what stands still as a whole,
+    such as a frozen network that another one is conditioned by, is left out.
+    """
+    whole, training = Counter[str](), Counter[str]()
+    for name, parameter in module.named_parameters():
+        part = name.partition(".")[0]
+        whole[part] += parameter.numel()
+        training[part] += parameter.numel() * parameter.requires_grad
+    return training.total() / sum(whole[part] for part in +training) if +training else None
 
 
 def _set(parameters: Mapping[str, Parameter], pattern: str, value: bool) -> None:

@@ -102,6 +102,19 @@ def test_a_phase_without_its_game_textures_says_so(cache):
         data.setup("fit")
 
 
+def test_relit_materials_and_others_do_not_mix_in_the_cache(textures):
+    plain, relit, again = (textures(game_share=0.5, relight=on) for on in (False, True, False))
+    clean = sum(m.domain == CLEAN for m in relit.materials)
+    assert relit.report()["derived"] == {"diffuse from albedo": clean}
+    assert plain.report()["derived"] == again.report()["derived"] == {}
+    assert plain.fingerprint() == again.fingerprint() != relit.fingerprint()
+    for before, lit, after in zip(plain.materials, relit.materials, again.materials, strict=True):
+        same = np.array_equal(before.packed[:3], lit.packed[:3])
+        assert same == (before.domain == GAME)
+        np.testing.assert_array_equal(before.packed[3:], lit.packed[3:])
+        np.testing.assert_array_equal(before.packed, after.packed)
+
+
 def test_at_most_so_many_materials_of_a_class(textures):
     counts = Counter(m.category for m in textures(per_class=2).materials)
     assert max(counts.values()) == 2

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 
 import launch
 from launch.compose import finalise
+from launch.ladder_plan import trained
 
 CONF = Path(launch.__file__).parents[2] / "conf"
 PHASES = ("phase_a0", "phase_a", "phase_b", "phase_c", "phase_cprime")
@@ -23,7 +24,7 @@ RUNGS = ["segformer", "albedo", "maps"]
 def composed():
     with initialize_config_dir(str(CONF), version_base=None):
         found = {}
-        for phase in (*PHASES, *D):
+        for phase in (*PHASES, *D, "phase_a_syn"):
             typed = ["scale=full", f"+experiment=pbr/{phase}", "run_dir=x"]
             found[phase] = finalise(compose("launch", typed), typed)
         return found
@@ -226,6 +227,15 @@ def test_trainable_parts(composed):
     assert heads == {job: [f"network.heads.{name}.*"] for job, name in names.items()}
 
 
+def test_share_of_the_parameters_that_train(composed):
+    """Percent. FiLM waits for B; half of the encoders is most of them; an output convolution."""
+    segmentation = [trained(rung(composed, phase)) for phase in (*PHASES, "phase_d_seg")]
+    assert segmentation == [100, 100, 4.43, 88, 0.108, 3.83]
+    albedo = [trained(rung(composed, phase, "albedo")) for phase in (*PHASES, "phase_d_alb")]
+    assert albedo == [99.9, 99.9, 13, 94.5, 0.0777, 0.00178]
+    assert trained(composed["phase_d_height"]) < 0.001
+
+
 def test_patience(composed):
     assert rung(composed, "phase_a")["module"]["patience"] == 4
     assert {composed[phase]["module"]["patience"] for phase in D} == {3}
@@ -233,10 +243,14 @@ def test_patience(composed):
 
 def test_each_phase_starts_from_the_one_before(composed):
     before = dict(zip(PHASES[1:], PHASES, strict=False))
-    for phase, previous in before.items():
-        for name in RUNGS:
-            start = rung(composed, phase, name)["module"]["network"]["weights"]
-            assert start == f"experiment:pbr/{previous}/{name}"
+    found = {
+        (p, name): rung(composed, p, name)["module"]["network"] for p in before for name in RUNGS
+    }
+    starts = {key: f"experiment:pbr/{before[key[0]]}/{key[1]}" for key in found}
+    starts["phase_cprime", "albedo"] = "experiment:pbr/phase_c/maps"  # out of the joint pass
+    assert {key: network["weights"] for key, network in found.items()} == starts
+    parts = {key: network["part"] for key, network in found.items() if "part" in network}
+    assert parts == {("phase_cprime", "albedo"): "albedo"}
     starts = {job: composed[f"phase_d_{job}"]["module"]["network"]["weights"] for job in JOBS}
     assert starts == {
         "seg": "experiment:pbr/phase_cprime/segformer",
@@ -246,6 +260,26 @@ def test_each_phase_starts_from_the_one_before(composed):
         "ao": "experiment:pbr/phase_d_metal",
         "height": "experiment:pbr/phase_d_ao",
     }
+
+
+def test_the_optional_phase_lights_clean_materials_again_for_the_albedo_alone(composed):
+    config = composed["phase_a_syn"]
+    data, module = config["data"], config["module"]
+    assert (data["game_share"], data["relight"], data["balanced"]) == (0.0, True, True)
+    assert (short(data["crop"]["_target_"]), data["crop"]["value"]) == ("Constant", 256)
+    assert (data["feed"], config["trainer"]["max_epochs"]) == (1024, 15)
+    used = {key: value for key, value in data["augmentation"].items() if key != "_target_"}
+    assert used == {"geometry": True, "jitter": 0.05, "selective": True}
+    assert module["network"]["weights"] == "experiment:pbr/phase_a0/albedo"
+    settings = {"lr": 5e-5, "weight_decay": 1e-2, "_partial_": True}
+    assert module["optimizer"] == settings | {"_target_": "torch.optim.AdamW"}
+    cycle = {"max_lr": 5e-5, "pct_start": 0.3, "div_factor": 5, "final_div_factor": 1}
+    assert short(module["lr_scheduler"]["_target_"]) == "OneCycleLR"
+    assert (cycle | {"epochs": 15, "steps_per_epoch": 1}).items() <= module["lr_scheduler"].items()
+    assert config["trainable"] == {"freeze": ["network.film.*"]}
+    assert weights(config) == {"l1": 1.0, "lpips": 0.05}
+    lit = [phase for phase in composed if rung(composed, phase)["data"]["relight"]]
+    assert lit == ["phase_a_syn"]
 
 
 def test_a_teacher_is_the_segmentation_of_the_phase_before(composed):

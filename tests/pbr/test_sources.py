@@ -82,6 +82,25 @@ def test_a_diffuse_that_is_the_albedo_is_lit_again(tmp_path):
     assert np.abs(loaded.maps["diffuse"] - loaded.maps["albedo"]).mean() > 0.02
 
 
+def test_a_given_diffuse_is_lit_again_on_request_under_the_same_light_each_time(tmp_path):
+    maps = some("stone", "albedo", "normal", "diffuse")
+    save(tmp_path / "stone" / "a", maps)
+    entry = MaterialFolder(tmp_path).entries()[0]
+    given, first, second = (e.read() for e in (entry, entry.relit(), entry.relit()))
+    assert (given.derived, first.derived) == ({}, {"diffuse": "albedo"})
+    np.testing.assert_allclose(given.maps["diffuse"], maps["diffuse"], atol=1 / 255)
+    np.testing.assert_array_equal(first.maps["diffuse"], second.maps["diffuse"])
+    shade = first.maps["diffuse"] / first.maps["albedo"]  # 0.4 + 0.6 n.l, cast of 5 %
+    assert 0.4 * 0.95 - 0.01 <= shade.min() < shade.max() <= 1.05 + 0.01
+    assert np.abs(first.maps["diffuse"] - maps["diffuse"]).mean() > 0.02
+
+
+def test_a_material_without_albedo_cannot_be_lit_again(tmp_path):
+    save(tmp_path / "stone" / "a", some("stone", "diffuse", "normal"))
+    entry = MaterialFolder(tmp_path, diffuse_is_albedo=False).entries()[0].relit()
+    assert entry.read().derived == {}
+
+
 def test_packed_maps_are_split():
     packed = np.zeros((4, 4, 3), np.float32)
     packed[..., :] = (0.1, 0.2, 0.3)
