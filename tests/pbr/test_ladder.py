@@ -150,6 +150,19 @@ def test_a_job_ends_itself_when_its_patience_is_over(launch_here, tmp_path):
     assert (record["status"], record["iteration"]) == ("completed", 2 * 3)
 
 
+def test_every_phase_takes_a_step_at_full_scale(launch_here, tmp_path):
+    """With the networks of the requirement document, on small pictures."""
+    step = ["scale=full", "data.samples_per_epoch=4", "recipe.lpips.weights=random"]
+    assert launch_here([*command(tmp_path), *step]) == 0
+    runs = [Run(path.parent) for path in (tmp_path / "climb").rglob("metrics.csv")]
+    assert len(runs) == 5 * len(JOBS) + len(HEADS)
+    for run in runs:
+        config = yaml.safe_load((run.folder / "config.yaml").read_text())
+        assert (run.record["status"], run.record["iteration"]) == ("completed", 1)
+        assert config["recipe"]["segformer"] == "mit_b1"
+        assert config["recipe"]["unet"] == "resnet34"
+
+
 # Kills
 
 
