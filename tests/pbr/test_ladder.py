@@ -159,8 +159,8 @@ def test_every_phase_takes_a_step_at_full_scale(launch_here, tmp_path):
     for run in runs:
         config = yaml.safe_load((run.folder / "config.yaml").read_text())
         assert (run.record["status"], run.record["iteration"]) == ("completed", 1)
-        assert config["recipe"]["segformer"] == "mit_b1"
-        assert config["recipe"]["unet"] == "resnet34"
+        encoder = "mit_b1" if "seg" in run.folder.name else "resnet34"
+        assert config["module"]["network"]["encoder"] == encoder
 
 
 # Kills
