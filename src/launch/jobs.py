@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 from launch.child import PARENT
 from launch.compose import Config, finalise
 from launch.errors import ConfigError, LaunchError, MissingError
+from launch.losses import files
 from launch.references import is_open, with_sources
 from launch.run import Run, locate
 from launch.rungs import climb
@@ -61,6 +62,8 @@ def prepare(config: DictConfig, overrides: list[str], choices: Any, folder: Path
     for name, whole in rungs.items():
         try:
             check.require(whole, sources)
+            if plain["task"] != "plan":
+                files.require(whole)
         except LaunchError as error:
             raise type(error)(f"{f'rung {name}: ' if name else ''}{error.message}") from None
     if plain["task"] in ("validate", "predict") and not plain["from"]:

@@ -60,7 +60,7 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path):
 
 def test_missing_weights_stop_the_construction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("launch.losses.pretrained.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     with pytest.raises(MissingError, match=r"convnext_tiny_1k_224_ema\.pth .*weights=random"):
         ConvNeXt()
 

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from launch.errors import ConfigError, MissingError
-from launch.losses.pretrained import Checkpoint, Frozen, load_weights, seeded
+from launch.losses.files import Checkpoint, require
+from launch.losses.pretrained import Frozen, load_weights, seeded
 
 CHECKPOINT = Checkpoint(
     file="net-1234.pth", origin="the weights of net", repository="someone/net.one"
@@ -36,7 +37,7 @@ def test_the_file_is_found_where_timm_caches_it(monkeypatch: pytest.MonkeyPatch,
         asked.append((repository, file))
         return str(cached)
 
-    monkeypatch.setattr("launch.losses.pretrained.try_to_load_from_cache", lookup)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lookup)
     assert CHECKPOINT.locate(None) == cached
     assert asked == [("someone/net.one", "model.safetensors")]
 
@@ -58,6 +59,30 @@ def test_a_missing_file_is_named_with_its_origin_and_where_to_put_it(hub: Path):
 def test_a_missing_path_is_named(tmp_path: Path):
     with pytest.raises(MissingError, match=r"gone.pth is not a file; it should be net-1234.pth"):
         CHECKPOINT.locate(str(tmp_path / "gone.pth"))
+
+
+@pytest.mark.parametrize(
+    ("node", "file"),
+    [
+        ({"type": "lpips"}, "alexnet-owt-7be5be79.pth"),
+        ({"type": "lpips", "net": "squeeze"}, "squeezenet1_1-b8a52dc0.pth"),
+        ({"type": "vgg", "weights": "pretrained"}, "vgg19-dcbb9e9d.pth"),
+        ({"_target_": "launch.losses.vgg.VGG"}, "vgg19-dcbb9e9d.pth"),
+        ({"type": "perceptualloss"}, "vgg19-dcbb9e9d.pth"),
+        ({"type": "convnext", "weights": "gone.pth"}, "convnext_tiny_1k_224_ema.pth"),
+    ],
+)
+def test_a_configuration_says_which_file_it_lacks(hub: Path, node: dict[str, str], file: str):
+    config = {"losses": {"pixel": {"type": "l1"}, "look": node}}
+    with pytest.raises(MissingError, match=rf"^losses\.look: .*{file}"):
+        require(config)
+    (hub / file).touch()
+    require({"losses": {"look": node | {"weights": None}}})
+    require({"module": {"metric": node | {"weights": "random"}}})
+
+
+def test_the_files_are_looked_for_where_torch_keeps_them(hub: Path):
+    assert Path(torch.hub.get_dir()) / "checkpoints" == hub
 
 
 def test_a_seeded_network_depends_on_nothing_that_was_drawn_before():

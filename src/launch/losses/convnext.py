@@ -7,14 +7,10 @@ from timm.models import load_checkpoint
 from timm.models.convnext import checkpoint_filter_fn, convnext_tiny
 from torch import Tensor, nn
 
+from launch.losses.files import CONVNEXT, RANDOM
 from launch.losses.perceptual import Perceptual, check_layers
-from launch.losses.pretrained import RANDOM, UNFIT, Checkpoint, seeded, wrong_file
+from launch.losses.pretrained import UNFIT, seeded, wrong_file
 
-CHECKPOINT = Checkpoint(
-    file="convnext_tiny_1k_224_ema.pth",
-    origin="ImageNet-1k weights of facebookresearch/ConvNeXt; timm's convnext_tiny.fb_in1k, 114 MB",
-    repository="timm/convnext_tiny.fb_in1k",
-)
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 
 
@@ -25,7 +21,7 @@ class ConvNeXt(Perceptual):
         layer_weights: of `stage1` to `stage4`, which see at 1/4, 1/8, 1/16 and 1/32 of the
             resolution (an image has at least that many pixels a side); by default stage1 1.0 and
             stage2 0.5.
-        weights: see `launch.losses.pretrained`.
+        weights: see `launch.losses.files`.
     """
 
     def __init__(
@@ -37,7 +33,7 @@ class ConvNeXt(Perceptual):
         check_layers(chosen, STAGES)
         layers = sorted(chosen)
         name = "convnext_tiny_random" if weights == RANDOM else "convnext_tiny"
-        path = None if weights == RANDOM else CHECKPOINT.locate(weights)
+        path = None if weights == RANDOM else CONVNEXT.locate(weights)
         indices = [STAGES.index(layer) for layer in layers]
         trunk = seeded(lambda: Stages(indices, path))
         super().__init__(trunk, (chosen[layer] for layer in layers), name)

@@ -6,23 +6,9 @@ from typing import Literal
 import lpips
 from torch import Tensor, nn
 
+from launch.losses import files
 from launch.losses.precision import full_precision
-from launch.losses.pretrained import RANDOM, Checkpoint, Frozen, load_weights, seeded
-
-CHECKPOINTS = {
-    "alex": Checkpoint(
-        file="alexnet-owt-7be5be79.pth",
-        origin="torchvision's ImageNet weights AlexNet_Weights.IMAGENET1K_V1, 233 MB",
-    ),
-    "vgg": Checkpoint(
-        file="vgg16-397923af.pth",
-        origin="torchvision's ImageNet weights VGG16_Weights.IMAGENET1K_V1, 528 MB",
-    ),
-    "squeeze": Checkpoint(
-        file="squeezenet1_1-b8a52dc0.pth",
-        origin="torchvision's ImageNet weights SqueezeNet1_1_Weights.IMAGENET1K_V1, 5 MB",
-    ),
-}
+from launch.losses.pretrained import Frozen, load_weights, seeded
 
 
 class LPIPS(nn.Module):
@@ -34,7 +20,7 @@ class LPIPS(nn.Module):
 
     Args:
         net: the network; `alex` is the authors' choice as a metric, `vgg` for optimisation.
-        weights: see `launch.losses.pretrained`.
+        weights: see `launch.losses.files`.
     """
 
     def __init__(
@@ -43,12 +29,12 @@ class LPIPS(nn.Module):
         weights: str | None = None,
     ) -> None:
         super().__init__()
-        path = None if weights == RANDOM else CHECKPOINTS[net].locate(weights)
+        path = None if weights == files.RANDOM else files.LPIPS[net].locate(weights)
         distance = seeded(lambda: _untrained(net))
         if path is not None:
             load_weights(distance.net, path, source=_name_in_torchvision)
         self.distance = Frozen(distance)
-        self.metric_name = f"lpips_{net}_random" if weights == RANDOM else f"lpips_{net}"
+        self.metric_name = f"lpips_{net}_random" if weights == files.RANDOM else f"lpips_{net}"
 
     @full_precision
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:

@@ -1,81 +1,18 @@
-"""Pretrained networks that losses look through: found on disk or named as missing, never fetched.
-
-Everywhere the argument `weights` means the same:
-
-    None, "pretrained"   the published file, where its library would have cached it
-    "random"             an untrained network, equal in every run; for trials without the file
-    anything else        the path of the file
-"""
+"""Pretrained networks that losses look through; their files are those of `files`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from torch import Tensor, nn
 
-from launch.errors import ConfigError, MissingError
+from launch.errors import ConfigError
 
 Network = TypeVar("Network", bound=nn.Module)
 
-RANDOM = "random"
 UNFIT = (KeyError, RuntimeError, EOFError, UnpicklingError)  # what loading a wrong file raises
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A published file of weights.
-
-    Args:
-        file: its name in the checkpoint folder of torch.hub.
-        origin: which weights these are and who publishes them, for the error message.
-        repository: where timm keeps the same weights in the Hugging Face cache, if it does.
-    """
-
-    file: str
-    origin: str
-    repository: str | None = None
-
-    def locate(self, weights: str | None) -> Path:
-        """Where the file is.
-
-        Raises:
-            MissingError: naming the file, its origin and where to put it.
-        """
-        if weights not in (None, "pretrained"):
-            return self._given(Path(weights).expanduser())
-        for path in (torch_hub_folder() / self.file, self._in_hugging_face_cache()):
-            if path is not None and path.is_file():
-                return path
-        raise MissingError(
-            f"pretrained weights not found: {self.file} ({self.origin}). Nothing is downloaded "
-            f"during a run; put the file into {torch_hub_folder()} or give its path as "
-            f"weights=PATH. {TRIAL}"
-        )
-
-    def _given(self, path: Path) -> Path:
-        if not path.is_file():
-            raise MissingError(
-                f"weights={path} is not a file; it should be {self.file} ({self.origin}). {TRIAL}"
-            )
-        return path
-
-    def _in_hugging_face_cache(self) -> Path | None:
-        if self.repository is None:
-            return None
-        found = try_to_load_from_cache(self.repository, "model.safetensors")
-        return Path(found) if isinstance(found, str) else None
-
-
-TRIAL = "For a trial without it, weights=random uses an untrained network."
-
-
-def torch_hub_folder() -> Path:
-    """Where torchvision caches weights; moved by the environment variable TORCH_HOME."""
-    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def seeded(build: Callable[[], Network]) -> Network:

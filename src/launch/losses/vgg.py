@@ -5,13 +5,10 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torchvision.models import vgg19
 
+from launch.losses.files import RANDOM, VGG19
 from launch.losses.perceptual import Perceptual, check_layers
-from launch.losses.pretrained import RANDOM, Checkpoint, load_weights, seeded
+from launch.losses.pretrained import load_weights, seeded
 
-CHECKPOINT = Checkpoint(
-    file="vgg19-dcbb9e9d.pth",
-    origin="torchvision's ImageNet weights VGG19_Weights.IMAGENET1K_V1, 548 MB",
-)
 REAL_ESRGAN = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_4": 1.0}
 
 
@@ -37,7 +34,7 @@ class VGG(Perceptual):
     Args:
         layer_weights: layers `conv<block>_<number>` and their weights; those of Real-ESRGAN
             (Wang et al. 2021) when not given. Layers after the last one are not computed.
-        weights: see `launch.losses.pretrained`.
+        weights: see `launch.losses.files`.
     """
 
     def __init__(
@@ -83,7 +80,7 @@ class VGG19Features(nn.Module):
 
 
 def _trunk(indices: tuple[int, ...], weights: str | None) -> VGG19Features:
-    path = None if weights == RANDOM else CHECKPOINT.locate(weights)
+    path = None if weights == RANDOM else VGG19.locate(weights)
     trunk = seeded(lambda: VGG19Features(indices))
     if path is not None:
         load_weights(trunk, path, source=lambda name: name)
