@@ -7,9 +7,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from launch import child, ladder
-from launch.errors import ConfigError
+from launch.errors import ConfigError, LaunchError
 from launch.explain import options
 from launch.ladder import Ladder, choose, read, settings
+from launch.losses import files
 from launch.run import CONF, Run, sha256
 
 FINITE = {"type": "finite"}
@@ -227,9 +228,21 @@ def test_a_wrong_ladder_is_refused(wrong, message):
 
 @pytest.mark.parametrize("scale", ["demo", "full"])
 @pytest.mark.parametrize("name", options("ladder"))
-def test_every_rung_of_a_shipped_ladder_composes_and_so_do_the_remedies(tmp_path, name, scale):
+def test_every_rung_of_a_shipped_ladder_composes_and_so_do_the_remedies(
+    monkeypatch, tmp_path, name, scale
+):
+    monkeypatch.setattr(files.Checkpoint, "locate", lambda *_: tmp_path)  # as if all were there
     with initialize_config_dir(str(CONF), version_base="1.3"):
         shipped = read(compose("launch", [f"+ladder={name}"]).ladder)
         ladder.require(shipped, tmp_path, [f"scale={scale}"])
         last = ladder.composed(ladder.settings(shipped.rungs[-1], []), tmp_path)
     assert last["task"] == "train"
+
+
+def test_a_missing_pretrained_network_is_told_before_the_first_rung(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        shipped = read(compose("launch", ["+ladder=pbr"]).ladder)
+        with pytest.raises(LaunchError, match=r"phase_a0, .*rung albedo.*alexnet-owt-7be5be79"):
+            ladder.require(shipped, tmp_path, ["scale=full"])
+        ladder.require(shipped, tmp_path, ["scale=full", "recipe.lpips.weights=random"])
