@@ -2,14 +2,14 @@
 
     make bench-smoke
 
-One process, one thread, CPU seconds, the two in short turns: the ratio of neighbours holds when
-the machine drifts. Both start from encoded frames, and derive masks and weights from pixels.
+One process, one thread, CPU seconds, a step of each in turn: the ratio holds when the machine
+drifts. Both start from encoded frames, and derive masks and weights from pixels.
 """
 
 import argparse
 import time
-from itertools import pairwise
-from statistics import median
+from collections.abc import Iterator
+from statistics import median, quantiles
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -35,6 +35,7 @@ from launch.callbacks.step_log import StepLog
 from launch.data import ScheduledDataModule
 
 CLIPS, FRAMES, SIDE, CHANNELS, CELLS = 32, 12, 32, 8, 64
+WARM_UP = 20
 TERM = {"flow_matching": {"_target_": "experiments.smoke.weighting.WeightedMSE"}}
 
 
@@ -43,14 +44,23 @@ def network() -> nn.Module:
     return ConvUNet(CHANNELS, width=64)
 
 
-class Clock(pl.Callback):
-    """CPU seconds at every batch start; a step is the time between two."""
+class Turns(pl.Callback):
+    """Takes a bare step before each step of launch; CPU seconds of both.
 
-    def __init__(self) -> None:
-        self.moments: list[float] = []
+    A step of launch lasts from one batch start to the next, with all that happens in between.
+    """
+
+    def __init__(self, bare: Iterator[None]) -> None:
+        self.bare, self.begun = bare, 0.0
+        self.seconds: dict[str, list[float]] = {"launch": [], "bare": []}
 
     def on_train_batch_start(self, *_: Any) -> None:
-        self.moments.append(time.process_time())
+        now = time.process_time()
+        if self.begun:
+            self.seconds["launch"].append(now - self.begun)
+        next(self.bare)
+        self.begun = time.process_time()
+        self.seconds["bare"].append(self.begun - now)
 
 
 class Clips(Dataset[dict[str, Any]]):
@@ -80,8 +90,8 @@ class ClipData(ScheduledDataModule):
         self.train_set = Clips(self.last_batch)
 
 
-def launched(steps: int) -> list[float]:
-    """CPU seconds of each step under `launch`, with every shared callback at work."""
+def compare(steps: int) -> dict[str, list[float]]:
+    """CPU seconds of each step, under `launch` with every shared callback at work, and bare."""
     autoencoder = VQAutoencoder(8, 2, CHANNELS, 16)
     with patch("experiments.smoke.module.load_autoencoder", lambda path: autoencoder):
         module = SmokeFlow(
@@ -101,29 +111,28 @@ def launched(steps: int) -> list[float]:
     module.latents.encode_kept(clips.frames.flatten(0, 1), names)
     module.iterations, module.gradient_clip = steps, 1.0
     module.average(["network"], 0.999, True)
-    clock = Clock()
+    turns = Turns(bare(steps))
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=1,
-        callbacks=[clock, LossSchedule(), MaskSchedule(), EMAUpdate(), Health(50), StepLog(50)],
+        callbacks=[turns, LossSchedule(), MaskSchedule(), EMAUpdate(), Health(50), StepLog(50)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
     trainer.fit(module, data)
-    return [later - earlier for earlier, later in pairwise(clock.moments)]
+    return turns.seconds
 
 
-def bare(steps: int) -> list[float]:
-    """CPU seconds of each step of the loop that one would write by hand, with the same EMA."""
+def bare(steps: int) -> Iterator[None]:
+    """The loop that one would write by hand, with the same EMA; a step for each `next`."""
     net, average = network(), network()
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
     latents = torch.randn(CLIPS, FRAMES, CHANNELS, 8, 8)
-    rows, moments = torch.arange(CLIPS), []
+    rows = torch.arange(CLIPS)
     keys = [(0, index) for index in range(steps * CLIPS)]
     for batch in DataLoader(Clips(steps), CLIPS, sampler=keys):
-        moments.append(time.process_time())
         target = torch.randint(2, FRAMES, (CLIPS,))
         context = (torch.rand(CLIPS) * (target - 1)).long()
         frame, reference = latents[rows, target], latents[rows, target - 1]
@@ -139,25 +148,22 @@ def bare(steps: int) -> list[float]:
         optimizer.step()
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 0.001)
-    return [later - earlier for earlier, later in pairwise(moments)]
+        yield
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--turns", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=500)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    bare(5)
-    seconds: dict[str, list[float]] = {"launch": [], "bare": []}
-    for _ in range(arguments.turns):
-        seconds["bare"].append(median(bare(arguments.steps)[5:]))
-        seconds["launch"].append(median(launched(arguments.steps)[5:]))
-    for name, values in seconds.items():
-        tokens = CLIPS * CELLS / min(values)
-        print(f"{name:7} {1000 * min(values):7.2f} ms a step   {tokens:9,.0f} tokens per second")
-    ratios = [a / b for a, b in zip(seconds["launch"], seconds["bare"], strict=True)]
-    print(f"ratio   {median(ratios):.3f}   (from {min(ratios):.3f} to {max(ratios):.3f})")
+    found = compare(WARM_UP + arguments.steps)
+    pairs = list(zip(found["launch"], found["bare"], strict=False))[WARM_UP:]
+    for name, values in zip(found, zip(*pairs, strict=True), strict=True):
+        each = median(values)
+        print(f"{name:7} {1000 * each:7.2f} ms a step   {CLIPS * CELLS / each:9,.0f} tokens/s")
+    ratios = [launch / alone for launch, alone in pairs]
+    low, middle, high = quantiles(ratios, n=4)
+    print(f"ratio   {middle:.3f}   (half of the pairs from {low:.3f} to {high:.3f})")
 
 
 if __name__ == "__main__":
