@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from launch.run import REPOSITORY
+from tests.command_line import launch, stopped
 
 TINY = [
     "trainer.threads=1",
@@ -35,19 +35,6 @@ RAMP = [
     "module.warmup_iters=2",
     "trainer.max_iterations=24",
 ]
-
-
-def start(*arguments, cwd=REPOSITORY, **options):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "launch", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, **options)
-
-
-def launch(*arguments, cwd=REPOSITORY):
-    """Exit code, and what was printed to both streams."""
-    process = start(*arguments, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    printed, _ = process.communicate(timeout=500)
-    return process.returncode, printed
 
 
 def record(folder):
@@ -200,13 +187,8 @@ def test_a_folder_belongs_to_one_command(undisturbed):
 
 def test_kill_9_and_resume_gives_the_same_run_bit_for_bit(tmp_path, undisturbed):
     folder = tmp_path / "killed"
-    process = start(*RAMP, f"run_dir={folder}", stdout=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 300
-    while not (folder / "checkpoints" / "last.ckpt").exists() or max(rows(folder), default=0) < 9:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    saved = (folder / "checkpoints" / "last.ckpt").exists
+    stopped(*RAMP, f"run_dir={folder}", when=lambda: saved() and max(rows(folder), default=0) >= 9)
     assert record(folder)["status"] == "running"
     code, printed = launch(f"resume={folder}")
     assert code == 0, printed
@@ -225,11 +207,9 @@ def test_kill_9_and_resume_gives_the_same_run_bit_for_bit(tmp_path, undisturbed)
 
 def test_sigterm_saves_and_ends_with_143(tmp_path):
     folder = tmp_path / "stopped"
-    process = start(*RAMP, "trainer.max_iterations=5000", f"run_dir={folder}")
-    while not (folder / "checkpoints" / "last.ckpt").exists():
-        time.sleep(0.05)
-    process.terminate()
-    assert process.wait(timeout=60) == 143
+    typed = [*RAMP, "trainer.max_iterations=5000", f"run_dir={folder}"]
+    saved = (folder / "checkpoints" / "last.ckpt").exists
+    assert stopped(*typed, when=saved, number=signal.SIGTERM, send=os.kill) == 143
     assert record(folder)["status"] == "interrupted"
 
 

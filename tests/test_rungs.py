@@ -1,16 +1,15 @@
 """Experiments with several rungs: in order, interrupted, resumed, applied."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
 from launch.errors import MissingError
-from launch.run import REPOSITORY, Run, find_runs, locate, sha256
+from launch.run import Run, find_runs, locate, sha256
 from launch.rungs import climb
+from tests.command_line import launch, stopped
 
 TWO_RUNGS = """
 # @package _global_
@@ -106,17 +105,6 @@ def test_from_means_the_last_rung_unless_another_is_named(tmp_path):
 EXPERIMENT = "+experiment=toy/two"
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "launch", *map(str, arguments)]
-
-
-def launch(*arguments):
-    result = subprocess.run(
-        command(*arguments), cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
-    return result.returncode, result.stdout + result.stderr
-
-
 def record(folder):
     return json.loads((folder / "run.json").read_text())
 
@@ -128,14 +116,8 @@ def two_rungs(tmp_path_factory):
     (search / "experiment" / "toy").mkdir(parents=True)
     (search / "experiment" / "toy" / "two.yaml").write_text(TWO_RUNGS.lstrip())
     folder, experiment = search / "run", [f"hydra.searchpath=[file://{search}]", EXPERIMENT]
-    process = subprocess.Popen(command(*experiment, f"run_dir={folder}"), cwd=REPOSITORY)
-    deadline = time.monotonic() + 400
-    while not Run(folder / "second").last.exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 143
+    typed, saved = [*experiment, f"run_dir={folder}"], Run(folder / "second").last.exists
+    assert stopped(*typed, when=saved, number=signal.SIGTERM, send=os.kill) == 143
     assert record(folder)["status"] == "interrupted"
     code, printed = launch(f"resume={folder}", "rungs.second.trainer.max_iterations=8")
     assert code == 0, printed

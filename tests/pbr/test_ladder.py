@@ -6,9 +6,6 @@ The undisturbed climb does all its work in this process; kills are of processes 
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +14,8 @@ import yaml
 from torch import nn
 
 from launch.build import build_module
-from launch.run import REPOSITORY, Run
+from launch.run import Run
+from tests.command_line import launch, stopped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -171,28 +169,18 @@ THREE = ["rungs=[phase_a0,phase_a,phase_b]"]
 
 
 def test_a_climb_that_was_killed_twice_ends_with_the_same_checkpoints(climbed, tmp_path):
-    arguments = [sys.executable, "-m", "launch", *command(tmp_path), *THREE]
+    arguments = [*command(tmp_path), *THREE]
     folder = tmp_path / "climb" / "pbr"
     for moment, number in zip(MOMENTS, (signal.SIGKILL, signal.SIGTERM), strict=True):
-        with subprocess.Popen(arguments, cwd=REPOSITORY, env=environment()) as process:
-            wait_for(folder / moment / "checkpoints" / "last.ckpt", process)
-            process.send_signal(number)
-        assert process.returncode in (-number, 143)
+        saved = (folder / moment / "checkpoints" / "last.ckpt").is_file
+        code = stopped(*arguments, when=saved, number=number, send=os.kill)
+        assert code in (-number, 143)
         assert Run(folder / moment).record["status"] in ("running", "interrupted")
         assert not (folder / "phase_b" / "maps").exists()
-    subprocess.run(arguments, cwd=REPOSITORY, env=environment(), check=True)
+    code, printed = launch(*arguments)
+    assert code == 0, printed
     for phase in ("phase_a0", "phase_a", "phase_b"):
         for job in JOBS:
             for kind in ("best", "last"):
                 theirs = tensors(climbed / phase / job, kind=kind)
                 assert not changed(tensors(folder / phase / job, kind=kind), theirs), (phase, job)
-
-
-def environment():
-    return os.environ | {"OMP_NUM_THREADS": "1"}
-
-
-def wait_for(path, process):
-    while not path.is_file():
-        assert process.poll() is None, "the climb has ended before it could be killed"
-        time.sleep(0.02)

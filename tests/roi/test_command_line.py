@@ -2,18 +2,13 @@
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from launch.run import REPOSITORY
+from tests.command_line import launch, stopped
 
 pytestmark = pytest.mark.slow
 
@@ -33,19 +28,6 @@ CONVNEXT = [
     "data.img_size=64", "data.train_images=8", "data.validation_images=30", "data.batch_size=2",
     "recipe.accum_steps=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "trainer.threads=1",
 ]  # fmt: skip
-
-
-def start(*arguments, **options):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "launch", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True, **options)
-
-
-def launch(*arguments):
-    """Exit code, and what was printed to both streams."""
-    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    printed, _ = process.communicate(timeout=500)
-    return process.returncode, printed
 
 
 def rows(path):
@@ -111,23 +93,13 @@ def test_a_mistake_in_the_data_is_answered_in_one_sentence(folder, mistake):
     assert "Traceback" not in printed
 
 
-def killed(folder):
-    """The command, killed after its mask rung has saved a checkpoint in the middle of an epoch."""
-    process = start(*TWO_RUNGS, f"run_dir={folder}", start_new_session=True)
-    log, deadline = folder / "mask" / "metrics.csv", time.monotonic() + 300
-    while not (folder / "mask/checkpoints/last.ckpt").is_file() or len(rows(log)) < 7:
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def test_a_mask_rung_that_was_killed_ends_as_an_undisturbed_one(tmp_path):
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     code, printed = launch(*TWO_RUNGS, f"run_dir={whole}")
     assert code == 0, printed
-    killed(broken)
-    iteration = torch.load(broken / "mask/checkpoints/last.ckpt", weights_only=True)["iteration"]
+    log, last = (broken / "mask" / name for name in ("metrics.csv", "checkpoints/last.ckpt"))
+    stopped(*TWO_RUNGS, f"run_dir={broken}", when=lambda: last.is_file() and len(rows(log)) >= 7)
+    iteration = torch.load(last, weights_only=True)["iteration"]
     assert 0 < iteration < 24 and iteration % 4
     code, printed = launch(f"resume={broken}")
     assert code == 0, printed

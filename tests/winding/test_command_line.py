@@ -4,9 +4,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -22,6 +19,7 @@ from experiments.winding.metrics import truth_metrics
 from experiments.winding.network import SliceUNet
 from experiments.winding.synthetic import Spiral, spiral
 from launch.run import REPOSITORY
+from tests.command_line import launch, stopped
 
 pytestmark = pytest.mark.slow
 
@@ -32,19 +30,6 @@ SMALL = [
     "stages.stages.snap.steps=10",
 ]  # fmt: skip
 SCROLL = Path(os.environ.get("LAUNCH_DATA", REPOSITORY.parent / "shared" / "data")) / "scroll"
-
-
-def start(*arguments, **options):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "launch", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True, **options)
-
-
-def launch(*arguments):
-    """Exit code, and what was printed to both streams."""
-    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    printed, _ = process.communicate(timeout=900)
-    return process.returncode, printed
 
 
 def fitted(folder, *arguments):
@@ -127,6 +112,8 @@ LONG_ANCHOR = [
 
 
 def iteration(log):
+    if not log.is_file():
+        return 0
     with log.open(newline="") as file:
         return max((int(row["iteration"]) for row in csv.DictReader(file)), default=0)
 
@@ -135,13 +122,8 @@ def iteration(log):
 def test_a_fit_killed_in_its_second_stage_ends_as_an_undisturbed_one(tmp_path, how):
     broken, whole = tmp_path / "broken", tmp_path / "whole"
     fitted(whole, *LONG_ANCHOR)
-    process = start(*LONG_ANCHOR, f"run_dir={broken}", start_new_session=True)
-    log, deadline = broken / "metrics.csv", time.monotonic() + 300
-    while not log.is_file() or iteration(log) < 120:
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
-    os.killpg(process.pid, how)
-    process.wait()
+    typed, log = [*LONG_ANCHOR, f"run_dir={broken}"], broken / "metrics.csv"
+    stopped(*typed, when=lambda: iteration(log) >= 120, number=how)
     saved = torch.load(broken / "checkpoints/last.ckpt", weights_only=True)["iteration"]
     assert 40 < saved < 540
     code, printed = launch(f"resume={broken}")

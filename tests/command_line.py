@@ -1,0 +1,35 @@
+"""`python -m launch` as a user types it: in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from launch.run import REPOSITORY
+
+
+def start(*arguments, **options):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "launch", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True, **options)
+
+
+def launch(*arguments):
+    """Exit code, and what was printed to both streams."""
+    process = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    printed, _ = process.communicate()
+    return process.returncode, printed
+
+
+def stopped(*arguments, when, number=signal.SIGKILL, send=os.killpg):
+    """Start the command and send it a signal as soon as `when()` holds; returns the exit code.
+
+    `os.killpg` signals its workers as well, `os.kill` the front end alone.
+    """
+    process = start(*arguments, start_new_session=True)
+    while not when():
+        assert process.poll() is None, "it has ended before it could be stopped"
+        time.sleep(0.02)
+    send(process.pid, number)
+    return process.wait()
