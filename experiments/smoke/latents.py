@@ -1,6 +1,6 @@
 """A frozen autoencoder as a pair of maps between frames and standardised latents."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -61,16 +61,17 @@ class Latents(nn.Module):
 
         Each is encoded once while memory lasts, and alone, so that it does not depend on others.
         """
-        rows = []
-        for frame, name in zip(frames, names, strict=True):
-            latent = self.kept.get(name)
-            if latent is None:
-                latent = self.encode(frame[None, None])[0, 0]
-                if self.left > latent.nbytes:
-                    self.left -= latent.nbytes
-                    self.kept[name] = latent
-            rows.append(latent)
+        rows: list[Any] = [self.kept.get(name) for name in names]
+        for i, name in enumerate(names):
+            if rows[i] is None:
+                rows[i] = self.encode(frames[i][None, None])[0, 0]
+                self.keep(name, rows[i])
         return torch.stack(rows)
+
+    def keep(self, name: str, latent: Tensor) -> None:
+        if self.left > latent.nbytes:
+            self.left -= latent.nbytes
+            self.kept[name] = latent
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:

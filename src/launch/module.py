@@ -183,7 +183,11 @@ class ScheduledModule(pl.LightningModule):
 
     def descend(self, total: Tensor) -> None:
         """For recipes without automatic optimisation: backward, and the update when it is due."""
-        self.manual_backward(total / self.accumulate)
+        share = total / self.accumulate if self.accumulate > 1 else total
+        if self.device.type == "cpu" and self.trainer.world_size == 1:
+            share.backward()  # Lightning's way serves scaled gradients and several processes
+        else:
+            self.manual_backward(share)
         if self.ends_update:
             self.update()
 
