@@ -6,7 +6,7 @@ import json
 import pytest
 from hydra import compose, initialize_config_dir
 
-from launch import child, ladder
+from launch import child, ladder, ladder_plan
 from launch.errors import ConfigError, LaunchError
 from launch.explain import options
 from launch.ladder import Ladder, choose, read, settings
@@ -246,3 +246,4 @@ def test_a_missing_pretrained_network_is_told_before_the_first_rung(monkeypatch,
         with pytest.raises(LaunchError, match=r"phase_a0, .*rung albedo.*alexnet-owt-7be5be79"):
             ladder.require(shipped, tmp_path, ["scale=full"])
         ladder.require(shipped, tmp_path, ["scale=full", "recipe.lpips.weights=random"])
+        ladder_plan.jobs(shipped.rungs[0], tmp_path, ["scale=full"], {})  # a plan needs none

@@ -73,7 +73,7 @@ def main(ladder: Ladder, folder: Path, shared: list[str]) -> int:
 
 def jobs(rung: Rung, folder: Path, shared: list[str], show: Mapping[str, str]) -> list[Job]:
     """The jobs of a rung, from its composed configuration."""
-    config = composed(settings(rung, shared), folder / rung.experiment)
+    config = composed([*settings(rung, shared), "task=plan"], folder / rung.experiment)
     parts = config.get("rungs") or {"": config}
     return [job(rung.experiment, name, part, show) for name, part in parts.items()]
 
