@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.pbr.layers import SCALARS
+from experiments.pbr.layers import SCALARS, TARGETS
 from experiments.pbr.maps import MapsFromAlbedo
 from launch.build import build_trainer, prepare_stream, restore_counters, validate_each_epoch
 from launch.data import ScheduledDataModule
@@ -31,6 +31,7 @@ class Textures(ScheduledDataModule):
     def __init__(self):
         super().__init__(batch_size=2)
         self.categories = SimpleNamespace(names=tuple("abcdefg"))
+        self.materials = [SimpleNamespace(truth=TARGETS)]
 
     def load(self, stage):
         random = torch.Generator().manual_seed(0)
