@@ -24,11 +24,13 @@ class Albedo(Phase):
         perceptual_metric: reported as `lpips_val`, `lpips_val_random` if untrained.
     """
 
+    kind = "u_alb"
     columns = ("diffuse", "predicted albedo", "true albedo", "error x 4")
 
     def __init__(
         self,
         losses: ScheduledLosses,
+        phase: str,
         network: nn.Module,
         optimizer: OptimizerFactory,
         lr_scheduler: SchedulerFactory | None = None,
@@ -40,7 +42,7 @@ class Albedo(Phase):
         watched: str = "val_loss",
     ) -> None:
         super().__init__(
-            losses, network, classes, optimizer, lr_scheduler, dropout, patience, watched
+            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched
         )
         self.segformer = self.freeze(segformer)
         self.perceptual = [perceptual_metric] if perceptual_metric is not None else []

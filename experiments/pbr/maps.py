@@ -41,11 +41,13 @@ class MapsFromAlbedo(Phase):
         joint_epochs, joint_rate: the joint pass, and its share of the learning rate.
     """
 
+    kind = "u_maps"
     columns = ("diffuse", "albedo", *SCALARS, "class", *LIT)
 
     def __init__(
         self,
         losses: ScheduledLosses,
+        phase: str,
         network: nn.Module,
         optimizer: OptimizerFactory,
         lr_scheduler: SchedulerFactory | None = None,
@@ -61,7 +63,7 @@ class MapsFromAlbedo(Phase):
         watched: str = "val_loss",
     ) -> None:
         super().__init__(
-            losses, network, classes, optimizer, lr_scheduler, dropout, patience, watched
+            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched
         )
         self.albedo, self.segformer = self.freeze(albedo), self.freeze(segformer)
         self.metal, self.true_albedo_epochs = metal, true_albedo_epochs

@@ -34,6 +34,8 @@ class Phase(ScheduledModule):
     every update, the others at the end of an epoch.
 
     Args:
+        phase: A0, A, B, ...; with the kind of network and `bal` for a balanced sampler it names the
+            exported weights, such as `seg_B_bal_best.safetensors`.
         network: what trains; which of its parts, `trainable` says.
         dropout: false keeps dropout and stochastic depth off.
         patience: epochs without a gain of 1 % in the main metric after which the run ends.
@@ -41,11 +43,13 @@ class Phase(ScheduledModule):
     """
 
     class_weights: Tensor
+    kind = ""  # of network, in the names of exported weights
     columns: tuple[str, ...] = ()  # of the picture of a validation
 
     def __init__(
         self,
         losses: ScheduledLosses,
+        phase: str,
         network: nn.Module,
         classes: int,
         optimizer: OptimizerFactory | None,
@@ -55,7 +59,7 @@ class Phase(ScheduledModule):
         watched: str,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
-        self.network = network
+        self.phase, self.network = phase, network
         self.dropout, self.patience, self.watched = dropout, patience, watched
         self.register_buffer("class_weights", torch.ones(classes), persistent=False)
         self.class_names: tuple[str, ...] = ()
@@ -82,6 +86,8 @@ class Phase(ScheduledModule):
             )
         self.class_weights.copy_(data.class_weights())
         self.map_means = data.map_means()
+        balanced = ["bal"] if data.balanced else []
+        self.weights_name = "_".join([self.kind, self.phase, *balanced, "best"])
         known = {name for material in data.materials for name in material.truth}
         absent = [name for name in self.learns if name not in known]
         if stage == TrainerFn.FITTING and absent:

@@ -21,11 +21,13 @@ class Segmentation(Phase):
         network: (N, 6, H, W) -> logits of the classes.
     """
 
+    kind = "seg"
     columns = ("diffuse", "predicted class", "true class")
 
     def __init__(
         self,
         losses: ScheduledLosses,
+        phase: str,
         network: nn.Module,
         optimizer: OptimizerFactory,
         lr_scheduler: SchedulerFactory | None = None,
@@ -35,7 +37,7 @@ class Segmentation(Phase):
         watched: str = "val_loss",
     ) -> None:
         super().__init__(
-            losses, network, classes, optimizer, lr_scheduler, dropout, patience, watched
+            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched
         )
 
     def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:

@@ -39,6 +39,7 @@ class ScheduledModule(pl.LightningModule):
         ema: averaged copies of the sub-modules named by `ema.modules`. Slot of `EMAUpdate`.
         logged: whether the step log reads what this batch records; what is costly and only for the
             log may be left out of other batches. Slot of `StepLog`.
+        weights_name: of the file of exported weights, without its suffix.
         metrics, validated: what the latest validation found, and its iteration.
         seed, accumulate, gradient_clip, batches_per_epoch, iterations: settings of the run.
     """
@@ -66,6 +67,7 @@ class ScheduledModule(pl.LightningModule):
         self.accumulate = 1
         self.gradient_clip: float | None = None
         self.logged = True
+        self.weights_name = "weights"
         self.recorded: dict[str, Tensor | float] = {}
         self.metrics: dict[str, float] = {}
 
@@ -91,7 +93,7 @@ class ScheduledModule(pl.LightningModule):
         return []
 
     def weights(self) -> dict[str, Tensor]:
-        """The tensors of `weights.safetensors`, which other programs load."""
+        """The tensors of `{weights_name}.safetensors`, which other programs load."""
         return self.state_dict()
 
     def adopt(self, state: Mapping[str, Any]) -> None:

@@ -173,7 +173,7 @@ def conclude(run: Run, module: ScheduledModule, checkpoints: Checkpoints) -> Non
     """Record the result, and leave the weights of the best checkpoint for other programs."""
     result = {"iteration": module.iteration, "metrics": module.metrics}
     load_weights(module, run.checkpoint, with_state=True)
-    save_weights(module, run.folder / "weights.safetensors")
+    save_weights(module, run.folder / f"{module.weights_name}.safetensors")
     run.finish("completed", best=best(checkpoints), **result)
 
 

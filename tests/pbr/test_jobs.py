@@ -47,7 +47,7 @@ def batch(samples: int = 2, side: int = SIDE) -> dict[str, torch.Tensor]:
 def rates(scheduler, epochs: int, batches: int, accumulate: int = 1) -> list[float]:
     """Learning rate of every update."""
     losses = build({"ce": {"_target_": "experiments.pbr.losses.CrossEntropy"}})
-    job = Segmentation(losses, nn.Conv2d(6, 7, 1), ADAM, scheduler)
+    job = Segmentation(losses, "A", nn.Conv2d(6, 7, 1), ADAM, scheduler)
     job.batches_per_epoch, job.accumulate = batches, accumulate
     (optimizer,), (entry,) = job.configure_optimizers()
     found = []
@@ -183,7 +183,7 @@ def test_before_the_joint_pass_the_albedo_keeps_even_the_statistics_of_its_norms
 
 def maps_job(*terms: str) -> MapsFromAlbedo:
     losses = build({name: {"type": "l1"} for name in terms})
-    return MapsFromAlbedo(losses, MapsUNet("tu-test_resnet"), ADAM, true_albedo_epochs=1)
+    return MapsFromAlbedo(losses, "A", MapsUNet("tu-test_resnet"), ADAM, true_albedo_epochs=1)
 
 
 def test_unknown_maps_cost_nothing():

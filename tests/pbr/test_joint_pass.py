@@ -32,6 +32,7 @@ class Textures(ScheduledDataModule):
         super().__init__(batch_size=2)
         self.categories = SimpleNamespace(names=tuple("abcdefg"))
         self.materials = [SimpleNamespace(truth=TARGETS)]
+        self.balanced = True
 
     def load(self, stage):
         random = torch.Generator().manual_seed(0)
@@ -90,7 +91,7 @@ def train(folder, rate, stop=EPOCHS * BATCHES):
     losses = build({"roughness_l1": {"type": "l1"}, "albedo_l1": {"type": "l1"}})
     adam = partial(torch.optim.Adam, lr=0.1)
     job = MapsFromAlbedo(
-        losses, Maps(), adam, albedo=Shift(), joint_epochs=JOINT, joint_rate=rate / 0.1
+        losses, "C", Maps(), adam, albedo=Shift(), joint_epochs=JOINT, joint_rate=rate / 0.1
     )
     job.albedo.requires_grad_(True)
     run, data = Run(folder), Textures()

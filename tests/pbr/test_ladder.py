@@ -124,13 +124,26 @@ def test_the_joint_pass_of_phase_c_trains_the_albedo_network_too(climbed):
     assert changed(joint, tensors(climbed / "phase_c/albedo"))
 
 
-@pytest.mark.parametrize("phase", ["phase_a0", "phase_a", "phase_b", "phase_c", "phase_cprime"])
-def test_a_phase_ends_with_merged_weights_of_each_network(climbed, phase):
-    for job in JOBS:
-        state = tensors(climbed / phase / job)
-        assert (climbed / phase / job / "weights.safetensors").is_file()
-        exported = load(climbed / phase / job / "weights.safetensors")
-        assert exported.keys() == plain(state).keys()
+@pytest.mark.parametrize(
+    ("phase", "ending"),
+    [
+        ("phase_a0", "A0_best"),
+        ("phase_a", "A_bal_best"),
+        ("phase_b", "B_bal_best"),
+        ("phase_c", "C_bal_best"),
+        ("phase_cprime", "Cprime_bal_best"),
+    ],
+)
+def test_a_phase_ends_with_merged_weights_of_each_network(climbed, phase, ending):
+    """Their names say whether the classes were balanced."""
+    for job, kind in zip(JOBS, ("seg", "u_alb", "u_maps"), strict=True):
+        exported = load(climbed / phase / job / f"{kind}_{ending}.safetensors")
+        assert exported.keys() == plain(tensors(climbed / phase / job)).keys()
+
+
+def test_the_last_job_leaves_all_maps_under_its_name(climbed):
+    exported = load(climbed / "phase_d_height" / "u_maps_D_height_best.safetensors")
+    assert {n.split(".")[1] for n in exported if n.startswith("heads.")} >= {"metallic", "height"}
 
 
 def load(path):
