@@ -22,6 +22,7 @@ CONFIG = {
     "data": {"crop": CROP, "share": 0.25, "flip": True, "augmentation": None},
     "module": {
         "_target_": "experiments.pbr.albedo.Albedo",
+        "phase": "A",
         "network": CONV | {"out_channels": 3},  # 18 + 3 parameters
         "segformer": CONV | {"out_channels": 7},  # looked at only
         "perceptual_metric": {"_target_": "launch.losses.lpips.LPIPS", "weights": "not/there"},
