@@ -115,8 +115,10 @@ class ScheduledLosses(nn.Module):
         self.values = {}
         live = {name: self._evaluate(name, inputs[name]) for name in active}
         total = self.balance(live, active, self.iteration)
-        self._unchecked.append((self.iteration, self.values))
-        if total.device.type == "cpu":
+        on_cpu = total.device.type == "cpu"
+        if not on_cpu or not math.isfinite(total.item()):
+            self._unchecked.append((self.iteration, self.values))
+        if on_cpu:
             self.check_finite()
         return total, self.values
 
