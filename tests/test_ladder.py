@@ -247,3 +247,14 @@ def test_a_missing_pretrained_network_is_told_before_the_first_rung(monkeypatch,
             ladder.require(shipped, tmp_path, ["scale=full"])
         ladder.require(shipped, tmp_path, ["scale=full", "recipe.lpips.weights=random"])
         ladder_plan.jobs(shipped.rungs[0], tmp_path, ["scale=full"], {})  # a plan needs none
+
+
+def test_a_prediction_needs_the_pretrained_files_of_its_run_only(monkeypatch, tmp_path):
+    """Its recipe is that of the run it comes from, which may have trained without any."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    typed = ["+experiment=pbr/phase_d_alb", "scale=full"]
+    predict = ["task=predict", "from=latest", f"input={tmp_path}", "output=maps"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert ladder.composed([*typed, *predict], tmp_path)["task"] == "predict"
+        with pytest.raises(LaunchError, match="alexnet-owt-7be5be79"):
+            ladder.composed(typed, tmp_path)

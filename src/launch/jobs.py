@@ -62,7 +62,7 @@ def prepare(config: DictConfig, overrides: list[str], choices: Any, folder: Path
     for name, whole in rungs.items():
         try:
             check.require(whole, sources)
-            if plain["task"] != "plan":
+            if plain["task"] == "train":  # others take the recipe of the run they look at
                 files.require(whole)
         except LaunchError as error:
             raise type(error)(f"{f'rung {name}: ' if name else ''}{error.message}") from None

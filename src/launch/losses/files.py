@@ -119,7 +119,7 @@ def require(config: dict[str, Any]) -> None:
 def _checkpoint(target: str | None, node: dict[str, Any]) -> Checkpoint | None:
     """The published file for a loss by the path of its class."""
     if target == LOSSES["lpips"]:
-        return LPIPS[node.get("net", "alex")]
+        return LPIPS.get(node.get("net", "alex"))
     return {LOSSES["vgg"]: VGG19, LOSSES["convnext"]: CONVNEXT}.get(str(target))
 
 
