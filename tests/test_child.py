@@ -6,9 +6,9 @@ import sys
 import time
 
 import pytest
+from launch.child import PARENT, StoppedError, launch
 
 from launch import child
-from launch.child import PARENT, StoppedError, launch
 
 
 def stand_in(tmp_path, monkeypatch, script):

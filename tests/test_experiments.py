@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from launch.explain import description, options
 from omegaconf import open_dict
 
 from launch import build, check
 from launch.compose import finalise
-from launch.explain import description, options
 from launch.run import CONF, Run
 from launch.weights import load_weights
 

@@ -3,10 +3,9 @@
 import math
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
-
 from launch.gates import AnyGate, waited
 from launch.verdicts import as_record, judge
+from pydantic import TypeAdapter, ValidationError
 
 ADAPTER = TypeAdapter(AnyGate)
 

@@ -5,10 +5,10 @@ import json
 
 import pytest
 from hydra import compose, initialize_config_dir
+from launch.explain import options
 
 from launch import child, ladder, ladder_plan
 from launch.errors import ConfigError, LaunchError
-from launch.explain import options
 from launch.ladder import Ladder, choose, read, settings
 from launch.losses import files
 from launch.run import CONF, Run, sha256

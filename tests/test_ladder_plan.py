@@ -3,12 +3,12 @@
 import csv
 
 import pytest
+from launch.ladder_plan import TRAINED, describe, job, points, text, trained
 from PIL import Image
 
 from launch import ladder, ladder_plan
 from launch.errors import ConfigError
 from launch.ladder import read
-from launch.ladder_plan import TRAINED, describe, job, points, text, trained
 
 CROP = {
     "_target_": "launch.schedules.Points",

@@ -4,10 +4,10 @@ import itertools
 from pathlib import Path
 
 import pytest
+from launch.references import References, is_open, require_parents, with_sources
 
 from launch import child
 from launch.errors import ConfigError, LaunchError, MissingError
-from launch.references import References, is_open, require_parents, with_sources
 from launch.run import Run, sha256
 
 CLOCK = itertools.count()

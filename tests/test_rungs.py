@@ -5,10 +5,10 @@ import os
 import signal
 
 import pytest
+from launch.rungs import climb
 
 from launch.errors import MissingError
 from launch.run import Run, find_runs, locate, sha256
-from launch.rungs import climb
 from tests.command_line import launch, stopped
 
 TWO_RUNGS = """

@@ -8,10 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy import stats
-
-from launch.run import Run
-from launch.study import Study
 from launch.study_table import (
     cells,
     completed,
@@ -22,6 +18,10 @@ from launch.study_table import (
     table,
     write_csv,
 )
+from scipy import stats
+
+from launch.run import Run
+from launch.study import Study
 
 STUDY = Study(
     name="ramps",

@@ -16,7 +16,7 @@ from launch.errors import ConfigError
 Config = dict[str, Any]
 
 
-def expand(config: Config) -> Config:
+def expand(config: Config, stages: Config | None, stages_file: str | None) -> Config:
     """The configuration with `losses`, `masks`, `trainer.max_iterations` and `module.stages`.
 
     `stages_file` is JSON of the same form as `stages` and wins over it. Settings of a term that are
@@ -26,18 +26,15 @@ def expand(config: Config) -> Config:
     Raises:
         ConfigError: for stages that make no sense, or a run that would outlast them.
     """
-    file, document = config.get("stages_file"), config.get("stages")
-    if not file and not document:
+    if not stages_file and not stages:
         raise ConfigError("a winding fit needs stages: or stages_file=PATH")
-    stages = read(Path(file)) if file else parse(document or {})
+    fit = read(Path(stages_file)) if stages_file else parse(stages or {})
     trainer = config["trainer"]
     return config | {
-        "stages": None,
-        "stages_file": None,
-        "losses": losses(stages, config.get("losses") or {}),
-        "masks": [*masks(stages), *(config.get("masks") or [])],
-        "trainer": trainer | {"max_iterations": length(stages, trainer.get("max_iterations"))},
-        "module": (config.get("module") or {}) | {"stages": [settings(stage) for stage in stages]},
+        "losses": losses(fit, config.get("losses") or {}),
+        "masks": [*masks(fit), *(config.get("masks") or [])],
+        "trainer": trainer | {"max_iterations": length(fit, trainer.get("max_iterations"))},
+        "module": (config.get("module") or {}) | {"stages": [settings(stage) for stage in fit]},
     }
 
 

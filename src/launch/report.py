@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from launch.errors import MissingError, nearest
-from launch.ladder_table import sentences
+from launch.ladder.table import sentences
 from launch.report_chart import chart
 from launch.run import Run, find_runs
 

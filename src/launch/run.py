@@ -6,14 +6,17 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from launch.errors import ConfigError, MissingError, nearest
 
@@ -25,9 +28,13 @@ SECONDS_TO_WAIT_FOR_THE_LOCK = 20.0
 
 @dataclass
 class Run:
-    """A run folder: `run.json`, `config.yaml`, `metrics.csv`, `checkpoints/`, `images/`, ..."""
+    """A run folder: `run.json`, `config.yaml`, `metrics.csv`, `checkpoints/`, `images/`, ...
+
+    It remembers `run.json` as it was read or written last; `reread` looks again.
+    """
 
     folder: Path
+    _record: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -36,19 +43,43 @@ class Run:
         Raises:
             ConfigError: if the file is not JSON.
         """
-        path = self.folder / "run.json"
+        if self._record is None:
+            self._record = read_json(self.folder / "run.json")
+        return self._record
+
+    def reread(self) -> "Run":
+        """Forget what `run.json` said, since another process may have written it."""
+        self._record = None
+        return self
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Content of `config.yaml`, the finished configuration.
+
+        Raises:
+            ConfigError: if it is not there or damaged.
+        """
+        path = self.folder / "config.yaml"
         try:
-            return json.loads(path.read_text())
-        except FileNotFoundError:
-            return {}
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{path} is damaged ({error}); delete the run folder") from error
+            content = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path} is damaged: it holds no mapping; train the run again")
+        return content
 
     @property
     def status(self) -> str:
         """As recorded, except that a run that no process works on is not running."""
         status = self.record.get("status", "missing")
-        return "interrupted" if status == "running" and not self.is_locked() else status
+        at_work = status in ("running", "waiting")
+        return "interrupted" if at_work and not self.is_locked() else status
+
+    @property
+    def name(self) -> str:
+        """Its experiment, and which of its rungs: `pbr/phase_b/albedo`."""
+        names = (self.record.get("experiment"), self.record.get("rung"))
+        return "/".join(str(name) for name in names if name)
 
     @property
     def last(self) -> Path:
@@ -81,7 +112,8 @@ class Run:
 
     def update(self, **fields: Any) -> None:
         """Change fields of `run.json`, atomically."""
-        write_json(self.folder / "run.json", self.record | fields)
+        self._record = self.record | fields
+        write_json(self.folder / "run.json", self._record)
 
     def start(self, **fields: Any) -> None:
         """Write the first `run.json`: status running, and where the run comes from."""
@@ -97,7 +129,12 @@ class Run:
             "started": now(),
             "ended": None,
         }
-        write_json(self.folder / "run.json", record | fields)
+        self._record = record | fields
+        write_json(self.folder / "run.json", self._record)
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write `config.yaml` in one step."""
+        write(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
     def finish(self, status: str, **fields: Any) -> None:
         if status == "completed":
@@ -117,8 +154,11 @@ class Run:
         return False
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder; the lock dies with the process.
+    def lock(self) -> Iterator[int]:
+        """Hold the folder; the lock dies with the process, and with those it is handed to.
+
+        Yields:
+            the descriptor to hand on.
 
         Raises:
             ConfigError: if another process keeps it for longer than a checkpoint takes.
@@ -135,24 +175,60 @@ class Run:
                         message = f"another process is at work in {self.folder}; wait or stop it"
                         raise ConfigError(message) from None
                     time.sleep(0.2)
-            yield
+            self.reread()
+            yield file.fileno()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Content of a file; empty if there is none.
+
+    Raises:
+        ConfigError: if it is not JSON.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged ({error}); move its folder away") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is damaged: it holds no mapping; move its folder away")
+    return content
 
 
 def write_json(path: Path, content: Any) -> None:
+    write(path, json.dumps(content, indent=2, default=str) + "\n")
+
+
+def write(path: Path, text: str) -> None:
     """Replace the file in one step, so that a reader never sees half of it."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with partial.open("w") as file:
-        json.dump(content, file, indent=2, default=str)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
 
 
 def find_runs(root: Path) -> list[Run]:
-    """All runs below a folder, oldest first."""
-    runs = [Run(path.parent) for path in root.rglob("run.json")]
-    return sorted(runs, key=lambda run: str(run.record.get("started", "")))
+    """All runs below a folder, oldest first, links followed; one that is damaged is told."""
+    runs = []
+    seen: set[str] = set()
+    for folder, inner, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        inner[:] = [] if real in seen else sorted(set(inner) - {"checkpoints", "images", ".hydra"})
+        if "run.json" in files and real not in seen:
+            runs.append(Run(Path(folder)))
+        seen.add(real)
+    return sorted(filter(readable, runs), key=lambda run: str(run.record.get("started", "")))
+
+
+def readable(run: Run) -> bool:
+    try:
+        return bool(run.record)
+    except ConfigError as error:
+        print(f"note: {error.message}", file=sys.stderr)
+        return False
 
 
 def locate(

@@ -14,7 +14,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-import yaml
 from hydra.errors import InstantiationException
 
 from launch import plan
@@ -28,11 +27,13 @@ from launch.build import (
 )
 from launch.callbacks.checkpoints import Checkpoints
 from launch.callbacks.step_log import log_validation
-from launch.child import die_with_parent
 from launch.data import ScheduledDataModule
 from launch.errors import ConfigError, LaunchError, PreemptedError
+from launch.ladder.references import with_checkpoints
 from launch.module import ScheduledModule
 from launch.run import Run, sha256
+from launch.start.child import LOCK, die_with_parent
+from launch.start.expand import expanded
 from launch.weights import load_weights, save_weights
 
 Config = dict[str, Any]
@@ -42,11 +43,17 @@ def main(arguments: list[str]) -> int:
     """Run the task of one run folder; returns the exit code."""
     die_with_parent()
     run = Run(Path(arguments[0]))
-    config = yaml.safe_load((run.folder / "config.yaml").read_text())
-    if rank() > 0:
-        return work(run, config)
+    if rank() > 0 or LOCK in os.environ:  # the front end has the lock and has handed it on
+        return work(run, as_built(run))
     with run.lock():
-        return work(run, config)
+        return work(run, as_built(run))
+
+
+def as_built(run: Run) -> Config:
+    """The finished configuration with what follows from it, and a checkpoint for each reference."""
+    parents = {p["reference"]: p["checkpoint"] for p in run.record.get("parents", [])}
+    config = with_checkpoints(expanded(run.config), parents)
+    return config | {"from": parents.get("from", config["from"])}
 
 
 def work(run: Run, config: Config) -> int:

@@ -5,6 +5,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
+from launch.explain import options
 from omegaconf import open_dict
 from safetensors.torch import save_file
 from spandrel import ModelLoader
@@ -14,7 +15,6 @@ from experiments.sr.module import SuperResolution
 from launch import objective
 from launch.compose import finalise
 from launch.errors import ConfigError
-from launch.explain import options
 from launch.run import CONF
 
 

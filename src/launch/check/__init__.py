@@ -7,6 +7,5 @@ from source without importing it; `settings` holds the schema of the rest.
 
 from launch.check.configuration import problems, require, warnings
 from launch.check.nodes import Problem
-from launch.check.sources import Sources
 
-__all__ = ["Problem", "Sources", "problems", "require", "warnings"]
+__all__ = ["Problem", "problems", "require", "warnings"]

@@ -1,28 +1,26 @@
 """The whole configuration: its sections, what they ask of each other, and how it is reported."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
 from launch.check import terms
 from launch.check.annotations import sentence
-from launch.check.definitions import TargetError
 from launch.check.nodes import UNSET, Problem, children, unset, walk
 from launch.check.settings import SECTIONS, Root, keys
-from launch.check.signatures import signature
 from launch.check.sources import Sources
-from launch.compose import REFERRED
+from launch.compose.composition import Composition
 from launch.errors import ConfigError, MissingError, nearest
-from launch.schedules import LOSS_WEIGHT_KEYS
 
 Config = dict[str, Any]
 
-ELSEWHERE = ("rungs", *REFERRED)
-"""Parts of a `demo:` block that are merged before the check and so cannot go unnoticed."""
+ROOT = keys()
 
 NEEDED = {
     "train": ("module", "data", "losses"),
@@ -33,37 +31,54 @@ NEEDED = {
 }
 
 
-def require(config: Config, sources: Sources | None = None) -> None:
+def require(config: Config, composition: Composition | None = None) -> None:
     """
     Raises:
         MissingError: if nothing is wrong except that files, folders or packages are missing.
         ConfigError: if anything else is wrong. Both list every problem.
     """
-    found = problems(config, sources)
+    found = problems(config, referred(composition.config) if composition else ())
     if not found:
         return
+    if composition:
+        sources = Sources.read(composition)
+        found = [replace(problem, source=sources.of(problem.key)) for problem in found]
     lines = [str(problem) for problem in found]
     message = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} problems:", *lines])
     raise (MissingError if all(p.exit_code == 3 for p in found) else ConfigError)(message)
 
 
-def problems(config: Config, sources: Sources | None = None) -> list[Problem]:
-    """Every problem of a composed configuration, in the order of its sections."""
-    sources = sources or Sources()
+def referred(config: DictConfig) -> set[str]:
+    """Root sections whose values other sections refer to by interpolation."""
+    return set(re.findall(r"\$\{(\w+)", OmegaConf.to_yaml(config, resolve=False)))
+
+
+def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
+    """Every problem of a composed configuration, in the order of its sections.
+
+    Args:
+        sections: root sections of the recipe's own, whose values others refer to.
+    """
+    config = {key: value for key, value in config.items() if key in ROOT or key not in sections}
     open_values = list(unset("", config))
     found = [
         *open_values,
         *_settings(config),
         *_needed(config),
-        *(p for part in ("module", "data", "logger") for p in walk(part, config.get(part))),
+        *(p for part in looked_at(config) for p in walk(part, config.get(part))),
         *terms.losses(config),
         *terms.masks(config),
         *(() if config.get("task") == "plan" else terms.silence(config)),  # the plan draws it
-        *_demo(config, sources),
     ]
     told = {problem.key for problem in open_values}
     kept = [p for p in found if p in open_values or p.key not in told]
-    return [replace(_advised(p, config), source=sources.of(p.key)) for p in kept]
+    return [_advised(p, config) for p in kept]
+
+
+def looked_at(config: Config) -> tuple[str, ...]:
+    """Sections of nodes; predict reads what it is given and never the data of the training."""
+    given = ("module", "logger", "expand")
+    return given if config.get("task") == "predict" else (*given, "data")
 
 
 def warnings(config: Config) -> list[str]:
@@ -148,49 +163,6 @@ def _needed(config: Config) -> Iterator[Problem]:
 
 
 # The rest
-
-
-def _demo(config: Config, sources: Sources) -> Iterator[Problem]:
-    """Keys of the `demo:` block that would change nothing, at whatever scale."""
-    written = [
-        k for k in sources.places if k.startswith("demo.") and k.split(".")[1] not in ELSEWHERE
-    ]
-    unknown = {}
-    for key in [*_leaves("demo", config.get("demo") or {}), *written]:
-        path = key.split(".")[1:]
-        there = _path_in(config, tuple(path))
-        known = _known(config, there) if len(there) < len(path) else None
-        if known is not None and path[len(there)] not in known:
-            name = path[len(there)]
-            unknown[".".join(["demo", *there, name])] = nearest(name, known)
-    for key, guess in unknown.items():
-        yield Problem(key, f"the experiment has no such key.{guess}")
-
-
-def _known(config: Config, path: tuple[str, ...]) -> set[str] | None:
-    """Keys that a mapping has or may have; None where any key may be."""
-    place = _at(config, path)
-    known = set(place) if isinstance(place, dict) else set()
-    if not path or path[0] in SECTIONS:
-        return known | keys(path[0] if path else "")
-    if not isinstance(place, dict) or path == ("losses",):
-        return known or None
-    target = place.get("_target_")
-    if path[0] == "losses" and len(path) == 2:
-        target, known = terms.loss_target(place), known | LOSS_WEIGHT_KEYS
-    try:
-        schema = signature(str(target)) if target else None
-    except TargetError:
-        return None
-    return None if schema is None or schema.open else known | schema.arguments.keys()
-
-
-def _leaves(key: str, value: Any) -> Iterator[str]:
-    inside = children(value) if isinstance(value, dict) else []
-    if not inside:
-        yield key
-    for name, inner in inside:
-        yield from _leaves(f"{key}.{name}", inner)
 
 
 def _advised(problem: Problem, config: Config) -> Problem:

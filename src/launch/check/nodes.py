@@ -12,7 +12,7 @@ from launch.errors import nearest
 UNSET = "???"
 NO_VALUE = object()
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_args_", "_recursive_", "_convert_"})
-SUPPLIED = {"module": ("losses",)}
+SUPPLIED = {"module": ("losses",), "expand": ("config",)}
 BACKENDS = {"TensorBoardLogger": "tensorboard", "WandbLogger": "wandb", "MLFlowLogger": "mlflow"}
 
 

@@ -72,12 +72,13 @@ class Root(Section):
     """All keys of a composed configuration."""
 
     task: Task = "train"
-    scale: Literal["demo", "full"] = "demo"
+    name: str | None = None
+    scale: str = "demo"
     seed: NonNegativeInt = 0
     run_dir: str | None = None
     runs: str = "runs"
     from_: str | None = Field(default=None, alias="from")
-    resume: str | None = None
+    extend: bool = False
     needs: Literal["auto", "require", "none"] = "auto"
     input: str | None = None
     output: str | None = None
@@ -92,10 +93,10 @@ class Root(Section):
     trainer: Trainer
     logger: dict[str, Node] | None = None
     main_metric: MainMetric | None = None
-    demo: Node | None = None
-    expand: str | None = None
-    stages: Node | None = None
-    stages_file: str | None = None
+    expand: Node | None = None
+    rungs: Any = None
+    ladder: None = None
+    study: None = None
 
 
 SECTIONS: dict[str, type[Section]] = {

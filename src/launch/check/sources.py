@@ -1,21 +1,19 @@
 """Where each value of a composed configuration was written: YAML file and line, or command line."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 
-from launch.compose import named
-from launch.run import CONF
+from launch.compose.composition import SAVED, Composition
+from launch.compose.recipes import Part, folders, named
+from launch.compose.typed import Typed
 
-CONFIG_DIR = CONF
-ROOT = "launch"
-LAST = ("experiment", "ladder", "study")
 COMMAND_LINE = "command line"
-HYDRA_KEYS = ("defaults", "hydra")
+HYDRA_KEYS = ("defaults", "hydra", "rungs")
 
 
 @dataclass
@@ -25,27 +23,19 @@ class Sources:
     places: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(
-        cls, choices: Mapping[str, str | None], overrides: list[str], config_dir: Path = CONFIG_DIR
-    ) -> "Sources":
-        """Scan the chosen files in the order in which they win, then what was typed.
-
-        `choices` are those of Hydra, `{"data": "sr/synthetic", "experiment": "sr/x", ...}`. At
-        `scale=demo` the `demo:` block stands for the keys it sets.
-        """
+    def read(cls, composition: Composition) -> "Sources":
+        """Scan the files of a composition in the order in which they win, then what was typed."""
         sources = cls()
-        groups = {g: c for g, c in choices.items() if c and not g.startswith("hydra")}
-        sources._scan(config_dir, "", ROOT, "")
-        for group in sorted(groups, key=lambda group: group in LAST):
-            sources._scan(config_dir, group, str(groups[group]), group.replace("/", "."))
-        if "scale=full" not in overrides:
-            for key, place in [*sources.places.items()]:
-                if key.startswith("demo."):
-                    sources._put(key.removeprefix("demo."), place)
-        for override in overrides:
-            key = re.split("[=@]", override.lstrip("+~"))[0]
-            if not (config_dir / key).is_dir():
-                sources._put(key, COMMAND_LINE, whole=True)
+        if composition.primary != SAVED:
+            loader = GlobalHydra.instance().config_loader()
+            defaults = loader.compute_defaults_list(
+                composition.primary, composition.overrides, RunMode.RUN
+            ).defaults
+            for default in defaults:
+                sources._scan(str(default.config_path), default.package or "")
+        for override in Typed.read(composition.overrides).parsed:
+            if not any((folder / override.key_or_group).is_dir() for folder in folders()):
+                sources._put(override.key_or_group, COMMAND_LINE, whole=True)
         return sources
 
     def of(self, key: str) -> str | None:
@@ -54,26 +44,18 @@ class Sources:
             key = key.rpartition(".")[0]
         return self.places.get(key)
 
-    def _scan(self, config_dir: Path, group: str, name: str, package: str) -> None:
-        """Note the keys of a file, after those of the files that it starts from.
-
-        A defaults list names files by `/group/name`, or by their name within the same group.
-        """
-        path = config_dir / group / f"{name}.yaml"
-        if not path.is_file():
+    def _scan(self, name: str, package: str) -> None:
+        """Note the keys of one configuration, which may be a part of a file."""
+        part = Part.of(name) or Part(name)
+        paths = [folder / f"{part.file}.yaml" for folder in reversed(folders())]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None or name.startswith("replaced/"):
             return
-        text = path.read_text()
-        header = re.search(r"^# @package (\S+)", text, re.MULTILINE)
-        if header:
-            package = "" if header[1] == "_global_" else header[1]
-        top = yaml.compose(text, Loader=yaml.SafeLoader)
-        for other in _defaults(top):
-            base, _, last = other[1:].rpartition("/")
-            start = (base, last) if other.startswith("/") else (group, other)
-            self._scan(config_dir, *start, package)
-        for key, line, node in _entries(top, package):
-            place = f"{path.relative_to(config_dir.parent)}:{line}"
-            self._put(key, place, whole=not isinstance(node, yaml.MappingNode))
+        inside = [part.scale] * bool(part.scale) + ["rungs", part.rung] * bool(part.rung)
+        node = below(yaml.compose(path.read_text(), Loader=yaml.SafeLoader), inside)
+        for key, line, value in _entries(node, package):
+            place = f"{path.relative_to(path.parents[part.file.count('/') + 1])}:{line}"
+            self._put(key, place, whole=not isinstance(value, yaml.MappingNode))
 
     def _put(self, key: str, place: str, whole: bool = False) -> None:
         """A value that replaces a `whole` mapping or list takes the keys inside with it."""
@@ -82,13 +64,12 @@ class Sources:
         self.places[key] = place
 
 
-def _defaults(top: yaml.Node | None) -> list[str]:
-    """Files in a defaults list; choices of groups are not among them."""
-    for key, value in top.value if isinstance(top, yaml.MappingNode) else ():
-        if key.value == "defaults":
-            names = [entry.value for entry in value.value if isinstance(entry, yaml.ScalarNode)]
-            return [name.removesuffix("@_here_") for name in names if name != "_self_"]
-    return []
+def below(node: yaml.Node | None, keys: Iterable[str | None]) -> yaml.Node | None:
+    """The node under a path of keys, None where it ends."""
+    for wanted in keys:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        node = next((value for key, value in pairs if key.value == wanted), None)
+    return node
 
 
 def _entries(node: yaml.Node | None, prefix: str) -> Iterator[tuple[str, int, yaml.Node]]:
@@ -105,7 +86,7 @@ def _children(node: yaml.Node | None, prefix: str) -> Iterator[tuple[str, yaml.M
         yield from ((key.value, key.start_mark, value) for key, value in node.value)
     elif isinstance(node, yaml.SequenceNode):
         names = [str(place) for place, _ in enumerate(node.value)]
-        if prefix in ("losses", "demo.losses"):
+        if prefix == "losses":
             names = named([_scalars(item) for item in node.value])
         yield from zip(names, [item.start_mark for item in node.value], node.value, strict=True)
 

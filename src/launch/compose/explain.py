@@ -1,10 +1,11 @@
 """Hydra's errors in one readable sentence with the nearest valid names. Imports no torch."""
 
 import re
+import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
@@ -16,22 +17,26 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from launch.compose.recipes import groups
+from launch.compose.recipes import names as options
+from launch.compose.typed import GROUPS, quoted
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.run import CONF
 from launch.schedules import LOSS_WEIGHT_KEYS
 
-ADDED = ("experiment", "study", "ladder")
-INTERNAL = ("base", "hydra")
+ROOT = "launch"
+
+COMPOSING = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
+"""What composing raises for what a person has typed or written."""
 
 
-def explain(error: Exception, overrides: list[str]) -> LaunchError:
+def explain(error: Exception, overrides: list[str], primary: str = ROOT) -> LaunchError:
     """What the user did and what to type instead, for every override that is wrong."""
     found: list[LaunchError] = []
     problem: Exception | None = error
     while problem is not None:
-        found.append(describe(problem, overrides))
+        found.append(describe(problem, overrides, primary))
         rest = [o for o in overrides if o != culprit(problem, overrides)]
-        problem = failure(rest) if len(rest) < len(overrides) else None
+        problem = failure(rest, primary) if len(rest) < len(overrides) else None
         overrides = rest
     if len(found) == 1:
         return found[0]
@@ -39,11 +44,11 @@ def explain(error: Exception, overrides: list[str]) -> LaunchError:
     return ConfigError("\n  ".join(lines))
 
 
-def failure(overrides: list[str]) -> Exception | None:
+def failure(overrides: list[str], primary: str) -> Exception | None:
     """The error that composing with these overrides raises, if any."""
     try:
-        compose("launch", overrides)
-    except (HydraException, OmegaConfBaseException) as error:
+        compose(primary, overrides)
+    except COMPOSING as error:
         return error
     return None
 
@@ -66,17 +71,39 @@ def named_key(error: Exception) -> str:
     return match.group(1).split("=")[0].split("@")[0].lstrip("+~") if match else ""
 
 
-def describe(error: Exception, overrides: list[str]) -> LaunchError:
+def describe(error: Exception, overrides: list[str], primary: str) -> LaunchError:
     """One error in one sentence."""
     if isinstance(error, MissingConfigException):
         return missing_option(error)
     if isinstance(error, OverrideParseException):
-        return ConfigError(f"{error.override!r} is not an override: {first_line(error)}")
+        return unreadable(error)
     if isinstance(error, ConfigCompositionException | HydraException):
-        return impossible_override(error, overrides)
+        return impossible_override(error, overrides, primary)
     if isinstance(error, OmegaConfBaseException):
         return ConfigError(f"{error.full_key or 'configuration'}: {first_line(error)}")
-    return LaunchError(f"{type(error).__name__}: {error}")
+    return unusual(error, overrides)
+
+
+def unusual(error: Exception, overrides: list[str]) -> ConfigError:
+    """Errors that are not Hydra's own."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return ConfigError(f"{error.problem_mark}".strip() + f": this is not YAML: {error.problem}")
+    if "Config group override must be" in str(error):
+        wrong = [o for o in overrides if o.partition("=")[2] in ("null", "")]
+        return ConfigError(
+            f"{' '.join(wrong)}: a group takes the name of one of its options; to go without, type "
+            f"{' '.join('~' + o.partition('=')[0] for o in wrong)}"
+        )
+    return ConfigError(f"{type(error).__name__}: {first_line(error)}")
+
+
+def unreadable(error: OverrideParseException) -> ConfigError:
+    """What is no override; a value with odd characters is shown as it has to be quoted."""
+    key, equals, value = error.override.partition("=")
+    text = f"{error.override!r} is not an override: {first_line(error)}"
+    if not equals or not key or not re.fullmatch(r"[+~]*[\w./@:]+", key):
+        return ConfigError(f"{text}. Overrides are KEY=VALUE")
+    return ConfigError(f"{text}. Quote it: {shlex.quote(f'{key}={quoted(value)}')}")
 
 
 def missing_option(error: MissingConfigException) -> ConfigError:
@@ -86,22 +113,18 @@ def missing_option(error: MissingConfigException) -> ConfigError:
     known = options(group)
     if not known:
         return ConfigError(f"there is no {wanted!r}.{nearest(group, groups())}")
-    return ConfigError(
-        f"{group}={option}: there is no such {group}.{nearest(option, known)} "
-        f"Known: {', '.join(known)}."
-    )
+    guess = nearest(option, known) or f" Known: {', '.join(known)}."
+    return ConfigError(f"{group}={option}: there is no such {group}.{guess}")
 
 
-def impossible_override(error: Exception, overrides: list[str]) -> ConfigError:
+def impossible_override(error: Exception, overrides: list[str], primary: str) -> ConfigError:
     """A key that does not exist, or a `+` for one that does."""
     key = named_key(error)
     if not key:
         return ConfigError(first_line(error))
     if "already at" in f"{error}{error.__cause__}":
         return ConfigError(f"{key} is there already; type {key}=VALUE without the +")
-    if key in ADDED:
-        return ConfigError(f"{key}: type +{key}=NAME")
-    keys = known_keys(key, overrides)
+    keys = known_keys(key, overrides, primary)
     parent, _, last = key.rpartition(".")
     if parent.startswith("losses.") and last in LOSS_WEIGHT_KEYS and parent in keys:
         return ConfigError(f"{key} is not set in this experiment; add it with +{key}=VALUE")
@@ -118,16 +141,17 @@ def siblings(key: str, keys: list[str]) -> str:
     return f" Keys{where}: {', '.join(beside)}." if beside else ""
 
 
-def known_keys(key: str, overrides: list[str]) -> list[str]:
+def known_keys(key: str, overrides: list[str], primary: str) -> list[str]:
     """All dotted keys of the configuration without the override that failed."""
     parsed = zip(overrides, OverridesParser.create().parse_overrides(overrides), strict=True)
     rest = [text for text, override in parsed if override.key_or_group != key]
     try:
-        config = compose("launch", rest)
-    except (HydraException, OmegaConfBaseException):
-        chosen = [o for o in rest if o.startswith(("+experiment", "+study", "+ladder", "data="))]
-        config = compose("launch", chosen)
-    return sorted({k for k in flatten(config) if not k.startswith("demo")} | {*groups()})
+        config = compose(primary, rest)
+    except COMPOSING:
+        groups_alone = tuple(f"{group}=" for group in (*GROUPS, "data"))
+        chosen = [o for o in rest if o.startswith(groups_alone)]
+        config = compose(primary, chosen)
+    return sorted({*flatten(config), *groups()})
 
 
 def flatten(config: DictConfig) -> Iterator[str]:
@@ -143,26 +167,5 @@ def _flatten(node: Any, prefix: str) -> Iterator[str]:
             yield from _flatten(value, f"{prefix}{key}.")
 
 
-def groups() -> list[str]:
-    """Config groups that one chooses from: folders of conf/."""
-    return sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name not in INTERNAL)
-
-
-def options(group: str) -> list[str]:
-    """The options of a group, such as `sr/static` of `experiment`."""
-    folder = CONF / group
-    return sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.rglob("*.yaml"))
-
-
 def first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
-
-
-def description(path: Path) -> str:
-    """The first comment line of a configuration file that is not a Hydra directive."""
-    for line in path.read_text().splitlines():
-        if not line.startswith("#"):
-            break
-        if not line.startswith("# @package"):
-            return line.lstrip("# ").strip()
-    return ""

@@ -13,12 +13,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from launch.errors import MissingError
-from launch.gates import Gate
-from launch.ladder import Ladder, Rung, composed, settings
+from launch.ladder.climb import Target
+from launch.ladder.gates import Gate
+from launch.ladder.ladder import Ladder
+from launch.ladder.references import REFERENCES
 from launch.plan import nodes
 from launch.plan_table import number
-from launch.references import is_open
 from launch.schedules import Schedule
+from launch.start.expand import expanded
 
 WIDTH = 160  # characters at least
 NARROW = 20  # characters of a column; what is wider is told below the table
@@ -57,9 +59,11 @@ class Job:
         return float(value) if numeric else None
 
 
-def main(ladder: Ladder, folder: Path, shared: list[str]) -> int:
+def main(target: Target, folder: Path) -> int:
     """Print the table, write `plan.png` and `plan.csv`; returns the exit code."""
-    rungs = [jobs(rung, folder, shared, ladder.show) for rung in ladder.rungs]
+    ladder = target.ladder
+    assert ladder is not None
+    rungs = [jobs(inner, ladder.show) for _, inner in target.inner]
     folder.mkdir(parents=True, exist_ok=True)
     console = Console()
     console.width = max(console.width, WIDTH)
@@ -71,11 +75,10 @@ def main(ladder: Ladder, folder: Path, shared: list[str]) -> int:
     return 0
 
 
-def jobs(rung: Rung, folder: Path, shared: list[str], show: Mapping[str, str]) -> list[Job]:
-    """The jobs of a rung, from its composed configuration."""
-    config = composed([*settings(rung, shared), "task=plan"], folder / rung.experiment)
-    parts = config.get("rungs") or {"": config}
-    return [job(rung.experiment, name, part, show) for name, part in parts.items()]
+def jobs(rung: Target, show: Mapping[str, str]) -> list[Job]:
+    """The trainings of a rung, from its composed configuration."""
+    parts = {inner.short: target.config for inner, target in rung.inner} or {"": rung.config}
+    return [job(rung.name, name, expanded(part), show) for name, part in parts.items()]
 
 
 def job(experiment: str, name: str, config: Config, show: Mapping[str, str]) -> Job:
@@ -121,7 +124,7 @@ def without_weights(config: Any) -> Any:
         return {key: without_weights(value) for key, value in config.items()}
     if isinstance(config, list):
         return [without_weights(value) for value in config]
-    return None if is_open(config) else config
+    return None if isinstance(config, str) and config.startswith(REFERENCES) else config
 
 
 def is_schedule(value: Any) -> TypeGuard[Schedule]:

@@ -1,0 +1,1 @@
+"""The command line: what is typed, listed and printed. Imports neither torch nor lightning."""

@@ -1,0 +1,250 @@
+"""argv -> a finished configuration -> what it asks for. Imports neither torch nor lightning."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from omegaconf import OmegaConf
+
+from launch.compose.composition import Composition, compose, compose_saved, started
+from launch.compose.explain import COMPOSING, explain
+from launch.compose.recipes import names
+from launch.compose.typed import Typed, command, normalised
+from launch.errors import ConfigError, LaunchError, nearest
+from launch.ladder.climb import Climber, climb_command, settings
+from launch.ladder.ladder import ladder_of
+from launch.ladder.references import PASSED_ON
+from launch.run import Run, find_runs, locate
+from launch.start.child import die_with_parent
+from launch.start.expand import expanded
+from launch.start.start import (
+    Job,
+    Parent,
+    announce,
+    changed,
+    checked,
+    perform,
+    recorded_parents,
+)
+
+Flags = argparse.Namespace
+
+
+def main() -> None:
+    """The command line."""
+    die_with_parent()
+    try:
+        sys.exit(dispatch(sys.argv[1:]))
+    except LaunchError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if "debug=true" in sys.argv:
+            raise
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(143)
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Do what the command line asks for; returns the exit code.
+
+    Raises:
+        LaunchError: for everything that is the user's to mend.
+    """
+    parser = get_args_parser()
+    flags = parser.parse_intermixed_args(arguments)
+    flags.overrides = [normalised(o) for o in flags.overrides]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    if flags.help or not arguments:
+        from launch.front.listing import listing  # noqa: PLC0415 - keeps other commands fast
+
+        print(listing())
+        return 0
+    with started(flags.config_path, flags.config_dir) as hydra:
+        try:
+            return composing(flags, parser, hydra)
+        except COMPOSING as error:
+            raise explain(error, flags.overrides) from error
+
+
+def composing(flags: Flags, parser: argparse.ArgumentParser, hydra: Any) -> int:
+    """What a command line asks for, with Hydra set up."""
+    name = flags.config_name or "launch"
+    if flags.hydra_help:
+        hydra.hydra_help(config_name=name, args_parser=parser, args=flags)
+    elif flags.shell_completion:
+        hydra.shell_completion(config_name=name, overrides=flags.overrides)
+    elif flags.info is not None:
+        hydra.show_info(flags.info, config_name=name, overrides=flags.overrides)
+    elif flags.cfg:
+        show(flags, hydra, name)
+    elif flags.multirun:
+        return sweep(hydra, name, flags.overrides)
+    else:
+        return once(Typed.read(flags.overrides), name)
+    return 0
+
+
+def once(typed: Typed, name: str) -> int:
+    """A command without `-m`: one task; returns the exit code."""
+    if "resume" in typed:
+        return resume(Run(Path(str(typed.value("resume")))), Typed.read(typed.without("resume")))
+    task = typed.value("task", "train")
+    if task in ("validate", "predict") and typed.value("from"):
+        return apply(typed)
+    composition = compose(typed.texts, name)
+    config = composition.whole
+    if config.task in ("runs", "report"):
+        return shown(config.task, composition)
+    if config.study is not None:
+        raise ConfigError(f"a study is a sweep; add -m: {command('-m', *typed.texts)}")
+    if config.name is None and config.ladder is None:
+        raise ConfigError(
+            "which experiment? Type python -m launch +experiment=NAME, one of "
+            + ", ".join(names("experiment"))
+        )
+    if config.task == "plan":
+        return plan(composition, typed)
+    folder = folder_of(composition)
+    if config.task == "train":
+        code = climb_command(composition, folder, typed)
+    else:
+        job = Job(composition, checked(composition))
+        announce([job.config])
+        code = perform(job, Run(folder))
+    conclude(Run(folder), code)
+    return code
+
+
+def folder_of(composition: Composition) -> Path:
+    """Where a run or a ladder lies; a ladder's place is its name's, so that its command goes on."""
+    config = composition.whole
+    if config.ladder is None or config.run_dir is not None:
+        return composition.folder
+    return Path(config.runs, "ladder", str(config.ladder.get("name")))
+
+
+# Runs that are there
+
+
+def apply(typed: Typed) -> int:
+    """Validate or predict with a finished run, from nothing but its folder."""
+    experiment = typed.value("experiment")
+    runs = Path(str(typed.value("runs", "runs")))
+    source, checkpoint = locate(str(typed.value("from")), runs, experiment)
+    kept = Typed.read(typed.without("experiment", "scale"))
+    composition = compose_saved(source, kept)
+    parents = {
+        reference: parent if parent and Path(parent.checkpoint).is_file() else None
+        for reference, parent in recorded_parents(source).items()
+    }
+    job = Job(composition, checked(composition), parents | {"from": Parent.of(source, checkpoint)})
+    if typed.value("run_dir") is None:
+        folder = composition.folder_below(runs)
+    else:
+        folder = composition.folder
+    announce([job.config])
+    code = perform(job, Run(folder))
+    conclude(Run(folder), code)
+    return code
+
+
+def resume(run: Run, typed: Typed) -> int:
+    """Continue a run with its own configuration and what is typed beside `resume=`."""
+    if not run.record:
+        known = [str(other.folder) for other in find_runs(Path("runs"))]
+        raise ConfigError(
+            f"resume={run.folder}: not a run folder.{nearest(str(run.folder), known)}"
+        )
+    if run.record.get("rungs"):
+        overrides = [*run.record["overrides"], *typed.texts]
+        composition = compose(overrides)
+        code = climb_command(composition, run.folder, Typed.read(overrides), resumed=True)
+    elif run.status == "completed" and not typed.texts:
+        print(f"{run.folder} is completed already; nothing to resume")
+        return 0
+    else:
+        composition = compose_saved(run, typed)
+        code = changed(Job(composition, checked(composition), recorded_parents(run)), run)
+    conclude(run, code)
+    return code
+
+
+# Many runs
+
+
+def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
+    """Hydra's multirun over any launcher, then a table; returns 1 if a job failed."""
+    from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast
+    from launch.front.listing import summary  # noqa: PLC0415
+    from launch.front.sweep import Swept  # noqa: PLC0415
+    from launch.study import study  # noqa: PLC0415
+
+    swept = hydra.multirun(name, job, overrides, with_log_configuration=False)
+    if not isinstance(swept, Swept):  # another sweeper's, which tells of itself
+        return 0
+    if swept.study is not None:
+        return study.conclude(swept.study, swept.folder)
+    text, code = summary(swept.folder)
+    print(f"\n{text}\n{swept.folder}  repeat: {command('-m', *overrides)}")
+    return code
+
+
+# What is shown
+
+
+def plan(composition: Composition, typed: Typed) -> int:
+    """`task=plan`: tables and pictures of every schedule, without training."""
+    folder = folder_of(composition)
+    climber = Climber(Path(composition.whole.runs), "none", typed.of(*PASSED_ON))
+    target = climber.described(composition)
+    if target.ladder is not None and not target.ladder.of:
+        from launch.ladder import plan as ladder_plan  # noqa: PLC0415 - plotting is slow to import
+
+        return ladder_plan.main(target, folder)
+    from launch import plan  # noqa: PLC0415 - as above
+
+    rungs = {rung.short: expanded(inner.config) for rung, inner in target.inner}
+    whole = target.config | {"rungs": rungs} if rungs else expanded(target.config)
+    return plan.main(whole, folder)
+
+
+def shown(task: str, composition: Composition) -> int:
+    """`task=runs` and `task=report`."""
+    config = composition.whole
+    if task == "runs":
+        from launch.front.listing import runs  # noqa: PLC0415 - keeps other commands fast
+
+        print(runs(Path(config.runs)))
+        return 0
+    from launch import report  # noqa: PLC0415 - plotting is slow to import
+
+    return report.main(config.runs, config.output)
+
+
+def show(flags: Flags, hydra: Any, name: str) -> None:
+    """`--cfg`: what Hydra shows; of a ladder, what each of its rungs trains."""
+    plain = flags.cfg == "job" and not flags.package
+    ladder = ladder_of(compose(flags.overrides, name)) if plain else None
+    if ladder is None or not ladder.of:
+        hydra.show_cfg(name, flags.overrides, flags.cfg, flags.package, flags.resolve)
+        return
+    typed = Typed.read(flags.overrides)
+    rungs = {r.short: compose(settings(r, ladder, typed)).config for r in ladder.rungs}
+    print(OmegaConf.to_yaml(OmegaConf.create({"rungs": rungs}), resolve=flags.resolve), end="")
+
+
+def conclude(run: Run, code: int) -> None:
+    """The last lines of a run: its picture, its folder, and how to go on."""
+    record = run.reread().record
+    pictures = sorted((run.rung().folder / "images").glob("*.png"))
+    for metric, value in record.get("metrics", {}).items():
+        print(f"{metric} {value:.4g}")
+    if pictures:
+        print(f"picture: {pictures[-1]}")
+    if code == 0 or record.get("task") != "train":
+        print(f"{run.folder}  repeat: {record.get('command')}")
+    else:
+        print(f"{run.folder}  resume: {command(f'resume={run.folder}')}")

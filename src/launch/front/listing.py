@@ -1,0 +1,66 @@
+"""Lists to read: experiments, ladders and studies; runs with their status and metric. No torch."""
+
+from pathlib import Path
+
+from launch.compose.recipes import description, folders, options
+from launch.run import Run, find_runs
+
+LISTED = ("experiment", "ladder", "study")
+
+
+def listing() -> str:
+    """All experiments, ladders and studies with their one-line descriptions."""
+    lines = ["python -m launch +experiment=NAME [key=value ...]\n"]
+    for group in LISTED:
+        found = {name: folder for folder in folders() for name in options(folder, group)}
+        lines += [f"{group}:"] * bool(found)
+        lines += [
+            f"  {name:24} {description(folder / group / f'{name}.yaml')}"
+            for name, folder in found.items()
+        ]
+    lines.append(
+        "\ntask=plan draws every schedule without training; task=validate and task=predict use a "
+        "finished run (from=latest);\nresume=RUN_DIR continues; -m sweeps; task=runs lists runs; "
+        "--cfg job shows the configuration. See README.md."
+    )
+    return "\n".join(lines)
+
+
+def runs(root: Path) -> str:
+    """`task=runs`: every run below a folder with its status and main metric."""
+    return table([(run.name, run) for run in find_runs(root)])
+
+
+def summary(folder: Path) -> tuple[str, int]:
+    """The end of a sweep: jobs by what they do not share; and 1 if one of them is not completed."""
+    found = [run for run in find_runs(folder) if is_job(run, folder)]
+    found.sort(key=lambda run: (len(str(run.folder)), str(run.folder)))
+    texts = [run.record.get("overrides", []) for run in found]
+    shared = set.intersection(*map(set, texts)) if len(texts) > 1 else set()
+    apart = [" ".join(o for o in text if o not in shared) or "job" for text in texts]
+    named = list(zip(apart, found, strict=True))
+    failed = not found or any(run.status != "completed" for run in found)
+    return table(named), int(failed)
+
+
+def is_job(run: Run, sweep: Path) -> bool:
+    """Whether a run below a sweep is one of its jobs; a rung lies below one."""
+    above = [parent for parent in run.folder.parents if parent.is_relative_to(sweep)]
+    return run.folder != sweep and not any((p / "run.json").is_file() for p in above)
+
+
+def table(rows: list[tuple[str, Run]]) -> str:
+    """Name, task, status, main metric and folder, in columns."""
+    lines = [("job", "task", "status", "metric", "folder")]
+    for name, run in rows:
+        record = run.record
+        metric = (record.get("main_metric") or {}).get("name")
+        value = record.get("metrics", {}).get(metric)
+        text = f"{metric} {value:.4g}" if value is not None else record.get("error") or "-"
+        first = str(text).split("\n")[0][:80]
+        lines.append((name, str(record.get("task")), run.status, first, str(run.folder)))
+    widths = [max(len(line[i]) for line in lines) for i in range(5)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,425 @@
+"""Trains what a command asks for, and what has to come first. Imports no torch.
+
+A training names what it starts from and never trains it. The climber knows all of it before
+anything runs: it composes every training, looks for finished runs of the same identity, and brings
+the missing ones to their end in order. Finished rungs are skipped and stopped ones continued, so
+the same command continues a ladder.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from launch.compose.composition import Composition, Config, compose
+from launch.compose.typed import Typed, command, last_wins, normalised
+from launch.errors import LaunchError, MissingError
+from launch.ladder import table
+from launch.ladder.gates import Verdict
+from launch.ladder.history import at_best, jobs_of, validations
+from launch.ladder.ladder import Ladder, Rung, ladder_of
+from launch.ladder.references import PASSED_ON, meant, owner, references
+from launch.ladder.verdicts import as_record, judge
+from launch.run import Run, find_runs, locate
+from launch.start.identity import identity, require_same
+from launch.start.start import (
+    Job,
+    Parent,
+    announce,
+    changed,
+    checked,
+    perform,
+    typed_record,
+    under_hydra,
+)
+
+CLOSED = 4
+OWN = ("experiment", "ladder", "study", "rungs", "run_dir")
+"""Root sections that say what is climbed and where; the rest holds for every rung."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A training or a ladder, composed and checked.
+
+    Attributes:
+        config: of a training, checked; of a ladder, that of its root.
+        ladder: None for a training.
+        inner: of a ladder, its rungs with what they are.
+    """
+
+    name: str
+    composition: Composition
+    config: Config
+    ladder: Ladder | None = None
+    inner: "list[tuple[Rung, Target]]" = field(default_factory=list)
+
+    def trainings(self) -> "Iterator[Target]":
+        """The trainings in it, in order."""
+        if self.ladder is None:
+            yield self
+        for _, target in self.inner:
+            yield from target.trainings()
+
+
+@dataclass
+class Climber:
+    """Climbs one target.
+
+    Attributes:
+        runs: below which finished runs are looked for, and trainings that come first are put.
+        needs: what to do about a missing one: auto trains it, require stops, none goes without.
+        passed: overrides that hold for what comes first as well.
+        family: finished runs of this climb by name, such as `pbr/phase_a/albedo`.
+        written: whether Hydra has written `.hydra` of the first run already.
+        resumed: finished rungs stand as they are, begun ones take what is typed now.
+    """
+
+    runs: Path
+    needs: str
+    passed: list[str]
+    family: dict[str, Run] = field(default_factory=dict)
+    written: bool = False
+    resumed: bool = False
+    known: "dict[tuple[str, ...], Target]" = field(default_factory=dict)
+
+    # What there is
+
+    def target(self, overrides: list[str]) -> Target:
+        """What overrides ask for, composed and checked once.
+
+        Raises:
+            LaunchError: for everything that is wrong with it, or with any of its rungs.
+        """
+        key = tuple(overrides)
+        if key not in self.known:
+            self.known[key] = self.described(compose(overrides))
+        return self.known[key]
+
+    def described(self, composition: Composition) -> Target:
+        """A composition as a training or a ladder."""
+        ladder = ladder_of(composition)
+        name = str(ladder.name if ladder else composition.whole.name)
+        if ladder is None:
+            return Target(name, composition, checked(composition))
+        typed = Typed.read(composition.overrides)
+        inner: list[tuple[Rung, Target]] = []
+        problems: dict[str, list[str]] = {}
+        for rung in ladder.rungs:
+            try:
+                overrides = settings(rung, ladder, typed)
+                inner.append((rung, self.target(overrides)))
+                for gate in rung.gates:
+                    self.target([*overrides, *gate.remedy])
+            except LaunchError as error:
+                if error.exit_code not in (2, 3):
+                    raise
+                problems.setdefault(error.message, []).append(rung.short)
+                kind = type(error)
+        if problems:
+            raise kind("\n".join(f"{', '.join(who)}: {text}" for text, who in problems.items()))
+        return Target(name, composition, composition.plain, ladder, inner)
+
+    @cached_property
+    def finished(self) -> dict[str, Run]:
+        """Finished trainings below `runs` by identity, the latest of each."""
+        completed = (run for run in find_runs(self.runs) if run.record.get("status") == "completed")
+        return {str(run.record.get("identity")): run for run in completed}
+
+    def identity(self, name: str) -> str:
+        """Identity of the run that climbing a training now would give."""
+        target = self.target([f"experiment={name}", *self.passed])
+        parents = {r: self.identity(meant(r, name)) for r in references(target.config)}
+        return identity(target.config, parents)
+
+    def missing(self, target: Target) -> list[str]:
+        """Experiments that have to be climbed before a target, in order.
+
+        Raises:
+            MissingError: if one is missing and `needs=require`.
+        """
+        within = {training.name for training in target.trainings()}
+        found: list[str] = []
+        for training in target.trainings():
+            for reference in references(training.config):
+                name = meant(reference, training.name)
+                if name in within or name in self.family or self.needs == "none":
+                    continue
+                if self.identity(name) not in self.finished:
+                    found += self.before(name, training.name)
+        return list(dict.fromkeys(found))
+
+    def before(self, name: str, asked_by: str) -> list[str]:
+        """A missing training: the whole experiment it is a rung of, unless that is the asker's."""
+        first = name if owner(name) == owner(asked_by) else owner(name)
+        if self.needs == "require":
+            where = [] if self.runs == Path("runs") else [f"runs={self.runs}"]
+            example = command(f"experiment={first}", *self.passed, *where)
+            raise MissingError(
+                f"needs a finished run of {name} with these settings under {self.runs}; train it: "
+                f"{example}"
+            )
+        return [*self.missing(self.target([f"experiment={first}", *self.passed])), first]
+
+    # Climbing
+
+    def run(self, target: Target, folder: Path) -> int:
+        """Train a target and what it needs; returns the exit code."""
+        self.require_own(target, folder)
+        first = self.missing(target)
+        if first:
+            print(f"first {', then '.join(first)}, then {target.name}", flush=True)
+        for name in first:
+            code = self.prepare(name)
+            if code:
+                text = f"{name}, which comes first, ended with exit code {code}"
+                raise LaunchError(text, code if code in (143, CLOSED) else 3)
+        return self.climb(target, folder)
+
+    def prepare(self, name: str) -> int:
+        """Bring an experiment to its end that comes first, or go on with its last training."""
+        target = self.target([f"experiment={name}", *self.passed])
+        digest = identity(target.config, {}) if target.ladder else self.identity(name)
+        stopped = [
+            run
+            for run in find_runs(self.runs)
+            if run.record.get("identity") == digest and run.status == "interrupted"
+        ]
+        folder = stopped[-1].folder if stopped else target.composition.folder_below(self.runs)
+        print(f"\n{name}: {folder}", flush=True)
+        code = self.climb(target, folder)
+        self.__dict__.pop("finished", None)
+        return code
+
+    def require_own(self, target: Target, folder: Path) -> None:
+        """
+        Raises:
+            ConfigError: if a folder of a rung holds a training of other settings, before any
+                training has begun.
+        """
+        if self.resumed:
+            return
+        held = Run(folder)
+        if target.ladder is None or not held.record.get("rungs"):
+            require_same(held, target.config)
+        for rung, inner in target.inner:
+            assert target.ladder is not None
+            self.require_own(inner, folder / target.ladder.place(rung))
+
+    def climb(self, target: Target, folder: Path, part: tuple[str, str] | None = None) -> int:
+        """A training, or a ladder rung by rung; returns the exit code."""
+        if target.ladder is None:
+            return self.train(target, Run(folder), part)
+        run = Run(folder)
+        with run.lock():
+            if run.record.get("identity") == identity(target.config, {}):
+                run.update(status="running", error=None)
+            else:
+                under_hydra(target.composition, folder, lambda: 0)
+                run.start(**ladder_record(target))
+                run.write_config(target.config)
+            try:
+                code = self.rungs(target, run)
+            except LaunchError as error:
+                run.finish("failed", error=error.message, exit_code=error.exit_code)
+                raise
+            done = [self.result(target.ladder, rung, folder) for rung, _ in target.inner]
+            if code == 0:
+                run.finish("completed", exit_code=0, **gathered(done))
+            else:
+                status, error = ended(done, code)
+                run.finish(status, error=error, exit_code=code)
+        return code
+
+    def train(self, target: Target, run: Run, part: tuple[str, str] | None) -> int:
+        """One training, unless it is completed; a stopped one is continued."""
+        parents = {r: self.parent(r, target.name) for r in references(target.config)}
+        source = target.config["from"]
+        if source and source not in parents:
+            experiment, rung = part or (target.name, None)
+            parents["from"] = Parent.of(*locate(str(source), self.runs, experiment, rung))
+        job = Job(target.composition, target.config, parents, part)
+        if self.resumed and run.status == "completed":
+            code = 0
+        elif self.resumed and run.last.is_file():
+            code = changed(job, run)
+        else:
+            code = perform(job, run, self.written and part is None)
+        if code == 0:
+            self.family[target.name] = run
+        return code
+
+    def parent(self, reference: str, name: str) -> Parent | None:
+        """The checkpoint that a reference means.
+
+        Raises:
+            ConfigError: if it names no training.
+            MissingError: if it has not been trained and `needs` is not none.
+        """
+        wanted = meant(reference, name)
+        run = self.family.get(wanted)
+        if run is None and self.needs == "none":
+            return None
+        run = run or self.finished.get(self.identity(wanted))
+        if run is None:
+            raise MissingError(f"{reference}: {wanted} has not been trained")
+        return Parent.of(run, run.checkpoint)
+
+    def rungs(self, target: Target, run: Run) -> int:
+        """Every rung in order, until one fails or a gate stops; returns the exit code."""
+        ladder, code = target.ladder, 0
+        assert ladder is not None
+        for place, (rung, inner) in enumerate(target.inner):
+            print(f"\n{ladder.name} {place + 1}/{len(ladder.rungs)}: {rung.short}", flush=True)
+            code = self.step(ladder, rung, inner, run.folder, [r for r, _ in target.inner[:place]])
+            if not ladder.of:
+                runs = {r.experiment: self.result(ladder, r, run.folder) for r in ladder.rungs}
+                table.write(ladder.name, runs, ladder.metrics, run.folder, code)
+            if code:
+                break
+        if not ladder.of:
+            print(f"\n{(run.folder / 'ladder.md').read_text()}\n{run.folder}  {farewell(code)}")
+        return code
+
+    def step(
+        self, ladder: Ladder, rung: Rung, inner: Target, folder: Path, earlier: list[Rung]
+    ) -> int:
+        """One rung and its gates, once more with the remedies that they ask for; the exit code."""
+        part = (ladder.of, rung.short) if ladder.of else None
+        run = first(ladder, rung, folder)
+        code = self.climb(inner, run.folder, part)
+        if code or not rung.gates:
+            return code
+        before = {r.experiment: self.result(ladder, r, folder) for r in earlier}
+        verdicts = pass_gates(rung, run.reread(), before, retried=False)
+        retried = bool(wants(verdicts, "retry", False)) and not wants(verdicts, "stop", False)
+        if retried:
+            asked = (o for v in wants(verdicts, "retry", False) for o in v.gate.remedy)
+            remedy = list(dict.fromkeys(asked))
+            print(f"once more with {' '.join(remedy)}", flush=True)
+            run = second(ladder, rung, folder)
+            again = self.target([*inner.composition.overrides, *remedy])
+            code = self.climb(again, run.folder, part)
+            if code:
+                return code
+            verdicts = pass_gates(rung, run.reread(), before, retried=True)
+        return CLOSED if wants(verdicts, "stop", retried) else 0
+
+    def result(self, ladder: Ladder, rung: Rung, folder: Path) -> Run:
+        """The run from which later rungs start: the one with a remedy, if it is finished."""
+        retried = second(ladder, rung, folder)
+        return retried if retried.status == "completed" else first(ladder, rung, folder)
+
+
+def first(ladder: Ladder, rung: Rung, folder: Path) -> Run:
+    return Run(folder / ladder.place(rung))
+
+
+def second(ladder: Ladder, rung: Rung, folder: Path) -> Run:
+    """The run with a remedy."""
+    return Run(folder / f"{ladder.place(rung)}_retry")
+
+
+def settings(rung: Rung, ladder: Ladder, typed: Typed) -> list[str]:
+    """Overrides of a rung; what is typed wins over the ladder's."""
+    shared = Typed.read(typed.for_rung(rung.short)).without(*OWN)
+    listed = [f"experiment={rung.experiment}", *rung.overrides, *shared]
+    return last_wins(map(normalised, listed))
+
+
+def ladder_record(target: Target) -> dict[str, Any]:
+    """What `run.json` says of a ladder before it starts."""
+    assert target.ladder is not None
+    config = target.config
+    typed = typed_record(target.composition)
+    return {
+        "experiment": target.ladder.of or None,
+        "ladder": None if target.ladder.of else target.name,
+        "rung": None,
+        **{key: config[key] for key in ("task", "scale", "seed")},
+        "main_metric": config.get("main_metric"),
+        "identity": identity(config, {}),
+        **typed,
+        "commands": [typed["command"]],
+        "rungs": [target.ladder.place(rung) for rung in target.ladder.rungs],
+    }
+
+
+def gathered(runs: list[Run]) -> dict[str, Any]:
+    """What a ladder records at its end: the metrics of all rungs, the later ones winning."""
+    records = [run.reread().record for run in runs]
+    last = records[-1]
+    metrics = {name: value for record in records for name, value in record["metrics"].items()}
+    keys = ("iteration", "data", "best", "main_metric")
+    return {"metrics": metrics, **{key: last.get(key) for key in keys}}
+
+
+def ended(runs: list[Run], code: int) -> tuple[str, str | None]:
+    """Status and error of a ladder that has not come to its end."""
+    if code == CLOSED:
+        return "failed", "a gate stays closed"
+    stopped = next((run for run in runs if run.reread().status != "completed"), runs[-1])
+    return stopped.status, stopped.record.get("error")
+
+
+def farewell(code: int) -> str:
+    if code == CLOSED:
+        return "a gate stays closed; rungs=[...] climbs the rungs behind it all the same"
+    return "the same command continues" if code else "completed"
+
+
+def wants(verdicts: list[Verdict], action: str, retried: bool) -> list[Verdict]:
+    """The closed gates that ask for an action."""
+    return [v for v in verdicts if v.passed is False and v.gate.action(retried) == action]
+
+
+def pass_gates(rung: Rung, run: Run, earlier: dict[str, Run], retried: bool) -> list[Verdict]:
+    """What the gates say of a finished rung; printed, and recorded in its `run.json`."""
+    found = jobs_of(run)
+    before = {job: seen_before(job, earlier) for job in found}
+    verdicts = judge(rung.gates, {job: validations(r) for job, r in found.items()}, before)
+    run.update(gate=as_record(verdicts, retried) if verdicts else None)
+    for line in table.sentences(run.record["gate"]):
+        print(f"gate {line}", flush=True)
+    return verdicts
+
+
+def seen_before(job: str, earlier: dict[str, Run]) -> dict[str, dict[str, float]]:
+    """Metrics of earlier rungs by name: `pbr/phase_a` is its training of the same name."""
+    seen = {}
+    for experiment, run in earlier.items():
+        found = jobs_of(run)
+        seen |= {f"{experiment}/{name}": at_best(part) for name, part in found.items() if name}
+        same = found.get(job) or found.get("")
+        seen |= {experiment: at_best(same)} if same else {}
+    return seen
+
+
+def climb_command(
+    composition: Composition,
+    folder: Path,
+    typed: Typed,
+    written: bool = False,
+    resumed: bool = False,
+) -> int:
+    """Climb what a command line asks for, in a folder; returns the exit code.
+
+    Args:
+        written: whether Hydra has written `.hydra` there already.
+        resumed: whether what is typed may differ from what the folder holds.
+
+    Raises:
+        LaunchError: for everything that is wrong with it, before anything has begun.
+    """
+    config = composition.whole
+    if config.get("ladder") is not None:  # its rungs start from each other only
+        runs, needs = folder, config.needs if "needs" in typed else "require"
+        found = [run for run in find_runs(folder) if run.record.get("status") == "completed"]
+        family = {run.name: run for run in found if not run.record.get("rungs")}
+    else:
+        runs, needs, family = Path(config.runs), config.needs, {}
+    climber = Climber(runs, str(needs), typed.of(*PASSED_ON), family, written, resumed)
+    target = climber.described(composition)
+    announce(training.config for training in target.trainings())
+    return climber.run(target, folder)

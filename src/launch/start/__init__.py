@@ -1,0 +1,1 @@
+"""From a finished configuration to a process at work in a run folder. Imports no torch."""

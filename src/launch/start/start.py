@@ -1,0 +1,309 @@
+"""A checked configuration becomes a run: its folder, its record, its worker. Imports no torch."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import run_job
+from hydra.types import HydraContext
+from omegaconf import open_dict, read_write
+
+from launch import check
+from launch.compose.composition import Composition
+from launch.compose.typed import command
+from launch.errors import ConfigError, LaunchError, MissingError
+from launch.losses import files
+from launch.run import Run, now, sha256
+from launch.start.child import LOCK, PARENT
+from launch.start.expand import expanded
+from launch.start.identity import Config, Standing, identity, standing
+
+CHOSEN = ("hydra.searchpath",)
+"""Overrides of Hydra's own that decide what is composed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is about to run.
+
+    Attributes:
+        composition: of its configuration.
+        config: the same, resolved and checked.
+        parents: reference, as it stands in the configuration -> the checkpoint that it means, or
+            None where one may be missing.
+        part: experiment and rung, for a rung of an experiment.
+    """
+
+    composition: Composition
+    config: Config
+    parents: dict[str, "Parent | None"] = field(default_factory=dict)
+    part: tuple[str, str] | None = None
+
+    @property
+    def identity(self) -> str:
+        known = {key: parent.identity if parent else "none" for key, parent in self.parents.items()}
+        return identity(self.config, known)
+
+    def origin(self) -> dict[str, Any]:
+        """What `run.json` says of a run before it starts."""
+        experiment, rung = self.part or (self.config["name"], None)
+        return {
+            "experiment": experiment,
+            "rung": rung,
+            **{key: self.config[key] for key in ("task", "scale", "seed", "main_metric")},
+            "identity": self.identity,
+            "parents": [
+                {"reference": key, **(asdict(parent) if parent else {"checkpoint": None})}
+                for key, parent in self.parents.items()
+            ],
+            **typed_record(self.composition),
+        }
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A checkpoint that a run starts from, as `run.json` records it."""
+
+    folder: str
+    checkpoint: str
+    sha256: str
+    identity: str
+
+    @classmethod
+    def of(cls, run: Run, checkpoint: Path) -> "Parent":
+        """
+        Raises:
+            MissingError: if the best checkpoint is not the one that its run has recorded.
+        """
+        checksum = sha256(checkpoint)
+        recorded = (run.record.get("best") or {}).get("sha256", checksum)
+        if checkpoint.resolve() == run.best.resolve() and recorded != checksum:
+            raise MissingError(
+                f"{checkpoint} is not the file that its run recorded (sha256 {checksum[:12]}, "
+                f"recorded {recorded[:12]}); train {run.folder} again"
+            )
+        known = str(run.record.get("identity") or checksum)
+        return cls(str(run.folder), str(checkpoint), checksum, known)
+
+
+def recorded_parents(run: Run) -> dict[str, Parent | None]:
+    """What a run was started from, by reference."""
+    return {
+        p["reference"]: Parent(**{k: v for k, v in p.items() if k != "reference"})
+        if p.get("checkpoint")
+        else None
+        for p in run.record.get("parents", [])
+    }
+
+
+def typed_record(composition: Composition) -> dict[str, Any]:
+    """What was typed for a run, and the command that repeats it."""
+    node = composition.whole.hydra.overrides
+    chosen = [o for o in node.hydra if o.lstrip("+").split("=")[0] in CHOSEN]
+    overrides = [*composition.overrides_of_task(), *chosen]
+    return {"overrides": overrides, "command": command(*overrides)}
+
+
+# Before a folder exists
+
+
+def checked(composition: Composition) -> Config:
+    """The resolved configuration of a run.
+
+    Raises:
+        LaunchError: listing everything that is wrong with it.
+    """
+    config = composition.plain
+    whole = expanded(config)
+    check.require(whole, composition)
+    if config["task"] == "train":  # others take the recipe of the run they look at
+        files.require(whole)
+    if config["task"] in ("validate", "predict") and not config["from"]:
+        raise ConfigError(f"task={config['task']} needs from=latest, a run folder or a checkpoint")
+    if config["task"] == "predict":
+        require_paths(config)
+    return config
+
+
+def require_paths(config: Config) -> None:
+    """`task=predict` needs something to read and somewhere to write."""
+    for key, example in (("input", "photos"), ("output", "enlarged")):
+        if not config[key]:
+            raise ConfigError(f"task=predict needs {key}=PATH, such as {key}={example}")
+    if not Path(config["input"]).exists():
+        raise MissingError(f"input={config['input']}: there is no such file or folder")
+
+
+def announce(configs: Iterable[Config]) -> None:
+    """The first lines of a run: its scale and data, and what is seldom meant."""
+    listed = list(configs)
+    data = listed[0]["data"] or {}
+    source = f" from {data['root']}" if data.get("root") else ""
+    print(
+        f"scale {listed[0]['scale']}, data {str(data.get('_target_')).rpartition('.')[2]}{source}"
+    )
+    for warning in dict.fromkeys(w for c in listed for w in check.warnings(expanded(c))):
+        print(f"warning: {warning}")
+    sys.stdout.flush()
+
+
+# In the folder
+
+
+def perform(job: Job, run: Run, written: bool = False) -> int:
+    """Start a run, continue it, or leave it as it is completed; returns the exit code.
+
+    Args:
+        written: whether Hydra has written `.hydra` already, as it does for a job of a sweep.
+
+    Raises:
+        LaunchError: if the folder holds another run, or another process is at work there.
+    """
+    with run.lock() as lock:
+        held = standing(run, job.identity, job.config)
+        if held is Standing.COMPLETED:
+            require_parents(run)
+            print(f"{run.folder} is completed already", flush=True)
+            return 0
+        if held is Standing.STOPPED:
+            return go_on(run, lock)
+        begin = lambda: begun(job, run, lock)  # noqa: E731 - what Hydra calls
+        return begin() if written else under_hydra(job.composition, run.folder, begin)
+
+
+def begun(job: Job, run: Run, lock: int) -> int:
+    """Write the first record and configuration of a run, then train."""
+    run.start(**job.origin(), commands=[job.origin()["command"]])
+    run.write_config(job.config)
+    return work(run, job.config, lock)
+
+
+def go_on(run: Run, lock: int) -> int:
+    """Continue a run that was stopped."""
+    run.update(status="running", error=None)
+    return work(run, run.config, lock)
+
+
+def changed(job: Job, run: Run) -> int:
+    """Continue a run with another configuration; `run.json` keeps the history of commands.
+
+    Raises:
+        LaunchError: if another process is at work in the folder.
+    """
+    with run.lock() as lock:
+        made = {key: run.record[key] for key in ("overrides", "command", "experiment", "rung")}
+        overrides = [*made["overrides"], *job.composition.overrides]
+        resumed = command(f"resume={run.folder}", *job.composition.overrides)
+        history = [*run.record.get("commands", []), resumed]
+
+        def again() -> int:
+            # The one way in which identity may change: asked for by name, kept in the history.
+            origin = job.origin() | made | {"overrides": overrides, "command": command(*overrides)}
+            run.update(**origin, commands=history, status="running", error=None)
+            run.write_config(job.config)
+            return work(run, job.config, lock)
+
+        return under_hydra(job.composition, run.folder, again)
+
+
+def under_hydra(composition: Composition, folder: Path, task: Callable[[], int]) -> int:
+    """Let Hydra write `.hydra` and call the task, as it does for every job of a sweep."""
+    whole = composition.whole.copy()
+    with read_write(whole.hydra), open_dict(whole.hydra):
+        whole.hydra.run.dir = str(folder)
+    context = HydraContext(GlobalHydra.instance().config_loader(), Callbacks(whole))
+    raised: list[LaunchError] = []
+
+    def called(_: Any) -> int:
+        try:
+            return task()
+        except LaunchError as error:
+            raised.append(error)
+            return error.exit_code
+
+    result = run_job(called, whole, "hydra.run.dir", None, context, configure_logging=False)
+    if raised:
+        raise raised[0]
+    return int(result.return_value)
+
+
+def failed(run: Run, error: LaunchError) -> int:
+    """Record and print why a run could not start."""
+    status = "interrupted" if error.exit_code == 143 else "failed"
+    run.finish(status, error=error.message, exit_code=error.exit_code)
+    print(f"error: {error.message}", file=sys.stderr)
+    return error.exit_code
+
+
+def require_parents(run: Run) -> None:
+    """
+    Raises:
+        MissingError: if a checkpoint that the run was trained from is another one today.
+    """
+    for parent in run.record.get("parents", []):
+        checkpoint = Path(parent.get("checkpoint") or "")
+        if checkpoint.is_file() and sha256(checkpoint) != parent["sha256"]:
+            raise MissingError(
+                f"{run.folder} was trained from {checkpoint}, which is another file since (sha256 "
+                f"{sha256(checkpoint)[:12]}, recorded {parent['sha256'][:12]}); delete "
+                f"{run.folder} to train it again"
+            )
+
+
+# The worker
+
+
+def work(run: Run, config: Config, lock: int) -> int:
+    """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal."""
+    own = {"PYTHONUNBUFFERED": "1", PARENT: str(os.getpid()), LOCK: str(lock)}
+    # Threads that wait without spinning: six times faster where other jobs share the cores.
+    environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | own
+    if config["trainer"]["threads"]:
+        environment |= {"OMP_NUM_THREADS": str(config["trainer"]["threads"])}
+    worker = [sys.executable, "-m", "launch.worker", str(run.folder)]
+    process = subprocess.Popen(worker, env=environment, pass_fds=[lock])
+    code = wait(process)
+    if code < 0:
+        code = 143 if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL) else 1
+    ended: dict[str, Any] = {"exit_code": code}
+    if run.reread().record.get("status") == "running":
+        status = "interrupted" if code == 143 else "failed"
+        ended |= {"status": status, "error": f"worker ended with {code}", "ended": now()}
+    run.update(**ended)
+    return code
+
+
+def wait(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for the worker, which hears about SIGINT from the terminal and SIGTERM from here."""
+
+    def forward(number: int, frame: Any) -> None:
+        process.send_signal(number)
+
+    try:
+        previous = (
+            signal.signal(signal.SIGTERM, forward),
+            signal.signal(signal.SIGINT, lambda *_: None),
+        )
+    except ValueError:  # not the main thread, as under some launchers
+        return process.wait()
+    try:
+        return process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, previous[0])
+        signal.signal(signal.SIGINT, previous[1])
+
+
+def main_metric(run: Run) -> float:
+    """The main metric of a completed run, NaN if there is none."""
+    record = run.record
+    if record.get("status") != "completed" or not record.get("main_metric"):
+        return math.nan
+    return float(record["metrics"].get(record["main_metric"]["name"], math.nan))

@@ -1,0 +1,1 @@
+"""A sweep that tests a claim: arms x seeds, then tables with intervals."""
