@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from experiments.pbr.layers import (
+from launch.experiments.pbr.layers import (
     COLOURS,
     DEPTH,
     GAME,

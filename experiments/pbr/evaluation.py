@@ -8,7 +8,7 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from experiments.pbr.layers import CLEAN, GAME, UNKNOWN
+from launch.experiments.pbr.layers import CLEAN, GAME, UNKNOWN
 
 SUFFIX = ("mat", "sky")
 DOMAIN = {"mat": CLEAN, "sky": GAME}

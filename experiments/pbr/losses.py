@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
-from experiments.pbr.layers import UNKNOWN
+from launch.experiments.pbr.layers import UNKNOWN
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

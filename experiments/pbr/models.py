@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from experiments.pbr.adapters import add_lora, load
-from experiments.pbr.layers import DOMAINS
+from launch.experiments.pbr.adapters import add_lora, load
+from launch.experiments.pbr.layers import DOMAINS
 
 IMAGE_CHANNELS = 6  # colour and normal
 HEAD_CHANNELS = 16  # of the last decoder stage

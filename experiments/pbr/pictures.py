@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from experiments.pbr.layers import UNKNOWN
+from launch.experiments.pbr.layers import UNKNOWN
 
 SIDE = 128  # of a map in a picture, in pixels
 GAP = 2

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from experiments.roi.straight_through import MaskSample, Surrogate, sample, top_k
+from launch.experiments.roi.straight_through import MaskSample, Surrogate, sample, top_k
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 

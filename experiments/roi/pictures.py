@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.roi.loading import brightness
+from launch.experiments.roi.loading import brightness
 
 ENLARGED = 160  # smallest side of a picture in a panel
 MASK = np.array([255, 96, 32])

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from experiments.smoke.autoencoder import VQAutoencoder
-from experiments.smoke.ldm import LatentDiffusionVQ
 from launch.errors import ConfigError, MissingError
+from launch.experiments.smoke.autoencoder import VQAutoencoder
+from launch.experiments.smoke.ldm import LatentDiffusionVQ
 
 GROUPS = 32
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")

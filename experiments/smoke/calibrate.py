@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from experiments.smoke import pictures
-from experiments.smoke.latents import as_float
-from experiments.smoke.weighting import (
+from launch.experiments.smoke import pictures
+from launch.experiments.smoke.latents import as_float
+from launch.experiments.smoke.weighting import (
     VISIBLE_CELL,
     MaskMode,
     View,
@@ -26,8 +26,8 @@ from experiments.smoke.weighting import (
 )
 
 if TYPE_CHECKING:
-    from experiments.smoke.module import SmokeFlow
-    from launch.data import ScheduledDataModule
+    from launch.experiments.smoke.module import SmokeFlow
+    from launch.train.data import ScheduledDataModule
 
 THRESHOLDS = (0.05, 0.1, 0.2)
 WINDOWS = 64

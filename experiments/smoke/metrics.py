@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.smoke.simulate import advect
+from launch.experiments.smoke.simulate import advect
 
 # B clips, N samples, T frames, H W pixels; grey frames in [0, 1]
 

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
-from experiments.smoke.latents import as_float
 from launch.errors import ConfigError
+from launch.experiments.smoke.latents import as_float
 from launch.schedules import Constant, Schedule
 
 # B batch, D latent channels, h w latent cells, H W pixels

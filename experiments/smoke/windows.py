@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from experiments.smoke.path import draw
-from launch.data import Key, rng
+from launch.experiments.smoke.path import draw
+from launch.train.data import Key, rng
 
 Sample = dict[str, Any]
 

@@ -12,7 +12,7 @@ import torch
 from pytorch_msssim import ssim
 from torch import Tensor
 
-from experiments.sr.resize import quantise
+from launch.experiments.sr.resize import quantise
 
 SSIM_WINDOW = 11
 

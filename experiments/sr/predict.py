@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from experiments.sr import images, resize
-from experiments.sr.images import Picture
-from experiments.sr.tiling import tiled
 from launch.errors import ConfigError, LaunchError, MissingError
+from launch.experiments.sr import images, resize
+from launch.experiments.sr.images import Picture
+from launch.experiments.sr.tiling import tiled
 
 PER_FILE = (LaunchError, OSError, RuntimeError, ValueError)
 """What a single picture may fail with: damaged, not writable, out of memory, too large."""

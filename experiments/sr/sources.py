@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.sr import images
-from experiments.sr.images import UnreadableImageError
-from experiments.sr.pairs import Pair, Window, shrink
 from launch.errors import MissingError
+from launch.experiments.sr import images
+from launch.experiments.sr.images import UnreadableImageError
+from launch.experiments.sr.pairs import Pair, Window, shrink
 
 HELD_OUT = 0.1
 

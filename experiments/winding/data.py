@@ -10,9 +10,9 @@ import numpy as np
 import tifffile
 import zarr
 
-from experiments.winding import structure
-from experiments.winding.channels import Channels, Image, Truth
 from launch.errors import ConfigError, MissingError
+from launch.experiments.winding import structure
+from launch.experiments.winding.channels import Channels, Image, Truth
 
 FILES = {"density": "mag", "dir0": "dir0", "dir1": "dir1"}
 ZARR_MAPS = {"cosine": "cos", "density": "grad_mag", "dir0": "dir0", "dir1": "dir1"}

@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 from PIL import Image as Picture
 
-from experiments.winding.channels import Channels, Image
+from launch.experiments.winding.channels import Channels, Image
 
 INVALID = -1.0  # position of a vertex that is not on the data, in tifxyz
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from experiments.winding.geometry import FitResult
+from launch.experiments.winding.geometry import FitResult
 
 
 class WindingLoss(nn.Module):

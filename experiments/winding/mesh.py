@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from experiments.winding import pyramid
-from experiments.winding.geometry import FitResult, Scales
 from launch.errors import ConfigError
+from launch.experiments.winding import pyramid
+from launch.experiments.winding.geometry import FitResult, Scales
 from launch.masks.scheduled import ScheduledMasks
 
 EMA_DECAY = 0.99  # of the old value

@@ -16,10 +16,10 @@ from pydantic import PositiveInt
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from experiments.winding import structure
-from experiments.winding.channels import Channels, Image
 from launch.errors import ConfigError
-from launch.weights import mismatch
+from launch.experiments.winding import structure
+from launch.experiments.winding.channels import Channels, Image
+from launch.train.weights import mismatch
 
 MAPS = 4
 OVERLAP = 0.25  # of a tile

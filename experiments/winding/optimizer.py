@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from experiments.winding.mesh import Mesh
-from experiments.winding.stages import Stage
 from launch.errors import ConfigError
+from launch.experiments.winding.mesh import Mesh
+from launch.experiments.winding.stages import Stage
 
 
 def adam(mesh: Mesh, stage: Stage) -> torch.optim.Adam:

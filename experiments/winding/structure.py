@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from skimage.filters import threshold_otsu
 
-from experiments.winding.channels import Channels, Image, encode
 from launch.errors import ConfigError
+from launch.experiments.winding.channels import Channels, Image, encode
 
 FLATTEST = 1e-6  # amplitude below which a picture has no layers
 

@@ -14,8 +14,8 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from pydantic.dataclasses import dataclass
 from scipy.ndimage import gaussian_filter
 
-from experiments.winding.channels import Channels, Image, Truth, encode_gradient
 from launch.errors import ConfigError
+from launch.experiments.winding.channels import Channels, Image, Truth, encode_gradient
 
 MARGIN = 80  # pixels of noise beyond the image, so that its borders are not special
 

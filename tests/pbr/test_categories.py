@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.pbr.categories import Categories
+from launch.experiments.pbr.categories import Categories
 
 
 @pytest.mark.parametrize(

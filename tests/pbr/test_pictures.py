@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.pbr import pictures
-from experiments.pbr.layers import TARGETS, UNKNOWN
-from experiments.pbr.maps import MapsFromAlbedo
-from experiments.pbr.models import MapsUNet
-from launch.callbacks.image_panels import stack
-from launch.objective import build
+from launch.experiments.pbr import pictures
+from launch.experiments.pbr.layers import TARGETS, UNKNOWN
+from launch.experiments.pbr.maps import MapsFromAlbedo
+from launch.experiments.pbr.models import MapsUNet
+from launch.train.callbacks.image_panels import stack
+from launch.train.objective import build
 
 
 @pytest.mark.parametrize("side", [48, 64, 300])

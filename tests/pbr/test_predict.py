@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from experiments.pbr import textures
-from experiments.pbr.predict import convert_folder, convert_texture, hann, is_tileable, tiled
-from experiments.pbr.synthetic import material
+from launch.experiments.pbr import textures
+from launch.experiments.pbr.predict import convert_folder, convert_texture, hann, is_tileable, tiled
+from launch.experiments.pbr.synthetic import material
 
 SIDE = 64
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.roi.balancing import (
+from launch.experiments.roi.balancing import (
     AreaController,
     DynamicWeightAverage,
     GradNorm,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.roi.data import NIHXrays
 from launch.errors import ConfigError, MissingError
+from launch.experiments.roi.data import NIHXrays
 
 LABELS = ["Mass", "Nodule"]
 REAL = Path(os.environ.get("LAUNCH_DATA", Path(__file__).parents[3] / "shared" / "data")) / "cxr"

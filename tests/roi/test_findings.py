@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from experiments.roi.findings import NIH_LABELS, drawn, parse_labels, read_boxes, read_findings
 from launch.errors import ConfigError
+from launch.experiments.roi.findings import (
+    NIH_LABELS,
+    drawn,
+    parse_labels,
+    read_boxes,
+    read_findings,
+)
 
 
 def write(path, text):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.roi.grad_cam import grad_cam, smoothed_gradient
 from launch.errors import ConfigError
+from launch.experiments.roi.grad_cam import grad_cam, smoothed_gradient
 
 
 class Brightest(nn.Module):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.roi.networks import MaskNetwork, MaskUNet, TimmClassifier, TinyClassifier
 from launch.errors import ConfigError
+from launch.experiments.roi.networks import MaskNetwork, MaskUNet, TimmClassifier, TinyClassifier
 
 IMAGE = torch.randn(2, 1, 32, 32)
 SMALL = {"depths": (1, 1, 1, 1), "dims": (8, 16, 24, 32)}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.roi.radiographs import UnreadableXrayError, find, is_image, read, resized
+from launch.experiments.roi.radiographs import UnreadableXrayError, find, is_image, read, resized
 
 
 @pytest.fixture

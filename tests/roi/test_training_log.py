@@ -5,8 +5,8 @@ import csv
 import pytest
 import torch
 
-from experiments.roi.training_log import COLUMNS, TrainingLog
 from launch.errors import ConfigError
+from launch.experiments.roi.training_log import COLUMNS, TrainingLog
 
 METRICS = {"auroc_macro": 0.9, "f1_macro": 0.8}
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from experiments.smoke import clips
 from launch.errors import MissingError
+from launch.experiments.smoke import clips
 
 
 def save(path, count=1, size=(20, 24), level=100):

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from experiments.smoke.data import FrameFolders, FrameLists, SimulatedSmoke, Videos
 from launch.errors import MissingError
+from launch.experiments.smoke.data import FrameFolders, FrameLists, SimulatedSmoke, Videos
 
 REAL = Path(os.environ.get("LAUNCH_DATA", Path(__file__).parents[3] / "shared" / "data")) / "smoke"
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from experiments.smoke.latents import Latents
+from launch.experiments.smoke.latents import Latents
 
 
 class Halves(nn.Module):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from experiments.smoke.networks import ConvUNet, UTransformer
 from launch.errors import ConfigError
+from launch.experiments.smoke.networks import ConvUNet, UTransformer
 
 NETWORKS = [
     lambda: ConvUNet(latent_channels=4, width=16),

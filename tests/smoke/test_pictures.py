@@ -3,7 +3,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from experiments.smoke import pictures
+from launch.experiments.smoke import pictures
 
 
 def test_a_comparison_has_three_rows_of_frames():

@@ -1,6 +1,6 @@
 import torch
 
-from experiments.smoke.rollout import Sampling
+from launch.experiments.smoke.rollout import Sampling
 
 
 class Recorder:

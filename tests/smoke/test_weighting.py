@@ -5,7 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from experiments.smoke.weighting import (
+from launch.errors import ConfigError
+from launch.experiments.smoke.weighting import (
     SmokeWeighting,
     View,
     WeightedMSE,
@@ -16,7 +17,6 @@ from experiments.smoke.weighting import (
     parts,
     score,
 )
-from launch.errors import ConfigError
 from launch.schedules import Points
 
 BLACK = torch.zeros(1, 2, 4, 4)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from experiments.sr.discriminators import PatchDiscriminator, UNetDiscriminator
+from launch.experiments.sr.discriminators import PatchDiscriminator, UNetDiscriminator
 from launch.losses.gan import GAN
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from experiments.sr.images import Picture, UnreadableImageError, find, read, write
+from launch.experiments.sr.images import Picture, UnreadableImageError, find, read, write
 
 HEIGHT, WIDTH = 6, 8
 

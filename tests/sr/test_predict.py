@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.sr.images import Picture, read, write
-from experiments.sr.predict import upscale_folder
-from experiments.sr.resize import upscale
 from launch.errors import ConfigError, LaunchError, MissingError
+from launch.experiments.sr.images import Picture, read, write
+from launch.experiments.sr.predict import upscale_folder
+from launch.experiments.sr.resize import upscale
 
 SCALE = 2
 

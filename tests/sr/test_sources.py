@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.sr.images import Picture, UnreadableImageError, write
-from experiments.sr.sources import (
+from launch.errors import MissingError
+from launch.experiments.sr.images import Picture, UnreadableImageError, write
+from launch.experiments.sr.sources import (
     Pairs,
     Source,
     high_resolution,
@@ -13,7 +14,6 @@ from experiments.sr.sources import (
     read_pair,
     read_pixels,
 )
-from launch.errors import MissingError
 
 
 def read(source, scale=4, smallest=2, with_low=True):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from experiments.sr.pairs import shrink
-from experiments.sr.synthetic import SyntheticScenes
 from launch.errors import ConfigError
+from launch.experiments.sr.pairs import shrink
+from launch.experiments.sr.synthetic import SyntheticScenes
 
 
 def small(seed=0, **settings):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.sr.tiling import tile_weights, tiled
+from launch.experiments.sr.tiling import tile_weights, tiled
 
 SCALE = 2
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import zarr
 
-from experiments.winding.data import read, write_directory
-from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import ConfigError, MissingError
+from launch.experiments.winding.data import read, write_directory
+from launch.experiments.winding.synthetic import Spiral, spiral
 
 SMALL = Spiral(size=64, radius=100, flagged_gaps=1)
 

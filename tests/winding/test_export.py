@@ -7,8 +7,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from experiments.winding.channels import MAPS, Channels
-from experiments.winding.export import (
+from launch.experiments.winding.channels import MAPS, Channels
+from launch.experiments.winding.export import (
     overlay,
     polylines,
     write_animation,

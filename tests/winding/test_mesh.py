@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.winding.channels import encode_gradient
-from experiments.winding.geometry import Scales
-from experiments.winding.mesh import Mesh, neighbours, ray_offsets
 from launch.errors import ConfigError
+from launch.experiments.winding.channels import encode_gradient
+from launch.experiments.winding.geometry import Scales
+from launch.experiments.winding.mesh import Mesh, neighbours, ray_offsets
 
 SIZE = (100, 120)
 

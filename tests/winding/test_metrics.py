@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.winding.metrics import shape_metrics, truth_metrics
+from launch.experiments.winding.metrics import shape_metrics, truth_metrics
 
 
 def truth(pitch: float = 10.0) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from experiments.winding.network import SliceUNet, channels, load, maps_of, spans
 from launch.errors import ConfigError
+from launch.experiments.winding.network import SliceUNet, channels, load, maps_of, spans
 
 
 class Repeat(nn.Module):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from experiments.winding.stages import parse, read
 from launch.errors import ConfigError, MissingError
+from launch.experiments.winding.stages import parse, read
 
 PIE = {"label": "pie", "type": "central_winding_pie_ema", "losses": ["gradmag"]}
 

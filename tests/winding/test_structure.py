@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from experiments.winding.structure import channels, typical_pitch
-from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import ConfigError
+from launch.experiments.winding.structure import channels, typical_pitch
+from launch.experiments.winding.synthetic import Spiral, spiral
 
 
 def stripes(pitch: float = 12.0, angle: float = 0.4, size: int = 160) -> np.ndarray:

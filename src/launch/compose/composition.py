@@ -19,7 +19,7 @@ from launch.compose import recipes
 from launch.compose.explain import COMPOSING, explain
 from launch.compose.typed import Typed
 from launch.errors import ConfigError
-from launch.run import CONF, Run
+from launch.runs.run import CONF, Run
 
 Config = dict[str, Any]
 

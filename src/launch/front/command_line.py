@@ -16,10 +16,10 @@ from launch.compose.typed import Typed, command, normalised
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.ladder.climb import Climber, climb_command, settings
 from launch.ladder.ladder import ladder_of
-from launch.ladder.references import PASSED_ON
-from launch.run import Run, find_runs, locate
-from launch.start.child import die_with_parent
-from launch.start.expand import expanded
+from launch.runs.expand import expanded
+from launch.runs.process import die_with_parent
+from launch.runs.references import PASSED_ON
+from launch.runs.run import Run, find_runs, locate
 from launch.start.start import (
     Job,
     Parent,
@@ -204,7 +204,7 @@ def plan(composition: Composition, typed: Typed) -> int:
         from launch.ladder import plan as ladder_plan  # noqa: PLC0415 - plotting is slow to import
 
         return ladder_plan.main(target, folder)
-    from launch import plan  # noqa: PLC0415 - as above
+    from launch.show import plan  # noqa: PLC0415 - as above
 
     rungs = {rung.short: expanded(inner.config) for rung, inner in target.inner}
     whole = target.config | {"rungs": rungs} if rungs else expanded(target.config)
@@ -219,7 +219,7 @@ def shown(task: str, composition: Composition) -> int:
 
         print(runs(Path(config.runs)))
         return 0
-    from launch import report  # noqa: PLC0415 - plotting is slow to import
+    from launch.show import report  # noqa: PLC0415 - plotting is slow to import
 
     return report.main(config.runs, config.output)
 

@@ -11,7 +11,7 @@ from launch.compose.composition import Composition, started
 from launch.compose.typed import Typed, from_here
 from launch.errors import LaunchError
 from launch.ladder.climb import climb_command
-from launch.run import Run
+from launch.runs.run import Run
 from launch.start.start import failed, main_metric, typed_record
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from launch.compose.recipes import description, folders, options
-from launch.run import Run, find_runs
+from launch.runs.run import Run, find_runs
 
 LISTED = ("experiment", "ladder", "study")
 

@@ -14,7 +14,7 @@ from launch.compose.composition import Composition
 from launch.compose.explain import COMPOSING, explain
 from launch.compose.typed import Typed, as_value
 from launch.errors import ConfigError, LaunchError
-from launch.run import Run, now, read_json, write, write_json
+from launch.runs.run import Run, now, read_json, write, write_json
 from launch.start.start import checked
 from launch.study import study
 

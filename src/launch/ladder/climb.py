@@ -19,10 +19,10 @@ from launch.ladder import table
 from launch.ladder.gates import Verdict
 from launch.ladder.history import at_best, jobs_of, validations
 from launch.ladder.ladder import Ladder, Rung, ladder_of
-from launch.ladder.references import PASSED_ON, meant, owner, references
 from launch.ladder.verdicts import as_record, judge
-from launch.run import Run, find_runs, locate
-from launch.start.identity import identity, require_same
+from launch.runs.identity import identity, require_same
+from launch.runs.references import PASSED_ON, meant, owner, references
+from launch.runs.run import Run, find_runs, locate
 from launch.start.start import (
     Job,
     Parent,

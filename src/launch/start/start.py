@@ -21,10 +21,10 @@ from launch.compose.composition import Composition
 from launch.compose.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
-from launch.run import Run, now, sha256
-from launch.start.child import LOCK, PARENT
-from launch.start.expand import expanded
-from launch.start.identity import Config, Standing, identity, standing
+from launch.runs.expand import expanded
+from launch.runs.identity import Config, Standing, identity, standing
+from launch.runs.process import LOCK, PARENT
+from launch.runs.run import Run, now, sha256
 
 CHOSEN = ("hydra.searchpath",)
 """Overrides of Hydra's own that decide what is composed."""
@@ -268,8 +268,10 @@ def work(run: Run, config: Config, lock: int) -> int:
     environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | own
     if config["trainer"]["threads"]:
         environment |= {"OMP_NUM_THREADS": str(config["trainer"]["threads"])}
-    worker = [sys.executable, "-m", "launch.worker", str(run.folder)]
+    worker = [sys.executable, "-m", "launch.train.worker", str(run.folder)]
     process = subprocess.Popen(worker, env=environment, pass_fds=[lock])
+    if config["task"] == "train":
+        draw_plan(run, config)  # here, so that no worker and no rank holds what draws
     code = wait(process)
     if code < 0:
         code = 143 if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL) else 1
@@ -279,6 +281,16 @@ def work(run: Run, config: Config, lock: int) -> int:
         ended |= {"status": status, "error": f"worker ended with {code}", "ended": now()}
     run.update(**ended)
     return code
+
+
+def draw_plan(run: Run, config: Config) -> None:
+    """Leave a picture and a table of every schedule, while the worker starts."""
+    from launch.show import plan  # noqa: PLC0415 - plotting is slow to import
+
+    try:
+        plan.write(expanded(config), run.folder)
+    except OSError as error:
+        print(f"warning: no plan was drawn: {error}", file=sys.stderr)
 
 
 def wait(process: "subprocess.Popen[bytes]") -> int:

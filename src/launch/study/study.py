@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from launch.compose.typed import as_value, last_wins, normalised
 from launch.errors import ConfigError, nearest
-from launch.run import Run
+from launch.runs.run import Run
 
 Overrides = dict[str, list[str]]
 

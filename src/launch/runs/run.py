@@ -20,9 +20,10 @@ import yaml
 
 from launch.errors import ConfigError, MissingError, nearest
 
-REPOSITORY = Path(__file__).parents[2]
-CONF = REPOSITORY / "conf"
-PACKAGES = ("launch", "torch", "lightning", "hydra-core", "numpy", "spandrel", "timm")
+CONF = (Path(__file__).parents[1] / "conf").resolve()
+REPOSITORY = CONF.parent
+DISTRIBUTION = "launch-recipes"
+PACKAGES = (DISTRIBUTION, "torch", "lightning", "hydra-core", "numpy", "spandrel", "timm")
 SECONDS_TO_WAIT_FOR_THE_LOCK = 20.0
 
 
@@ -285,10 +286,10 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit and whether the tree differs from it; None outside a checkout."""
+    """Commit of the current folder's checkout, and whether the tree differs from it, or None."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(REPOSITORY), *arguments]
+        command = ["git", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

@@ -131,7 +131,7 @@ def collect(config: Config) -> list[Planned]:
     found = list(schedules(config))
     lengths = {unit: length(unit, config, [s for _, s in found]) for unit in ASSUMED_LENGTH}
     if config.get("plan", {}).get("learning_rate"):
-        from launch import learning_rate  # noqa: PLC0415 - needs torch
+        from launch.train import learning_rate  # noqa: PLC0415 - needs torch
 
         unit: Unit = "epoch" if lengths["epoch"][1] else "iteration"
         found += learning_rate.schedules(config["module"], lengths[unit][0], unit)
@@ -250,7 +250,7 @@ def main(config: Config, folder: Path) -> int:
     at = config["plan"]["at"]
     if any(not isinstance(point, int) or point < 0 for point in at):
         raise ConfigError(f"plan.at must be a list of iterations such as [0,20000], got {at}")
-    from launch import plan_table  # noqa: PLC0415 - it draws what this module defines
+    from launch.show import plan_table  # noqa: PLC0415 - it draws what this module defines
 
     planned = collect(config)
     plan_table.show(planned, at)
@@ -267,7 +267,7 @@ def write(config: Config, folder: Path, at: Sequence[int] = ()) -> list[str]:
 
 def save(planned: Sequence[Planned], folder: Path, at: Sequence[int]) -> list[str]:
     """Write picture and table; returns the flags."""
-    from launch import plan_picture  # noqa: PLC0415 - plotting is slow to import
+    from launch.show import plan_picture  # noqa: PLC0415 - plotting is slow to import
 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "plan.csv").open("w", newline="") as file:
