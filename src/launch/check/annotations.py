@@ -32,7 +32,7 @@ NAMESPACES: dict[str, ModuleType] = {
     "pydantic": pydantic,
 }
 BUILT_IN = {t.__name__: t for t in (int, float, str, bool, list, dict, tuple, set, object)}
-OWN_PACKAGES = ("launch.", "experiments.")
+OWN_PACKAGES = ("launch.",)
 
 WANTED = {
     "int_type": "a whole number",

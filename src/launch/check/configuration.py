@@ -77,7 +77,7 @@ def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
 
 def looked_at(config: Config) -> tuple[str, ...]:
     """Sections of nodes; predict reads what it is given and never the data of the training."""
-    given = ("module", "logger", "expand")
+    given = ("module", "logger", "callbacks", "expand")
     return given if config.get("task") == "predict" else (*given, "data")
 
 

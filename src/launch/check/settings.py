@@ -92,6 +92,7 @@ class Root(Section):
     data: Node | None = None
     trainer: Trainer
     logger: dict[str, Node] | None = None
+    callbacks: dict[str, Node] = {}
     main_metric: MainMetric | None = None
     expand: Node | None = None
     rungs: Any = None

@@ -5,18 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from launch.check.definitions import Definition, Module, TargetError, find, lineage, root
-from launch.errors import nearest
-
-PACKAGES = (
-    "launch",
-    "experiments",
-    "torch",
-    "lightning",
-    "spandrel",
-    "timm",
-    "segmentation_models_pytorch",
-)
+from launch.check.definitions import Definition, Module, TargetError, find, lineage
+from launch.errors import ConfigError
+from launch.runs import targets
 
 
 @dataclass(frozen=True)
@@ -42,12 +33,12 @@ def signature(target: str) -> Signature | None:
     """The arguments of a class or function; None if source does not show them.
 
     Raises:
-        TargetError: if there is no such class or function, or it is of no package in `PACKAGES`.
+        TargetError: if there is no such class or function, or it is not an allowed target.
     """
-    if root(target) not in PACKAGES:
-        known = ", ".join(PACKAGES)
-        guess = nearest(root(target), PACKAGES)
-        raise TargetError(f"a target is a class or function of {known}.{guess}")
+    try:
+        targets.require(target)
+    except ConfigError as error:
+        raise TargetError(error.message) from error
     found = find(target)
     if isinstance(found, Module):
         guess = ", ".join(sorted(found.names())[:5])

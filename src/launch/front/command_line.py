@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from launch.ladder.ladder import ladder_of
 from launch.runs.expand import expanded
 from launch.runs.process import die_with_parent
 from launch.runs.references import PASSED_ON
-from launch.runs.run import Run, find_runs, locate
+from launch.runs.run import DISTRIBUTION, Run, find_runs, locate
 from launch.start.start import (
     Job,
     Parent,
@@ -36,6 +37,8 @@ Flags = argparse.Namespace
 def main() -> None:
     """The command line."""
     die_with_parent()
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does: the user's own packages
     try:
         sys.exit(dispatch(sys.argv[1:]))
     except LaunchError as error:
@@ -53,6 +56,14 @@ def dispatch(arguments: list[str]) -> int:
     Raises:
         LaunchError: for everything that is the user's to mend.
     """
+    if arguments[:1] == ["new"]:
+        from launch.front.new import new  # noqa: PLC0415 - keeps other commands fast
+
+        print(new(arguments[1:]))
+        return 0
+    if arguments == ["--version"]:
+        print(f"{DISTRIBUTION} {version(DISTRIBUTION)}")
+        return 0
     parser = get_args_parser()
     flags = parser.parse_intermixed_args(arguments)
     flags.overrides = [normalised(o) for o in flags.overrides]

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from launch.errors import ConfigError
+from launch.runs import targets
 
 Config = dict[str, Any]
 
@@ -19,6 +20,7 @@ def expanded(config: Config) -> Config:
     node = config.get("expand")
     if not node:
         return config
+    targets.require(str(node.get("_target_")))
     arguments = {key: value for key, value in node.items() if key != "_target_"}
     module, _, name = str(node.get("_target_")).rpartition(".")
     try:

@@ -100,6 +100,7 @@ def build_trainer(
         ImagePanels(run.folder / "images", settings["image_every"]),
         RunRecord(run, settings["checkpoint_every"]),
         ProgressBar(step_log),
+        *instantiate(list((config["callbacks"] or {}).values()), _convert_="all"),
     ]
     automatic = module.automatic_optimization
     trainer = pl.Trainer(

@@ -94,7 +94,7 @@ class ScheduledModule(pl.LightningModule):
 
     def weights(self) -> dict[str, Tensor]:
         """The tensors of `{weights_name}.safetensors`, which other programs load."""
-        return self.state_dict()
+        return {name: v for name, v in self.state_dict().items() if isinstance(v, Tensor)}
 
     def adopt(self, state: Mapping[str, Any]) -> None:
         """Make the parts whose shapes only data or a checkpoint tell, from its state dict."""

@@ -17,6 +17,7 @@ import torch
 from hydra.errors import InstantiationException
 
 from launch.errors import ConfigError, LaunchError, PreemptedError
+from launch.runs import targets
 from launch.runs.expand import expanded
 from launch.runs.process import LOCK, die_with_parent
 from launch.runs.references import with_checkpoints
@@ -51,7 +52,9 @@ def main(arguments: list[str]) -> int:
 def as_built(run: Run) -> Config:
     """The finished configuration with what follows from it, and a checkpoint for each reference."""
     parents = {p["reference"]: p["checkpoint"] for p in run.record.get("parents", [])}
-    config = with_checkpoints(expanded(run.config), parents)
+    written = run.config
+    targets.require_all(written)
+    config = with_checkpoints(expanded(written), parents)
     return config | {"from": parents.get("from", config["from"])}
 
 
