@@ -27,7 +27,7 @@ from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, Material, pack
 from launch.experiments.pbr.samples import FEED_MULTIPLE, Samples, round_to, tiles
 from launch.experiments.pbr.synthetic import material
-from launch.runs.run import CONF
+from launch.record.run import CONF
 
 SIDE, TILE, SAMPLES, BATCH = 1024, 128, 48, 4
 PHASES = {"A": "phase_a", "B": "phase_b", "C": "phase_c", "C'": "phase_cprime"}

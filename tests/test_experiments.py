@@ -9,8 +9,8 @@ from omegaconf import open_dict
 
 from launch import check
 from launch.compose import finalise
-from launch.compose.explain import description, options
-from launch.runs.run import CONF, Run
+from launch.composition.explain import description, options
+from launch.record.run import CONF, Run
 from launch.train import build
 from launch.train.weights import load_weights
 

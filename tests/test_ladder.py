@@ -7,12 +7,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from launch import child, ladder
-from launch.compose.explain import options
+from launch.composition.explain import options
 from launch.errors import ConfigError, LaunchError
 from launch.ladder import Ladder, choose, read, settings
 from launch.ladder import plan as ladder_plan
 from launch.losses import files
-from launch.runs.run import CONF, Run, sha256
+from launch.record.run import CONF, Run, sha256
 
 FINITE = {"type": "finite"}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from launch.runs.run import Run
+from launch.record.run import Run
 from launch.study import Study
 from launch.study.table import (
     cells,

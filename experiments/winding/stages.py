@@ -1,7 +1,7 @@
 """The stages of a fit: how long, what is trained how fast, which terms count, which masks gate.
 
-Torch-free. Stages follow one another on one iteration axis; see `launch.experiments.winding.expansion`
-for what becomes of them.
+Torch-free. Stages follow one another on one iteration axis; for what becomes of them see
+`launch.experiments.winding.expansion`.
 """
 
 import json

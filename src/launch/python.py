@@ -1,16 +1,18 @@
-"""The command line as functions, for notebooks and scripts. Imports torch only to load a network."""
+"""The command line as functions, for notebooks and scripts. Only `load` imports torch."""
 
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launch.compose.composition import compose as composed
-from launch.compose.composition import started
-from launch.compose.typed import normalised
+from launch.composition.compose import compose as composed
+from launch.composition.compose import started
+from launch.composition.typed import normalised
 from launch.errors import ConfigError, LaunchError, MissingError
-from launch.runs.run import Run, find_runs
+from launch.record.run import Run, find_runs
+from launch.record.targets import see_own_packages
 
 if TYPE_CHECKING:
     from launch.train.module import ScheduledModule
@@ -61,6 +63,7 @@ def load(run: Run | str | Path) -> "ScheduledModule":
     from launch.train.weights import load_weights  # noqa: PLC0415
     from launch.train.worker import as_built  # noqa: PLC0415
 
+    see_own_packages()
     found = run if isinstance(run, Run) else Run(Path(run))
     if not found.record:
         raise MissingError(f"{found.folder} is no run folder")
@@ -76,7 +79,7 @@ def runs(folder: str | Path = "runs") -> Any:
     """What every `run.json` below a folder says: a DataFrame if pandas is there, else a list."""
     records = [run.record | {"folder": str(run.folder)} for run in find_runs(Path(folder))]
     try:
-        import pandas  # noqa: PLC0415 - optional
+        pandas = import_module("pandas")
     except ImportError:
         return records
     return pandas.json_normalize(records)

@@ -13,7 +13,7 @@ import pytest
 from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.layers import CLEAN, GAME
 from launch.experiments.pbr.synthetic import material
-from launch.runs.run import Run
+from launch.record.run import Run
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from launch.experiments.pbr.layers import SCALARS, TARGETS
 from launch.experiments.pbr.maps import MapsFromAlbedo
-from launch.runs.run import Run
+from launch.record.run import Run
 from launch.train.build import build_trainer, prepare_stream, restore_counters, validate_each_epoch
 from launch.train.data import ScheduledDataModule
 from launch.train.objective import build

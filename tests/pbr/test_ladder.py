@@ -13,7 +13,7 @@ import torch
 import yaml
 from torch import nn
 
-from launch.runs.run import Run
+from launch.record.run import Run
 from launch.train.build import build_module
 from tests.command_line import launch, stopped
 

@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_dir
 
 from launch import check
 from launch.compose import finalise
-from launch.runs.run import CONF
+from launch.record.run import CONF
 from launch.train.build import build_module
 from launch.train.callbacks.loss_schedule import LossSchedule
 from launch.train.callbacks.mask_schedule import MaskSchedule

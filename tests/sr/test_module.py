@@ -11,10 +11,10 @@ from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
 
 from launch.compose import finalise
-from launch.compose.explain import options
+from launch.composition.explain import options
 from launch.errors import ConfigError
 from launch.experiments.sr.module import SuperResolution
-from launch.runs.run import CONF
+from launch.record.run import CONF
 from launch.train import objective
 
 

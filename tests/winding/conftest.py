@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 
 from launch import check
 from launch.compose import finalise
-from launch.runs.run import CONF, Run
+from launch.record.run import CONF, Run
 from launch.train import worker
 
 SHORT = (

@@ -18,7 +18,7 @@ from launch.experiments.winding.data import write_directory
 from launch.experiments.winding.metrics import truth_metrics
 from launch.experiments.winding.network import SliceUNet
 from launch.experiments.winding.synthetic import Spiral, spiral
-from launch.runs.run import REPOSITORY
+from launch.record.run import REPOSITORY
 from tests.command_line import launch, stopped
 
 pytestmark = pytest.mark.slow

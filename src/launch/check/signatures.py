@@ -7,7 +7,7 @@ from typing import Any
 
 from launch.check.definitions import Definition, Module, TargetError, find, lineage
 from launch.errors import ConfigError
-from launch.runs import targets
+from launch.record import targets
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,18 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
-from launch.compose.composition import Composition, compose, compose_saved, started
-from launch.compose.explain import COMPOSING, explain
-from launch.compose.recipes import names
-from launch.compose.typed import Typed, command, normalised
+from launch.composition.compose import Composition, compose, compose_saved, started
+from launch.composition.explain import COMPOSING, explain
+from launch.composition.recipes import names
+from launch.composition.typed import Typed, command, normalised
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.ladder.climb import Climber, climb_command, settings
 from launch.ladder.ladder import ladder_of
-from launch.runs.expand import expanded
-from launch.runs.process import die_with_parent
-from launch.runs.references import PASSED_ON
-from launch.runs.run import DISTRIBUTION, Run, find_runs, locate
+from launch.record.expand import expanded
+from launch.record.process import die_with_parent
+from launch.record.references import PASSED_ON
+from launch.record.run import DISTRIBUTION, Run, find_runs, locate
+from launch.record.targets import see_own_packages
 from launch.start.start import (
     Job,
     Parent,
@@ -37,8 +38,7 @@ Flags = argparse.Namespace
 def main() -> None:
     """The command line."""
     die_with_parent()
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does: the user's own packages
+    see_own_packages()
     try:
         sys.exit(dispatch(sys.argv[1:]))
     except LaunchError as error:

@@ -31,4 +31,5 @@ def new(arguments: list[str]) -> str:
             place = folder / str(path.relative_to(TEMPLATE)).replace(NAME, name)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(path.read_text().replace(NAME, name))
-    return f"wrote {folder}; next:\n  cd {folder}\n  launch +experiment={name}/first\n  python -m pytest"
+    after = (f"cd {folder}", f"launch +experiment={name}/first", "python -m pytest")
+    return "\n  ".join([f"wrote {folder}; next:", *after])

@@ -16,8 +16,8 @@ from launch.errors import MissingError
 from launch.ladder.climb import Target
 from launch.ladder.gates import Gate
 from launch.ladder.ladder import Ladder
-from launch.runs.expand import expanded
-from launch.runs.references import REFERENCES
+from launch.record.expand import expanded
+from launch.record.references import REFERENCES
 from launch.schedules import Schedule
 from launch.show.plan import nodes
 from launch.show.plan_table import number

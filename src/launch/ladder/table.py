@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from launch.ladder.history import at_best, jobs_of
-from launch.runs.run import Run, now, write_json
+from launch.record.run import Run, now, write_json
 
 
 def write(

@@ -17,14 +17,14 @@ from hydra.types import HydraContext
 from omegaconf import open_dict, read_write
 
 from launch import check
-from launch.compose.composition import Composition
-from launch.compose.typed import command
+from launch.composition.compose import Composition
+from launch.composition.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
-from launch.runs.expand import expanded
-from launch.runs.identity import Config, Standing, identity, standing
-from launch.runs.process import LOCK, PARENT
-from launch.runs.run import Run, now, sha256
+from launch.record.expand import expanded
+from launch.record.identity import Config, Standing, identity, standing
+from launch.record.process import LOCK, PARENT
+from launch.record.run import Run, now, sha256
 
 CHOSEN = ("hydra.searchpath",)
 """Overrides of Hydra's own that decide what is composed."""

@@ -12,7 +12,7 @@ from lightning.pytorch.profilers import PassThroughProfiler
 
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
-from launch.runs.run import Run
+from launch.record.run import Run
 from launch.train import objective, trainable_parts
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.callbacks.ema_update import EMAUpdate

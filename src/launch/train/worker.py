@@ -17,11 +17,11 @@ import torch
 from hydra.errors import InstantiationException
 
 from launch.errors import ConfigError, LaunchError, PreemptedError
-from launch.runs import targets
-from launch.runs.expand import expanded
-from launch.runs.process import LOCK, die_with_parent
-from launch.runs.references import with_checkpoints
-from launch.runs.run import Run, sha256
+from launch.record import targets
+from launch.record.expand import expanded
+from launch.record.process import LOCK, die_with_parent
+from launch.record.references import with_checkpoints
+from launch.record.run import Run, sha256
 from launch.train.build import (
     build_data,
     build_module,
@@ -42,6 +42,7 @@ Config = dict[str, Any]
 def main(arguments: list[str]) -> int:
     """Run the task of one run folder; returns the exit code."""
     die_with_parent()
+    targets.see_own_packages()
     run = Run(Path(arguments[0]))
     if rank() > 0 or LOCK in os.environ:  # the front end has the lock and has handed it on
         return work(run, as_built(run))

@@ -1,4 +1,4 @@
-"""Data of one's own: discs on noise. Every draw depends on (seed, epoch, index) and nothing else."""
+"""Data of one's own: discs on noise. Every draw depends on (seed, epoch, index) alone."""
 
 import numpy as np
 import torch

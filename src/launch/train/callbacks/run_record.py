@@ -4,7 +4,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from launch.runs.run import Run
+from launch.record.run import Run
 from launch.train.module import ScheduledModule
 
 

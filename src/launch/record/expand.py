@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from launch.errors import ConfigError
-from launch.runs import targets
+from launch.record import targets
 
 Config = dict[str, Any]
 
