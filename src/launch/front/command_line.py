@@ -191,13 +191,14 @@ def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
     from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast
     from launch.front.listing import summary  # noqa: PLC0415
     from launch.front.sweep import Swept  # noqa: PLC0415
-    from launch.study import study  # noqa: PLC0415
 
     swept = hydra.multirun(name, job, overrides, with_log_configuration=False)
     if not isinstance(swept, Swept):  # another sweeper's, which tells of itself
         return 0
     if swept.study is not None:
-        return study.conclude(swept.study, swept.folder)
+        from launch.study.conclusion import conclude  # noqa: PLC0415 - plotting is slow to import
+
+        return conclude(swept.study, swept.folder)
     text, code = summary(swept.folder)
     print(f"\n{text}\n{swept.folder}  repeat: {command('-m', *overrides)}")
     return code

@@ -17,9 +17,9 @@ from launch.composition.typed import Typed, command, last_wins, normalised
 from launch.errors import LaunchError, MissingError
 from launch.ladder import table
 from launch.ladder.gates import Verdict
-from launch.ladder.history import at_best, jobs_of, validations
 from launch.ladder.ladder import Ladder, Rung, ladder_of
 from launch.ladder.verdicts import as_record, judge
+from launch.record.history import at_best, jobs_of, validations
 from launch.record.identity import identity, require_same
 from launch.record.references import PASSED_ON, meant, owner, references
 from launch.record.run import Run, find_runs, locate

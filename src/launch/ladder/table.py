@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from launch.ladder.history import at_best, jobs_of
+from launch.record.history import at_best, jobs_of
 from launch.record.run import Run, now, write_json
 
 

@@ -12,7 +12,6 @@ from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from launch.composition.typed import as_value, last_wins, normalised
 from launch.errors import ConfigError, nearest
-from launch.record.run import Run
 
 Overrides = dict[str, list[str]]
 
@@ -121,20 +120,3 @@ def listed(config: DictConfig, typed: list[str]) -> list[list[str]]:
     return [
         [*study.overrides(job), f"hydra.sweep.subdir={as_value(job.place)}"] for job in study.jobs()
     ]
-
-
-# After the jobs
-
-
-def conclude(config: DictConfig, folder: Path) -> int:
-    """Write and print the tables of a study; returns 1 if a job is missing or failed, else 0."""
-    from launch.study import picture, table  # noqa: PLC0415 - plotting is slow to import
-
-    study = read(config)
-    text = table.table(folder, study)
-    (folder / "study.md").write_text(text)
-    table.write_csv(folder, study)
-    picture.draw(folder, study)
-    print(f"\n{text}\npicture: {folder / 'study.png'}\ntable: {folder / 'study.md'}")
-    statuses = {Run(folder / job.place).status for job in study.jobs()}
-    return int(statuses != {"completed"})
