@@ -5,8 +5,8 @@ import math
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from launch.gates import AnyGate, waited
-from launch.verdicts import as_record, judge
+from launch.ladder.gates import AnyGate, waited
+from launch.ladder.verdicts import as_record, judge
 
 ADAPTER = TypeAdapter(AnyGate)
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from launch.errors import MissingError
-from launch.run import Run, find_runs, locate, sha256
+from launch.record.run import Run, find_runs, locate, sha256
 from launch.rungs import climb
 from tests.command_line import launch, stopped
 

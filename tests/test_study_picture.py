@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from launch.study import Study
-from launch.study_picture import draw, panel
-from launch.study_table import completed
+from launch.study.picture import draw, panel
+from launch.study.table import completed
 
 STUDY = Study(
     name="s",

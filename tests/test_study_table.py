@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from launch.run import Run
+from launch.record.run import Run
 from launch.study import Study
-from launch.study_table import (
+from launch.study.table import (
     cells,
     completed,
     difference,

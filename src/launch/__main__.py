@@ -18,10 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from launch import child, jobs
 from launch.compose import finalise
+from launch.composition.explain import ADDED, description, explain, options
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.explain import ADDED, description, explain, options
+from launch.record.run import CONF, Run
 from launch.resume import resume
-from launch.run import CONF, Run
 
 
 def main() -> None:
@@ -226,7 +226,7 @@ def listing() -> int:
 
 def runs(root: Path) -> int:
     """`task=runs`: every run below a folder with its status and main metric."""
-    from launch.run import find_runs  # noqa: PLC0415
+    from launch.record.run import find_runs  # noqa: PLC0415
 
     print(table([(trained(run), run) for run in find_runs(root)]))
     return 0

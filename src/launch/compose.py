@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from launch.errors import ConfigError
-from launch.run import CONF
+from launch.record.run import CONF
 
 Config = dict[str, Any]
 REFERRED = ("recipe", "training")

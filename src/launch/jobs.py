@@ -18,8 +18,8 @@ from launch.child import PARENT
 from launch.compose import Config, finalise
 from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
+from launch.record.run import Run, locate
 from launch.references import is_open, with_sources
-from launch.run import Run, locate
 from launch.rungs import climb
 
 
@@ -261,7 +261,7 @@ def work(run: Run) -> int:
     threads = read_config(run)["trainer"]["threads"]
     if threads:
         environment |= {"OMP_NUM_THREADS": str(threads)}
-    worker = [sys.executable, "-m", "launch.worker", str(run.folder)]
+    worker = [sys.executable, "-m", "launch.train.worker", str(run.folder)]
     process = subprocess.Popen(worker, env=environment)
     code = wait(process)
     if code < 0:

@@ -18,15 +18,16 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from launch import child, jobs, ladder_table
+from launch import child, jobs
+from launch.composition.explain import explain
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.explain import explain
-from launch.gates import AnyGate, Verdict
-from launch.history import at_best, jobs_of, validations
+from launch.ladder import table as ladder_table
+from launch.ladder.gates import AnyGate, Verdict
+from launch.ladder.verdicts import as_record, judge
+from launch.record.history import at_best, jobs_of, validations
+from launch.record.run import Run
 from launch.references import require_parents, section
-from launch.run import Run
 from launch.study import path
-from launch.verdicts import as_record, judge
 
 CLOSED = 4
 OWN = ("ladder", "rungs", "run_dir", "runs", "task")

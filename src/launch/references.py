@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from launch import child
 from launch.compose import Config
 from launch.errors import ConfigError, LaunchError, MissingError, nearest
-from launch.run import Run, find_runs, locate, sha256
+from launch.record.run import Run, find_runs, locate, sha256
 
 REFERENCES = ("rung:", "experiment:")
 PASSED_ON = ("scale", "seed", "data", "recipe", "trainer", "runs", "needs", "logger")

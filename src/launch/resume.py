@@ -7,7 +7,7 @@ from omegaconf.errors import OmegaConfBaseException
 from launch import jobs
 from launch.compose import Config
 from launch.errors import ConfigError, nearest
-from launch.run import Run
+from launch.record.run import Run
 
 
 def resume(run: Run, overrides: list[str]) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from launch.compose import Config
+from launch.record.run import Run
 from launch.references import require_parents
-from launch.run import Run
 
 Start = Callable[[Run, str, Config, dict[str, Run]], int]
 

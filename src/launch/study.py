@@ -14,9 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from launch import child, jobs
+from launch.composition.explain import explain
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.explain import explain
-from launch.run import Run
+from launch.record.run import Run
 
 OWN = re.compile(r"[+~]*(study|hydra)\b")
 JOB_KEYS = ("condition", "arm", "seed")

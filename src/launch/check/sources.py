@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from launch.compose import named
-from launch.run import CONF
+from launch.record.run import CONF
 
 CONFIG_DIR = CONF
 ROOT = "launch"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from launch.gates import Earlier, Gate, Row, Verdict
+from launch.ladder.gates import Earlier, Gate, Row, Verdict
 
 
 def judge(

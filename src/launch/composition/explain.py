@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.run import CONF
+from launch.record.run import CONF
 from launch.schedules import LOSS_WEIGHT_KEYS
 
 ADDED = ("experiment", "study", "ladder")

@@ -14,9 +14,9 @@ from typing import Any
 from PIL import Image
 
 from launch.errors import MissingError, nearest
-from launch.ladder_table import sentences
-from launch.report_chart import chart
-from launch.run import Run, find_runs
+from launch.ladder.table import sentences
+from launch.record.run import Run, find_runs
+from launch.show.report_chart import chart
 
 PICTURE_WIDTH = 960  # pixels
 JPEG_QUALITY = 85

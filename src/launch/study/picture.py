@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from launch.run import Run
+from launch.record.run import Run
 from launch.study import Job, Study
-from launch.study_table import baseline, completed, estimate, results
+from launch.study.table import baseline, completed, estimate, results
 
 SEED, MEAN, BASELINE = "#56B4E9", "#0072B2", "#D55E00"  # told apart in every kind of colour vision
 COLUMNS = 3

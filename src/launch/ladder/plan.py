@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from launch.errors import MissingError
-from launch.gates import Gate
 from launch.ladder import Ladder, Rung, composed, settings
-from launch.plan import nodes
-from launch.plan_table import number
+from launch.ladder.gates import Gate
 from launch.references import is_open
 from launch.schedules import Schedule
+from launch.show.plan import nodes
+from launch.show.plan_table import number
 
 WIDTH = 160  # characters at least
 NARROW = 20  # characters of a column; what is wider is told below the table

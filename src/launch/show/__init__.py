@@ -1,0 +1,1 @@
+"""What a person looks at: plans and reports of configurations and run folders."""
