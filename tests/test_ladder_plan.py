@@ -123,3 +123,16 @@ def test_the_plan_prints_draws_and_lists_every_rung_and_job(tmp_path, monkeypatc
         "label": "crop",
         "value": "64 to 96",
     }
+
+
+def test_a_learning_rate_is_shown_as_its_scheduler_moves_it():
+    module = CONFIG["module"] | {
+        "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.4},
+        "lr_scheduler": CONFIG["module"]["lr_scheduler"] | {"step_size": 2, "gamma": 0.5},
+    }
+    rate = {"rate": "module.optimizer.lr"}
+    planned = job("toy/a", "", CONFIG | {"module": module}, rate)
+    assert text(planned, "rate") == "0.4 to 0.2"
+    assert [planned.value("rate", at) for at in (0, 1, 2, 3)] == [0.4, 0.4, 0.2, 0.2]
+    still = job("toy/a", "", CONFIG | {"module": module | {"lr_scheduler": None}}, rate)
+    assert text(still, "rate") == "0.4"

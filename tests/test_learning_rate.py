@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from launch.show import plan
+from launch.show import planned
 from launch.train import learning_rate
 
 OPTIMIZER = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}
@@ -37,15 +37,15 @@ def test_every_optimizer_has_its_own_rate_and_none_is_built_unasked() -> None:
         "discriminator_optimizer": OPTIMIZER | {"lr": 0.3},
         "discriminator_lr_scheduler": scheduler("ConstantLR", factor=0.5, total_iters=5),
     }
-    config = {"trainer": {"max_iterations": 20}, "module": module, "plan": {"learning_rate": True}}
-    found = {p.name: p.schedule for p in plan.collect(config)}
+    config = {"trainer": {"max_iterations": 20}, "module": module}
+    found = {p.name: p.schedule for p in planned.collect(config, learning_rates=True)}
     assert found["module.optimizer.lr"](20) == 0.1
     assert [found["module.discriminator_optimizer.lr"](i) for i in (4, 5)] == [0.15, 0.3]
-    assert plan.collect(config | {"plan": {"learning_rate": False}}) == []
+    assert planned.collect(config) == []
 
 
 def test_a_run_in_epochs_steps_once_an_epoch() -> None:
     module = {"optimizer": OPTIMIZER, "lr_scheduler": scheduler("StepLR", step_size=4, gamma=0.5)}
-    config = {"trainer": {"max_epochs": 6}, "module": module, "plan": {"learning_rate": True}}
-    (rate,) = plan.collect(config)
+    config = {"trainer": {"max_epochs": 6}, "module": module}
+    (rate,) = planned.collect(config, learning_rates=True)
     assert (rate.unit, rate.last, rate.changes) == ("epoch", 6, [4])

@@ -2,9 +2,10 @@
 
 import pytest
 
-from launch.schedules import LossWeight, Points, Schedule
-from launch.show.plan import Planned
-from launch.show.plan_table import course, number, tables
+from launch.schedules import Exponential, LossWeight, Points, Schedule
+from launch.show.plan_table import course, end, fixed, number, tables
+from launch.show.planned import Planned, collect
+from tests.show.configs import config
 
 
 @pytest.mark.parametrize(
@@ -23,8 +24,28 @@ def test_course_shows_jumps_from_both_sides_and_bends_once(
 
 
 def test_many_points_are_shown_a_few_at_a_time() -> None:
-    shown = list(tables([Planned("losses.a", LossWeight(), 100)], list(range(13))))
+    shown = list(tables([Planned("losses.a", LossWeight(start_iter=9), 100)], list(range(13))))
     assert [len(table.columns) for table in shown] == [5, 7, 7, 2]
+
+
+def test_an_end_is_told_only_where_it_is_known() -> None:
+    falling = Exponential(1.0, 0.5, floor=0.25)
+    assert end(Planned("t", falling, 20, length_known=False)) == "0.25 (end unknown)"
+    known = Planned("t", falling, 8, updates_per_epoch=40)
+    assert end(known) == "8: 0.25"
+    assert course(known) == "2 (iteration 80): 0.25"
+
+
+def test_what_stays_is_a_line_and_no_row() -> None:
+    data = {"game_share": 0.25, "balanced": True, "root": "x"}
+    settings = config(losses={"a": {"type": "l1"}}, data=data, trainable={"norm_only": True})
+    planned = collect(settings)
+    assert list(tables(planned, [])) == []
+    assert [line for _, line in fixed(planned, settings)] == [
+        "constant: losses.a 1",
+        "data: game_share 0.25, balanced true",
+        "trains: norms only",
+    ]
 
 
 def test_numbers_are_short() -> None:

@@ -65,7 +65,6 @@ class Plan(Section):
     """What task=plan shows besides the schedules."""
 
     at: list[NonNegativeInt] = []
-    learning_rate: bool = False
 
 
 class Root(Section):
@@ -79,6 +78,7 @@ class Root(Section):
     runs: str = "runs"
     from_: str | None = Field(default=None, alias="from")
     extend: bool = False
+    watch: bool = False
     needs: Literal["auto", "require", "none"] = "auto"
     input: str | None = None
     output: str | None = None

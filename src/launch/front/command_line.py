@@ -233,7 +233,7 @@ def shown(task: str, composition: Composition) -> int:
         return 0
     from launch.show import report  # noqa: PLC0415 - plotting is slow to import
 
-    return report.main(config.runs, config.output)
+    return report.main(config.runs, config.output, watch=config.watch)
 
 
 def show(flags: Flags, hydra: Any, name: str) -> None:

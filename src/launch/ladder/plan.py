@@ -1,7 +1,7 @@
 """`task=plan +ladder=NAME`: a table and a picture of all rungs, before any trains."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -17,10 +17,9 @@ from launch.ladder.climb import Target
 from launch.ladder.gates import Gate
 from launch.ladder.ladder import Ladder
 from launch.record.expand import expanded
-from launch.record.references import REFERENCES
 from launch.schedules import Schedule
-from launch.show.plan import nodes
 from launch.show.plan_table import number
+from launch.show.planned import nodes, rates
 
 WIDTH = 160  # characters at least
 NARROW = 20  # characters of a column; what is wider is told below the table
@@ -84,9 +83,19 @@ def jobs(rung: Target, show: Mapping[str, str]) -> list[Job]:
 def job(experiment: str, name: str, config: Config, show: Mapping[str, str]) -> Job:
     epochs, iterations = (config["trainer"][f"max_{unit}"] for unit in ("epochs", "iterations"))
     unit = "iterations" if iterations else "epochs"
-    shown = {label: look_up(config, key) for label, key in show.items()}
+    moving = scheduled_rates(config, iterations or epochs, show.values())
+    shown: dict[str, Any] = {}
+    shown |= {label: moving.get(key, look_up(config, key)) for label, key in show.items()}
     shown[TRAINED] = trained(config)
     return Job(experiment, name, iterations or epochs, unit, shown)
+
+
+def scheduled_rates(config: Config, length: int, shown: Iterable[str]) -> dict[str, Schedule]:
+    """Learning rates that are shown, by key, as their scheduler moves them."""
+    if not any(key.endswith("optimizer.lr") for key in shown):
+        return {}
+    unit = "iteration" if config["trainer"]["max_iterations"] else "epoch"
+    return dict(rates(config["module"], length, unit))
 
 
 def look_up(config: Config, key: str) -> Any:
@@ -106,7 +115,8 @@ def trained(config: Config) -> float | None:
     Raises:
         ConfigError: as a run would, if `trainable` does not fit the networks.
     """
-    from launch.train import build, trainable_parts  # noqa: PLC0415 - torch is slow to import
+    from launch.show.preview import without_weights  # noqa: PLC0415 - torch is slow to import
+    from launch.train import build, trainable_parts  # noqa: PLC0415
 
     bare = without_weights(config) | {"losses": {}, "masks": []}
     try:
@@ -114,17 +124,6 @@ def trained(config: Config) -> float | None:
     except (InstantiationException, MissingError):
         return None
     return None if share is None else float(f"{100 * share:.3g}")
-
-
-def without_weights(config: Any) -> Any:
-    """A configuration with null for what may need weights: other runs, and losses as metrics."""
-    if isinstance(config, dict):
-        if str(config.get("_target_", "")).startswith("launch.losses."):
-            return None
-        return {key: without_weights(value) for key, value in config.items()}
-    if isinstance(config, list):
-        return [without_weights(value) for value in config]
-    return None if isinstance(config, str) and config.startswith(REFERENCES) else config
 
 
 def is_schedule(value: Any) -> TypeGuard[Schedule]:

@@ -1,6 +1,7 @@
-"""What the validations of a finished run have left, read without torch."""
+"""What a run has left in its folder, read without torch."""
 
 import csv
+from pathlib import Path
 
 from launch.record.run import Run
 
@@ -23,14 +24,17 @@ def at_best(run: Run) -> dict[str, float]:
 
 def _rows(run: Run) -> list[tuple[int, dict[str, float]]]:
     """Iteration and metrics of every validation; other rows of `metrics.csv` have none."""
-    path = run.folder / "metrics.csv"
-    if not path.is_file():
-        return []
     names = run.record.get("metrics", {})
-    with path.open(newline="") as file:
-        logged = list(csv.DictReader(file))
     rows = [
-        (int(row["iteration"]), {n: float(v) for n, v in row.items() if v and n in names})
-        for row in logged
+        (int(row["iteration"]), {n: float(v) for n, v in row.items() if n in names})
+        for row in logged(run.folder / "metrics.csv")
     ]
     return [(iteration, row) for iteration, row in rows if row]
+
+
+def logged(path: Path) -> list[dict[str, str]]:
+    """Rows of a `metrics.csv` without empty cells and without a half-written last line."""
+    if not path.is_file():
+        return []
+    whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [{k: v for k, v in row.items() if k and v} for row in csv.DictReader(whole)]

@@ -19,6 +19,7 @@ APART = {
     "logger": "a place: who else is told",
     "debug": "what is printed",
     "plan": "what is printed",
+    "watch": "what is shown",
     "extend": "what to do with the jobs of a sweep",
     "needs": "what to do if a parent is missing; the parent itself counts",
     "trainer.accelerator": "another device gives the same training, up to rounding",

@@ -6,33 +6,63 @@ from rich.console import Console
 from rich.table import Table
 
 from launch.schedules import Schedule
-from launch.show.plan import Planned
+from launch.show.planned import Config, Planned, data_settings, trainable
 
 POINTS_PER_TABLE = 6
 WIDTH = 100  # characters where the output is not a terminal
 
 
-def show(planned: Sequence[Planned], at: Sequence[int]) -> None:
-    """Print one table of the changes, and the values at chosen points."""
+def show(planned: Sequence[Planned], at: Sequence[int], config: Config) -> None:
+    """Print what changes as a table, what does not as a line, and the values at chosen points."""
     console = Console()
     console.width = max(console.width, WIDTH)
     for table in tables(planned, at):
         console.print(table)
+    for rung, line in fixed(planned, config):
+        console.print(f"{f'{rung}: ' if rung else ''}{line}", highlight=False, markup=False)
+
+
+def fixed(planned: Sequence[Planned], config: Config) -> Iterator[tuple[str, str]]:
+    """Rung and line of what stays: constant schedules, and the parts that train."""
+    parts = config.get("rungs") or {"": config}
+    for rung, whole in parts.items():
+        still = [p for p in planned if p.rung == rung and p.is_constant]
+        if still:
+            yield rung, "constant: " + ", ".join(f"{p.key} {number(p.schedule(0))}" for p in still)
+        mixed = ", ".join(f"{key} {value}" for key, value in data_settings(whole))
+        yield from [(rung, f"data: {mixed}")] if mixed else []
+        yield from ((rung, line) for line in trainable(whole))
+        epochs = [p for p in planned if p.rung == rung and p.unit == "epoch"]
+        lengths = {p.updates_per_epoch for p in epochs if p.updates_per_epoch}
+        yield from ((rung, f"an epoch is {number(length)} iterations") for length in lengths)
 
 
 def tables(planned: Sequence[Planned], at: Sequence[int]) -> Iterator[Table]:
-    """One table of the changes, then the values at chosen points, a few columns at a time."""
-    table = Table("schedule", "unit", "at 0", "changes", "at the end")
-    for p in planned:
-        end = f"{p.last}: {number(p.schedule(p.last))}"
-        table.add_row(p.name, p.unit, number(p.schedule(0)), course(p), end)
-    yield table
+    """One table of what changes, then the values at chosen points, a few columns at a time."""
+    moving = shown([p for p in planned if not p.is_constant])
+    if moving:
+        table = Table("schedule", "unit", "at 0", "changes", "at the end")
+        for p in moving:
+            table.add_row(p.name, p.unit, number(p.schedule(0)), course(p), end(p))
+        yield table
     for first in range(0, len(at), POINTS_PER_TABLE):
         chosen = at[first : first + POINTS_PER_TABLE]
         table = Table("schedule", *map(str, chosen))
         for p in planned:
             table.add_row(p.name, *(number(p.schedule(point)) for point in chosen))
         yield table
+
+
+def shown(planned: Sequence[Planned]) -> list[Planned]:
+    """Without the share that a mask has grown where its span says the same in its own unit."""
+    spans = {p.name.rpartition(".")[0] for p in planned if p.key.count(".") == 2}
+    return [p for p in planned if not (p.key.startswith("masks.") and p.name in spans)]
+
+
+def end(planned: Planned) -> str:
+    """Where it ends and at what; without a place if only the data could tell."""
+    value = number(planned.schedule(planned.last))
+    return f"{planned.last}: {value}" if planned.length_known else f"{value} (end unknown)"
 
 
 def course(planned: Planned) -> str:
@@ -42,8 +72,16 @@ def course(planned: Planned) -> str:
         before, value = planned.schedule(change - 1), planned.schedule(change)
         if jumps(planned.schedule, change):
             entries.append(f"{change - 1}: {number(before)}")
-        entries.append(f"{change}: {number(value)}")
+        entries.append(f"{place(planned, change)}: {number(value)}")
     return "\n".join(dict.fromkeys(entries))
+
+
+def place(planned: Planned, at: int) -> str:
+    """A point in the schedule's unit, with the iteration where that is another number."""
+    scale = planned.updates_per_epoch
+    if planned.unit == "iteration" or scale is None:
+        return str(at)
+    return f"{at} (iteration {round(at * scale)})"
 
 
 def jumps(schedule: Schedule, change: int) -> bool:

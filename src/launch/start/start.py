@@ -276,7 +276,10 @@ def work(run: Run, config: Config, lock: int) -> int:
     if code < 0:
         code = 143 if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL) else 1
     ended: dict[str, Any] = {"exit_code": code}
-    if run.reread().record.get("status") == "running":
+    record = run.reread().record
+    if config["task"] == "train" and record.get("updates_per_epoch"):
+        draw_plan(run, config)  # again, since the data has said how long an epoch is
+    if record.get("status") == "running":
         status = "interrupted" if code == 143 else "failed"
         ended |= {"status": status, "error": f"worker ended with {code}", "ended": now()}
     run.update(**ended)
@@ -284,11 +287,11 @@ def work(run: Run, config: Config, lock: int) -> int:
 
 
 def draw_plan(run: Run, config: Config) -> None:
-    """Leave a picture and a table of every schedule, while the worker starts."""
+    """Leave a picture and a table of every schedule; what goes wrong with it is only told."""
     from launch.show import plan  # noqa: PLC0415 - plotting is slow to import
 
     try:
-        plan.write(expanded(config), run.folder)
+        plan.write(expanded(config), run.folder, run.record.get("updates_per_epoch"))
     except OSError as error:
         print(f"warning: no plan was drawn: {error}", file=sys.stderr)
 

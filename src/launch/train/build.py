@@ -13,6 +13,7 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
 from launch.record.run import Run
+from launch.trackers.tracker import Identity, settings_of
 from launch.train import objective, trainable_parts
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.callbacks.ema_update import EMAUpdate
@@ -136,6 +137,11 @@ class Unprofiled(PassThroughProfiler):
 
 
 def build_loggers(run: Run, config: Config, module: ScheduledModule) -> list[Logger]:
-    """`metrics.csv` always, and those of `logger:`."""
-    extra = instantiate(list((config["logger"] or {}).values()), _convert_="all")
+    """`metrics.csv` always, and those of `logger:`: trackers, or Lightning's as they are."""
+    nodes = instantiate(list((config["logger"] or {}).values()), _convert_="all")
+    identity, settings = Identity.of(run), settings_of(config)
+    extra = [
+        node if isinstance(node, Logger) else node.open(identity, settings, module.iteration)
+        for node in nodes
+    ]
     return [MetricsCSV(run.folder / "metrics.csv", module.iteration), *extra]

@@ -113,7 +113,8 @@ def train(run: Run, config: Config) -> None:
     if config["trainer"]["validate_every"] is None:
         validate_each_epoch(trainer, module)
     if trainer.is_global_zero:
-        run.update(data=describe_data(config, data))
+        updates_per_epoch = module.batches_per_epoch / module.accumulate
+        run.update(data=describe_data(config, data), updates_per_epoch=updates_per_epoch)
     if data.first_batch < data.last_batch:
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     elif resume is not None:

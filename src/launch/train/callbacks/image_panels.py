@@ -6,11 +6,14 @@ import lightning.pytorch as pl
 import numpy as np
 from PIL import Image
 
+from launch.trackers.tracker import TracksPictures
 from launch.train.module import ScheduledModule
 
 
 class ImagePanels(pl.Callback):
     """Saves `module.image_panel()` as `images/iteration_00001500.png` after validations.
+
+    Trackers get the same picture.
 
     Args:
         folder: the run's `images` folder.
@@ -26,16 +29,21 @@ class ImagePanels(pl.Callback):
         last = pl_module.iteration >= pl_module.iterations
         if trainer.is_global_zero and (last or pl_module.iteration >= self.drawn + self.every):
             self.drawn = pl_module.iteration - pl_module.iteration % self.every
-            self.draw(pl_module)
+            picture = self.draw(pl_module)
+            for logger in trainer.loggers:
+                if picture is not None and isinstance(logger, TracksPictures):
+                    logger.log_picture(picture, pl_module.iteration)
 
-    def draw(self, module: ScheduledModule) -> Path | None:
+    def draw(self, module: ScheduledModule) -> np.ndarray | None:
+        """The picture, (H, W, 3), as it is saved; None if the module draws none."""
         rows = module.image_panel()
         if not rows:
             return None
         path = self.folder / f"iteration_{module.iteration:08}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(stack(rows)).save(path)
-        return path
+        picture = stack(rows)
+        Image.fromarray(picture).save(path)
+        return picture
 
 
 def stack(rows: list[np.ndarray], gap: int = 4) -> np.ndarray:

@@ -1,0 +1,107 @@
+"""What only the data of a run can say: the length of an epoch, the mesh, how masks look.
+
+Imports torch and reads the data, but trains nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from hydra.errors import InstantiationException
+
+from launch.errors import LaunchError
+from launch.masks.build import build as build_masks
+from launch.masks.scheduled import ScheduledMask
+from launch.record.references import REFERENCES
+from launch.show.planned import Config, Facts, Thumbnails
+from launch.train import build
+from launch.train.data import ScheduledDataModule
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Facts for schedules, and thumbnails of the masks, of one run."""
+
+    facts: Facts
+    masks: list[Thumbnails]
+
+
+def previews(runs: Mapping[str, Config]) -> dict[str, Preview]:
+    """A preview of each run; those without masks that share their data are read once."""
+    known: dict[str, Preview] = {}
+    for whole in runs.values():
+        if same(whole) not in known:
+            known[same(whole)] = preview(whole)
+    return {rung: known[same(whole)] for rung, whole in runs.items()}
+
+
+def same(config: Config) -> str:
+    """What two runs must share to have the same preview."""
+    keys = ("data", "seed", *(("module", "masks") if config.get("masks") else ()))
+    return repr([config.get(key) for key in keys] + [config["trainer"].get("accumulate")])
+
+
+def preview(config: Config) -> Preview:
+    """What the data of a run says; a problem with it is told and leaves the rest of the plan."""
+    bare: dict[str, Any] = without_weights(dict(config)) | {"losses": {}, "masks": []}
+    try:
+        data = build.build_data(bare)
+        data.setup("fit")
+        per_epoch = data.batches_per_epoch / config["trainer"].get("accumulate", 1)
+    except (LaunchError, InstantiationException, OSError) as error:
+        said = f"epochs have no length here: {error.__cause__ or error}"
+        return Preview(Facts(problems=[said]), [])
+    try:
+        mesh, masks = drawn(config, bare, data) if config.get("masks") else (None, [])
+    except (LaunchError, InstantiationException, OSError) as error:
+        said = f"masks are not drawn: {error.__cause__ or error}"
+        return Preview(Facts(per_epoch, problems=[said]), [])
+    return Preview(Facts(per_epoch, mesh), masks)
+
+
+def drawn(
+    config: Config, bare: dict[str, Any], data: ScheduledDataModule
+) -> tuple[tuple[int, int] | None, list[Thumbnails]]:
+    """The size of the mesh, and every mask, from the state of the module before its first step."""
+    module = build.build_module(bare)
+    module.trainer = Stand(data)  # type: ignore[assignment]
+    module.setup("fit")
+    data.first_batch, data.last_batch = 0, 1
+    state = module.mask_state(next(iter(data.train_dataloader())))
+    last = config["trainer"].get("max_iterations") or 0
+    mesh = tuple(state["xy_ema"].shape[1:3]) if "xy_ema" in state else None
+    return mesh, [thumbnails(mask, state, last) for mask in build_masks(config["masks"]).masks]
+
+
+class Stand(SimpleNamespace):
+    """Stands for a trainer where a module asks for its data."""
+
+    def __init__(self, data: ScheduledDataModule) -> None:
+        super().__init__(datamodule=data, global_rank=0)
+
+
+def thumbnails(mask: ScheduledMask, state: Mapping[str, Any], last: int) -> Thumbnails:
+    """A mask over its ramp; one that grows without end over its window, or to the run's end."""
+    generator = mask.generator
+    first = getattr(generator, "ramp_start_it", 0)
+    window = max(first, (last if mask.stop is None else mask.stop) - mask.start - 1)
+    endless = hasattr(generator, "velocity")
+    stop = window if endless else getattr(generator, "ramp_stop_it", first)
+    at = list(dict.fromkeys(round(first + share * (stop - first)) for share in SHARES))
+    size, device = state["size"], state.get("device", "cpu")
+    images = [generator.generate(i, state, size, device)[0, 0].cpu().numpy() for i in at]
+    return Thumbnails(mask.label, [mask.start + i for i in at], images)
+
+
+def without_weights(config: Any) -> Any:
+    """A configuration with null for what may need weights: other runs, and losses as metrics."""
+    if isinstance(config, dict):
+        if str(config.get("_target_", "")).startswith("launch.losses."):
+            return None
+        return {key: without_weights(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [without_weights(value) for value in config]
+    return None if isinstance(config, str) and config.startswith(REFERENCES) else config
