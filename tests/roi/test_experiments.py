@@ -41,7 +41,7 @@ def test_settings_of_the_requirement_document():
     assert module["dynamic_weights"] and module["channels_last"]
     assert module["balance"]["dynamic_weight_min"] == 1e-3
     assert module["optimizer"]["lr"] == 1e-4
-    assert (trainer["max_epochs"], trainer["precision"]) == (20, "bf16-mixed")
+    assert (trainer["max_epochs"], trainer["precision"]) == (20, "bf16")
 
 
 FLAGS = {
