@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from launch.compose import finalise
 from torch.utils.data import default_collate
 
-from launch.compose import finalise
 from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, Material, pack
 from launch.experiments.pbr.samples import FEED_MULTIPLE, Samples, round_to, tiles

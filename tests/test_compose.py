@@ -1,9 +1,9 @@
 """Scale, typed values and named losses of a composed configuration."""
 
 import pytest
+from launch.compose import finalise, named
 from omegaconf import OmegaConf
 
-from launch.compose import finalise, named
 from launch.errors import ConfigError
 
 EXPERIMENT = {

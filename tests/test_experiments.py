@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from launch.compose import finalise
 from omegaconf import open_dict
 
 from launch import check
-from launch.compose import finalise
 from launch.composition.explain import description, options
 from launch.record.run import CONF, Run
 from launch.train import build
@@ -88,6 +88,8 @@ class Steps:
             config["data"][key] = config["data"][key] | value if isinstance(value, dict) else value
         config["trainer"] |= {"accelerator": "cpu", "max_iterations": 2, "max_epochs": None}
         config["trainer"] |= {"validate_every": 10, "accumulate": 1, "precision": "32-true"}
+        if "autoencoder_gain" in config["module"]:
+            config["module"]["autoencoder_gain"] = None  # one step makes no autoencoder
         data, module = build.build_data(config), build.build_module(config)
         if config["from"]:
             load_weights(module, Path(config["from"]))

@@ -2,10 +2,18 @@
 
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
 
+from launch.errors import ConfigError
+from launch.schedules import Constant
 from launch.show import planned
 from launch.train import learning_rate
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses, Term
 
 OPTIMIZER = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}
 
@@ -49,3 +57,81 @@ def test_a_run_in_epochs_steps_once_an_epoch() -> None:
     config = {"trainer": {"max_epochs": 6}, "module": module}
     (rate,) = planned.collect(config, learning_rates=True)
     assert (rate.unit, rate.last, rate.changes) == ("epoch", 6, [4])
+
+
+# A resumed run
+
+
+class Line(ScheduledModule):
+    """Stepped by hand, six updates a run."""
+
+    def __init__(self, optimizer: Any, scheduler: Any = None) -> None:
+        losses = ScheduledLosses({"pixel": Term(nn.L1Loss(), Constant(1.0))})
+        super().__init__(losses, optimizer, scheduler)
+        self.automatic_optimization = False
+        self.layer = nn.Linear(2, 1)
+        self.rates: list[float] = []
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        self.rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+        self.descend(self.losses(pixel=(self.layer(batch), batch[:, :1]))[0])
+
+
+def fit(module: Line, path: Any, resume: Any = None) -> torch.optim.Optimizer:
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(module, DataLoader(torch.ones(6, 3, 2), batch_size=None), ckpt_path=resume)
+    trainer.save_checkpoint(path)
+    return trainer.optimizers[0]
+
+
+def adamw(**settings: Any) -> Any:
+    return lambda parameters: torch.optim.AdamW(parameters, **settings)
+
+
+def halving(every: int) -> Any:
+    return lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, every, gamma=0.5)
+
+
+OLD = {"lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.99)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "every", "rate"),
+    [
+        ({}, 4, 0.05),  # as the run was: half after four updates, and a quarter after eight
+        ({"lr": 0.2}, 4, 0.1),
+        ({"weight_decay": 0.5, "betas": (0.5, 0.9)}, 4, 0.05),
+        ({}, 3, 0.025),  # a schedule that would have halved it twice by now
+        ({"lr": 0.2}, None, 0.2),  # without a schedule
+    ],
+)
+def test_what_is_configured_on_resume_wins_over_what_was_restored(
+    tmp_path, changes, every, rate
+) -> None:
+    path = tmp_path / "last.ckpt"
+    before = fit(Line(adamw(**OLD), halving(4)), path)
+    moments = before.state_dict()["state"][0]["exp_avg"].clone()
+    module = Line(adamw(**OLD | changes), halving(every) if every else None)
+    group = fit(module, tmp_path / "next.ckpt", path).param_groups[0]
+    assert module.rates[0] == pytest.approx(rate)
+    assert {k: group[k] for k in OLD if k != "lr"} == {
+        k: v for k, v in (OLD | changes).items() if k != "lr"
+    }
+    assert module.iteration == 12 and moments.any()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "scheduler"),
+    [(lambda p: torch.optim.Adam(p, lr=0.1), halving(4)), (adamw(**OLD), lambda o: None)],
+)
+def test_another_kind_of_optimizer_cannot_continue(optimizer, scheduler) -> None:
+    parameter = nn.Parameter(torch.zeros(1))
+    plain = torch.optim.AdamW([parameter], **OLD)
+    written = learning_rate.hyper_parameters([plain])
+    other = optimizer([parameter])
+    configured = ([other], [scheduler(other) or halving(2)(other)])
+    with pytest.raises(ConfigError, match="a resumed run keeps its kind of optimizer"):
+        learning_rate.reassert([plain], [], configured, written)

@@ -172,8 +172,8 @@ def test_metrics_csv_shows_the_ramp_and_the_discriminator_only_while_it_trains(u
     assert float(logged[4]["weight/gan"]) == float(logged[5]["weight/gan"]) == 0
     assert logged[5]["loss/gan"] == ""
     assert float(logged[20]["weight/gan"]) == 0.001
-    assert logged[0]["discriminator"] == ""
-    assert float(logged[5]["discriminator"]) > 0  # two iterations of warm-up
+    assert logged[0]["training/discriminator"] == ""
+    assert float(logged[5]["training/discriminator"]) > 0  # two iterations of warm-up
 
 
 def test_a_folder_belongs_to_one_command(undisturbed):
@@ -197,7 +197,7 @@ def test_kill_9_and_resume_gives_the_same_run_bit_for_bit(tmp_path, undisturbed)
         if name.endswith("safetensors"):
             assert killed.read_bytes() == whole.read_bytes()
     assert record(folder)["metrics"] == record(undisturbed)["metrics"]
-    timing = ("seconds_per_iteration", "data_wait_share")
+    timing = ("health/seconds_per_iteration", "health/data_wait_share")
     for iteration, row in rows(undisturbed).items():
         other = rows(folder)[iteration]
         assert {k: v for k, v in row.items() if k not in timing} == {

@@ -1,5 +1,7 @@
 """`metrics.csv`: one row per iteration, columns as they come, rows dropped on resume."""
 
+import tracemalloc
+
 from launch.train.metrics_csv import MetricsCSV, read
 
 
@@ -41,3 +43,43 @@ def test_a_half_written_last_line_is_no_row(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("iteration,loss\n10,1.0\n20,0.")
     assert read(path) == [{"iteration": "10", "loss": "1.0"}]
+
+
+def test_a_new_column_is_empty_in_earlier_rows_and_a_growing_row_stays_the_last(tmp_path):
+    log = MetricsCSV(tmp_path / "metrics.csv")
+    log.log_metrics({"loss": 1.0}, step=0)
+    log.log_metrics({"loss": 0.5}, step=1)
+    log.save()
+    log.log_metrics({"psnr_y": 20.0}, step=1)  # a validation meets a checkpoint
+    log.save()
+    log.log_metrics({"loss": 0.25}, step=2)
+    log.save()
+    lines = log.path.read_text().split()
+    assert lines == ["iteration,loss,psnr_y", "0,1.0,", "1,0.5,20.0", "2,0.25,"]
+
+
+def test_memory_does_not_grow_with_the_rows_and_the_file_grows_by_a_line_each(
+    tmp_path, monkeypatch
+):
+    log = MetricsCSV(tmp_path / "metrics.csv")
+    written = []
+    rewrite = MetricsCSV._rewrite
+    monkeypatch.setattr(MetricsCSV, "_rewrite", lambda self: written.append(rewrite(self)))
+
+    def train(first, last):
+        for iteration in range(first, last):
+            log.log_metrics({"loss/total": 0.5, "weight/pixel": 1.0}, step=iteration)
+            if iteration % 10 == 0:
+                log.save()
+                log.log_metrics({"psnr_y": 20.0}, step=iteration)
+                log.save()
+
+    train(0, 100)
+    tracemalloc.start()
+    train(100, 3000)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 20_000
+    assert len(written) == 2  # for the columns of the training, and of the validation
+    log.save()
+    assert len(log.path.read_text().splitlines()) == 3001

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from functools import reduce
+from typing import Annotated
 
 import torch
 import torch.distributed
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from launch.train.objective import Balance
 
 Anchors = Callable[[str], list[nn.Parameter]]
+MEASUREMENTS = 4  # that the mean of a gradient's norm is taken over
+TINY = 1e-12
 
 
 class MovingBalance(Balance):
@@ -49,24 +52,34 @@ class GradNorm(MovingBalance):
     """Gradients of equal norm, larger for terms that train slowly.
 
     The weights w minimise sum |G_i - target_i| with G_i = w_i |grad L_i| at the anchors and
-    target_i = mean(G) r_i^asymmetry held fixed, where r_i is L_i / L_i(0) over its mean (Chen et
-    al., ICML 2018). They are learnt by Adam on log w, so that they stay positive and terms of any
-    scale move alike, then renormalised to a sum of n, then bounded.
+    target_i = mean(G) r_i^asymmetry, where r_i is L_i / L_i(0) over its mean (Chen et al., ICML
+    2018). Their optimum for the gradients of the moment is w_i ~ r_i^asymmetry / |grad L_i|. The
+    published method walks there by steps of an optimizer, one an iteration; this one measures
+    every n iterations only, and goes `rate` of the way on the logarithms: after k measurements
+    the ratio of two weights is off by the power (1 - rate)^k of what it was off at first, whatever
+    their scales.
+
+    Weights begin as scheduled, and go on to sum to what the scheduled ones would, then they are
+    bounded. (Published is a sum of n, from a start at 1 each: the same.)
 
     The published method measures at the last layer that all terms share. The classification terms
     and the area terms share none, so that each is measured at the last layer of its own network.
 
     Args:
         asymmetry: how much slow terms are favoured; 0 only equalises norms.
-        rate: relative change of a weight per update.
-        every: iterations between two updates; each costs one short backward pass per term.
+        rate: share of the way to the optimum that a measurement moves the weights.
+        every: iterations between two measurements; each costs one short backward pass per term.
+
+    Attributes:
+        slopes: logarithm of the norm of each unweighted gradient, a mean over the last few
+            measurements, of which there are `measured`.
     """
 
     def __init__(
         self,
         terms: list[str],
         asymmetry: NonNegativeFloat = 0.12,
-        rate: PositiveFloat = 0.025,
+        rate: Annotated[float, Field(gt=0, le=1)] = 0.5,
         every: PositiveInt = 16,
         dynamic_weight_min: PositiveFloat = 1e-3,
         dynamic_weight_max: PositiveFloat = 1e3,
@@ -75,34 +88,44 @@ class GradNorm(MovingBalance):
         self.asymmetry, self.rate, self.every = asymmetry, rate, every
         self.weight: Tensor
         self.first: Tensor
-        self.moments: Tensor
-        self.updates: Tensor
+        self.slopes: Tensor
+        self.measured: Tensor
         self.register_buffer("weight", torch.ones(len(terms)))
         self.register_buffer("first", torch.ones(len(terms)))
-        self.register_buffer("moments", torch.zeros(2, len(terms)))
-        self.register_buffer("updates", torch.zeros(()))
+        self.register_buffer("slopes", torch.zeros(len(terms)))
+        self.register_buffer("measured", torch.zeros(len(terms)))
+        self.moved_at = -1
 
     def forward(
         self, values: dict[str, Tensor], weights: dict[str, float], iteration: int
     ) -> Tensor:
         slots = self.slots(values)
+        if not slots:
+            return self.total(values, weights, {})
+        if iteration % self.every == 0 and iteration != self.moved_at:  # once for all micro-batches
+            self.moved_at = iteration
+            self.move(slots, values)
         self.start(slots, values, weights)
-        if iteration % self.every == 0:
-            self.update(slots, values)
-        return self.total(values, weights, {self.terms[n]: self.weight[n].clone() for n in slots})
+        moved = self.weight[slots]
+        moved = moved * sum(weights[self.terms[n]] for n in slots) / moved.sum()
+        bounded = moved.clamp(*self.bounds).unbind()
+        names = [self.terms[n] for n in slots]
+        return self.total(values, weights, dict(zip(names, bounded, strict=True)))
 
     @torch.no_grad()
     def start(self, slots: list[int], values: dict[str, Tensor], weights: dict[str, float]) -> None:
         """Begin a term with its scheduled weight, and remember its first value."""
-        for n in slots:
-            name, new = self.terms[n], ~self.started[n]
-            scheduled = torch.as_tensor(weights[name]).to(self.weight)
-            value = values[name].detach().to(self.first).clamp_min(1e-8)
-            self.weight[n] = torch.where(new, scheduled, self.weight[n])
-            self.first[n] = torch.where(new, value, self.first[n])
-            self.started[n] = True
+        new = ~self.started[slots]
+        scheduled = self.weight.new_tensor([weights[self.terms[n]] for n in slots])
+        losses = torch.stack([values[self.terms[n]].detach().float() for n in slots])
+        known = torch.where(new, 0.0, self.weight[slots])
+        share = torch.where(new, 0.0, scheduled).sum() / known.sum().clamp_min(TINY)
+        self.weight[slots] = torch.where(new, scheduled, known * share)
+        self.first[slots] = torch.where(new, losses.clamp_min(TINY), self.first[slots])
+        self.started[slots] = True
 
-    def update(self, slots: list[int], values: dict[str, Tensor]) -> None:
+    def move(self, slots: list[int], values: dict[str, Tensor]) -> None:
+        """Measure, and move the weights of the terms that have begun towards their optimum."""
         slopes = torch.stack([self.slope(self.terms[n], values) for n in slots])
         losses = torch.stack([values[self.terms[n]].detach().float() for n in slots])
         if torch.distributed.is_initialized():
@@ -110,22 +133,19 @@ class GradNorm(MovingBalance):
             torch.distributed.all_reduce(both)
             slopes, losses = both / torch.distributed.get_world_size()
         with torch.no_grad():
-            norms = self.weight[slots] * slopes
+            live = slopes > 0
+            count = (self.measured[slots] + live).clamp(1, MEASUREMENTS)
+            gained = (slopes.clamp_min(TINY).log() - self.slopes[slots]) / count
+            self.slopes[slots] += torch.where(live, gained, 0.0)
+            self.measured[slots] = count
             ratios = losses / self.first[slots]
-            ratios = ratios / ratios.mean().clamp_min(1e-12)
-            target = norms.mean() * ratios**self.asymmetry
-            moved = self.adam(slots, torch.sign(norms - target) * norms)
-            moved = moved * len(slots) / moved.sum()
-            self.weight[slots] = moved.clamp(*self.bounds)
-
-    def adam(self, slots: list[int], gradient: Tensor) -> Tensor:
-        """Weights after one Adam step on their logarithms (betas 0.9 and 0.999)."""
-        self.updates += 1
-        first, second = self.moments[:, slots]
-        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-        self.moments[:, slots] = torch.stack([first, second])
-        mean, square = first / (1 - 0.9**self.updates), second / (1 - 0.999**self.updates)
-        return self.weight[slots] * torch.exp(-self.rate * mean / (square.sqrt() + 1e-12))
+            ratios = ratios / ratios.mean().clamp_min(TINY)
+            optimum = self.asymmetry * ratios.clamp_min(TINY).log() - self.slopes[slots]
+            moving = live & self.started[slots]
+            current = self.weight[slots].log()
+            mean = torch.where(moving, current - optimum, 0.0).sum() / moving.sum().clamp_min(1)
+            moved = torch.lerp(current, optimum + mean, self.rate).exp()
+            self.weight[slots] = torch.where(moving, moved, self.weight[slots])
 
     def slope(self, name: str, values: dict[str, Tensor]) -> Tensor:
         """Norm of the gradient of one unweighted term at its anchors."""

@@ -97,13 +97,14 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def learn(self, vectors: Tensor) -> None:
         """Restart rare codes, then move all towards the means of their vectors (N, D)."""
-        rare = self.uses < self.rarest
+        rare = (self.uses < self.rarest)[:, None]
         drawn = vectors[torch.randint(len(vectors), (len(rare),), device=vectors.device)]
         for tensor in (drawn,) if _distributed() else ():
             dist.broadcast(tensor, 0)
-        self.vectors[rare] = drawn[rare]
-        uses = FRESH * self.rarest
-        self.sums[rare], self.uses[rare] = drawn[rare] * uses, uses
+        fresh = FRESH * self.rarest  # without indexing by a mask, for which a GPU has to wait
+        self.vectors.copy_(torch.where(rare, drawn, self.vectors))
+        self.sums.copy_(torch.where(rare, drawn * fresh, self.sums))
+        self.uses.copy_(torch.where(rare[:, 0], fresh, self.uses))
         numbers = self.nearest(vectors)
         uses = torch.zeros_like(self.uses).index_add_(0, numbers, torch.ones_like(vectors[:, 0]))
         sums = torch.zeros_like(self.sums).index_add_(0, numbers, vectors)

@@ -17,6 +17,7 @@ from launch.train.objective import Inputs, ScheduledLosses
 
 PANEL_FRAMES = 8
 FEW_CODES = 0.1
+COLLAPSED = 1.0  # dB over the best constant picture below which nothing has been learnt
 
 
 class AutoencoderTraining(AdversarialModule):
@@ -30,7 +31,7 @@ class AutoencoderTraining(AdversarialModule):
         losses: terms as above.
         autoencoder: the network; frozen and used by the next rung.
         optimizer, lr_scheduler: of the autoencoder.
-        discriminator, discriminator_optimizer: for a `gan` term.
+        discriminator, discriminator_optimizer, discriminator_lr_scheduler: for each `gan` term.
         warmup_iters: updates of the discriminator before the term sets in.
     """
 
@@ -42,13 +43,16 @@ class AutoencoderTraining(AdversarialModule):
         lr_scheduler: SchedulerFactory | None = None,
         discriminator: PatchDiscriminator | None = None,
         discriminator_optimizer: OptimizerFactory | None = None,
+        discriminator_lr_scheduler: SchedulerFactory | None = None,
         warmup_iters: NonNegativeInt = 0,
     ) -> None:
         super().__init__(
-            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer, warmup_iters
-        )
+            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer,
+            discriminator_lr_scheduler, warmup_iters,
+        )  # fmt: skip
         self.autoencoder = autoencoder
         self.validation: list[dict[str, float]] = []
+        self.moments: list[Tensor] = []
         self.used: Tensor | None = None
         self.panel: list[np.ndarray] = []
 
@@ -64,13 +68,13 @@ class AutoencoderTraining(AdversarialModule):
         if name == "commitment":
             return out["latent"], out["codes"]
         if isinstance(loss, GAN):
-            return lambda: self.game(loss, out["reconstruction"], frames)
+            return lambda: self.game(name, out["reconstruction"], frames)
         return out["reconstruction"], frames
 
     # Evaluation
 
     def on_validation_epoch_start(self) -> None:
-        self.validation, self.panel = [], []
+        self.validation, self.panel, self.moments = [], [], []
         self.used = torch.zeros(len(self.autoencoder.codebook.uses), dtype=torch.bool)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -79,6 +83,7 @@ class AutoencoderTraining(AdversarialModule):
         latent = self.autoencoder.encode(frames)
         decoded = self.autoencoder.decode(latent).clamp(0, 1)
         self.used[self.autoencoder.codebook.numbers(latent).flatten().cpu()] = True
+        self.moments.append(torch.stack([frames.mean((0, 2, 3)), frames.square().mean((0, 2, 3))]))
         dark = frames.amax(1, keepdim=True) == 0
         self.validation.append(
             {
@@ -96,15 +101,29 @@ class AutoencoderTraining(AdversarialModule):
             for k in ("squared_error", "black_energy")
         )
         use = self.used.float().mean().item()
+        mean, square = torch.stack(self.moments).mean(0).cpu()
+        constant = (square - mean.square()).mean().item()
         self.log_metrics(
-            {"reconstruction_psnr": psnr(error), "black_energy": energy, "codebook_use": use}
+            {
+                "reconstruction_psnr": psnr(error),
+                "constant_psnr": psnr(constant),
+                "black_energy": energy,
+                "codebook_use": use,
+            }
         )
 
     def health(self) -> list[str]:
-        use = self.metrics.get("codebook_use", 1.0)
-        if use >= FEW_CODES:
+        """A codebook that is hardly used, or a reconstruction no better than one colour."""
+        found = self.metrics
+        if not found:
             return []
-        return [f"only {use:.0%} of the codes are in use; lower module.autoencoder.codes"]
+        gain = found["reconstruction_psnr"] - found["constant_psnr"]
+        use = f"{found['codebook_use']:.0%} of the codes are in use"
+        if gain < COLLAPSED:
+            return [collapse(found["reconstruction_psnr"], gain, use)]
+        if found["codebook_use"] >= FEW_CODES:
+            return []
+        return [f"only {use}; raise module.autoencoder.latent_channels, or train for longer"]
 
     def image_panel(self) -> list[np.ndarray]:
         """Frames, and below them their reconstructions."""
@@ -117,6 +136,14 @@ class AutoencoderTraining(AdversarialModule):
         """With the settings, so that the next rung needs the file alone."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["autoencoder"] = self.autoencoder.settings
+
+
+def collapse(found: float, gain: float, use: str) -> str:
+    """What to do about an autoencoder that shows one colour."""
+    return (
+        f"the autoencoder has collapsed: {found:.1f} dB is {gain:.1f} dB over the best constant "
+        f"picture, and {use}; lower module.optimizer.lr or train for longer, with as many codes"
+    )
 
 
 def strip(frames: Tensor) -> np.ndarray:

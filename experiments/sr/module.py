@@ -13,6 +13,7 @@ from launch.errors import ConfigError
 from launch.experiments.sr.metrics import psnr_y, ssim_y
 from launch.experiments.sr.predict import upscale_folder
 from launch.experiments.sr.resize import upscale
+from launch.experiments.sr.tiling import tiled
 from launch.losses.gan import GAN
 from launch.losses.ldl import LDL
 from launch.train.adversarial import AdversarialModule
@@ -32,10 +33,11 @@ class SuperResolution(AdversarialModule):
         losses: terms on (pred, target); a `gan` and an `ldl` type get what they need besides.
         network: low -> pred, of `scale`.
         optimizer, lr_scheduler: of the network.
-        discriminator, discriminator_optimizer: for a GAN term.
+        discriminator, discriminator_optimizer, discriminator_lr_scheduler: for each GAN term.
         warmup_iters: updates of the discriminator before the GAN term sets in.
         perceptual_metric: distance(pred, target) reported under its own `metric_name`.
-        tile, overlap: low-resolution pixels of a tile and of its margin, for `task=predict`.
+        tile, overlap: low-resolution pixels of a tile and of its margin; larger pictures are
+            enlarged tile by tile, in validations and by `task=predict`.
     """
 
     def __init__(
@@ -47,14 +49,16 @@ class SuperResolution(AdversarialModule):
         lr_scheduler: SchedulerFactory | None = None,
         discriminator: nn.Module | None = None,
         discriminator_optimizer: OptimizerFactory | None = None,
+        discriminator_lr_scheduler: SchedulerFactory | None = None,
         warmup_iters: NonNegativeInt = 0,
         perceptual_metric: nn.Module | None = None,
         tile: PositiveInt = 256,
         overlap: NonNegativeInt = 32,
     ) -> None:
         super().__init__(
-            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer, warmup_iters
-        )
+            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer,
+            discriminator_lr_scheduler, warmup_iters,
+        )  # fmt: skip
         self.network, self.scale = network, scale
         self.perceptual_metric = perceptual_metric
         self.tile, self.overlap = tile, overlap
@@ -76,7 +80,7 @@ class SuperResolution(AdversarialModule):
         """What the loss of one term is computed from; networks run only if it is active."""
         loss = self.losses[name]
         if isinstance(loss, GAN):
-            return lambda: self.game(loss, pred, high)
+            return lambda: self.game(name, pred, high)
         if isinstance(loss, LDL):
             return lambda: (pred, high, self.averaged(low))
         mask = self.scheduled_masks.effective(name)
@@ -98,7 +102,7 @@ class SuperResolution(AdversarialModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         low, high = batch["low"], batch["high"]
-        pred = self.enlarge(low)
+        pred = tiled(self.enlarge, low, self.scale, self.tile, self.overlap)
         bicubic = upscale(low, self.scale).clamp(0, 1)
         values = {
             "psnr_y": psnr_y(pred, high, self.scale),

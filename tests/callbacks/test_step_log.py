@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from launch.errors import ConfigError
 from launch.schedules import LossWeight
 from launch.train.callbacks.step_log import StepLog, row
+from launch.train.metrics_csv import MetricsCSV, read
 from launch.train.module import ScheduledModule
 from launch.train.objective import ScheduledLosses, Term
 
@@ -27,6 +29,39 @@ def test_a_row_has_raw_weight_and_weighted_value_of_each_term():
         "weight/gan": 0.0,
         "weighted/pixel": 1.5,
     }
+
+
+def test_no_two_things_share_a_column(tmp_path):
+    module = module_with(pixel=LossWeight())
+    module.iterations = 1
+    log = MetricsCSV(tmp_path / "metrics.csv")
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.1}])
+    state = SimpleNamespace(fn="fit")
+    trainer = SimpleNamespace(loggers=[log], optimizers=[optimizer], state=state)
+    callback = StepLog(1)
+    callback.on_train_batch_start(trainer, module, None, 0)
+    module.losses(pixel=(torch.ones(1), torch.zeros(1)))
+    module.record(mask_mean=0.3, **{"Training/Stats/smoke_ratio": 0.2, "health/waited": 0.1})
+    module.iteration = 1
+    callback.on_train_batch_end(trainer, module, None, None, 0)
+    module.iteration = 0  # a validation of the same row
+    module.log_metrics({"mask_mean": 0.7})
+    callback.on_validation_end(trainer, module)
+    log.save()
+    (row,) = read(log.path)
+    assert (row["training/mask_mean"], row["mask_mean"]) == ("0.3", "0.7")
+    assert (row["Training/Stats/smoke_ratio"], row["health/waited"]) == ("0.2", "0.1")
+
+
+@pytest.mark.parametrize("name", ["loss/pixel", "weight/pixel", "Training/Loss/x", "iteration"])
+def test_a_validation_metric_cannot_have_the_name_of_a_training_column(name):
+    with pytest.raises(ConfigError, match=rf"validation metric '{name}'"):
+        module_with(pixel=LossWeight()).log_metrics({name: 1.0})
+
+
+def test_a_recipe_cannot_record_the_column_of_a_loss_term():
+    with pytest.raises(ConfigError, match=r"loss/pixel: columns of loss terms"):
+        module_with(pixel=LossWeight()).record(**{"loss/pixel": 1.0})
 
 
 @pytest.mark.parametrize(
@@ -49,4 +84,4 @@ def test_rows_stand_on_both_sides_of_every_change(every, logged):
         module.iteration = iteration + 1
         callback.on_train_batch_end(trainer, module, None, None, 0)
     assert rows == told == logged
-    assert callback.latest["learning_rate"] == 0.1
+    assert callback.latest["training/learning_rate"] == 0.1

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from launch.losses.ldl import LDL, artifact_map
 
@@ -44,13 +45,39 @@ def test_an_overshoot_costs_more_than_the_same_error_everywhere():
     assert LDL()(spike, target, target) > 1e-6
 
 
-def test_the_weight_is_a_constant_for_the_gradient():
+def released(pred, target, ema):
+    """The loss of the authors' repository, a window and an image at a time."""
+    residual = (target - pred).abs().sum(1, keepdim=True)
+    averaged = (target - ema).abs().sum(1, keepdim=True)
+    padded = F.pad(residual, (3, 3, 3, 3), mode="reflect")
+    rows = []
+    for image in range(len(pred)):
+        patch = residual[image].var() ** (1 / 5)
+        windows = padded[image, 0].unfold(0, 7, 1).unfold(1, 7, 1)
+        rows.append(patch * windows.var(dim=(-1, -2)))
+    weight = torch.stack(rows)[:, None] * (residual >= averaged)
+    return F.l1_loss(weight * pred, weight * target)
+
+
+def gradients(loss):
     pred, target, ema = images()
     pred.requires_grad_()
-    LDL()(pred, target, ema).backward()
-    weight = artifact_map(pred.detach(), target, ema)
-    expected = weight * (pred.detach() - target).sign() / pred.numel()
-    assert torch.allclose(pred.grad, expected, atol=1e-9)
+    value = loss(pred, target, ema)
+    return value.detach(), torch.autograd.grad(value, pred)[0]
+
+
+def test_value_and_gradient_are_those_of_the_released_code():
+    for ours, theirs in zip(gradients(LDL()), gradients(released), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-9)
+
+
+def test_a_detached_map_is_a_constant_for_the_gradient():
+    pred, target, ema = images()
+    weight = artifact_map(pred, target, ema)
+    value, gradient = gradients(LDL(detach_map=True))
+    assert torch.equal(value, gradients(LDL())[0])
+    assert torch.allclose(gradient, weight * (pred - target).sign() / pred.numel(), atol=1e-9)
+    assert not torch.allclose(gradient, gradients(LDL())[1], rtol=0.5)
 
 
 def test_a_perfect_prediction_has_finite_gradients():

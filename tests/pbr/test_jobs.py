@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from launch.compose import finalise
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, OneCycleLR, StepLR
 
 import launch
-from launch.compose import finalise
 from launch.experiments.pbr.layers import SCALARS, UNKNOWN
 from launch.experiments.pbr.maps import MapsFromAlbedo
 from launch.experiments.pbr.models import MapsUNet

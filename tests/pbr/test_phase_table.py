@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from launch.compose import finalise
 
 import launch
-from launch.compose import finalise
 from launch.ladder.plan import trained
 
 CONF = Path(launch.__file__).parents[2] / "conf"

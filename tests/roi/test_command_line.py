@@ -106,7 +106,9 @@ def test_a_mask_rung_that_was_killed_ends_as_an_undisturbed_one(tmp_path):
     weights = [(run / "mask" / "weights.safetensors").read_bytes() for run in (broken, whole)]
     assert weights[0] == weights[1]
     tables = [rows(run / "mask" / "metrics.csv") for run in (broken, whole)]
-    temperatures = [[r["temperature"] for r in t if r["temperature"]] for t in tables]
+    temperatures = [
+        [r["training/temperature"] for r in t if r["training/temperature"]] for t in tables
+    ]
     assert temperatures[0] == temperatures[1] and len(set(temperatures[0])) == 6
     logs = [(run / "mask" / "train_metrics.csv").read_text() for run in (broken, whole)]
     assert logs[0] == logs[1]

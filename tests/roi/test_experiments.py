@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from launch.compose import finalise
 
 import launch
-from launch.compose import finalise
 
 CONF = Path(launch.__file__).parents[2] / "conf"
 IMAGES = {
@@ -41,7 +41,7 @@ def test_settings_of_the_requirement_document():
     assert module["dynamic_weights"] and module["channels_last"]
     assert module["balance"]["dynamic_weight_min"] == 1e-3
     assert module["optimizer"]["lr"] == 1e-4
-    assert (trainer["max_epochs"], trainer["precision"]) == (20, "bf16-mixed")
+    assert (trainer["max_epochs"], trainer["precision"]) == (20, "bf16")
 
 
 FLAGS = {

@@ -23,7 +23,7 @@ PROMISED = {
     "reconstruction_psnr", "rmse_smoke", "rmse_smoke_persistence", "background_energy",
     "mass_ratio", "smoke_ratio",
 }  # fmt: skip
-TIMES = {"seconds_per_iteration", "data_wait_share"}
+TIMES = {"health/seconds_per_iteration", "health/data_wait_share"}
 
 
 def command(root):

@@ -11,8 +11,9 @@ import pytest
 import torch
 import yaml
 
-from launch.errors import ConfigError, MissingError
+from launch.errors import ConfigError, LaunchError, MissingError
 from launch.experiments.smoke.autoencoder import VQAutoencoder
+from launch.experiments.smoke.first_stage import AutoencoderTraining
 from launch.experiments.smoke.module import SmokeFlow
 from launch.experiments.smoke.networks import ConvUNet, UTransformer
 from launch.experiments.smoke.rollout import Sampling
@@ -164,7 +165,7 @@ def test_the_record_has_the_promised_metrics(rungs):
 def test_the_adversarial_term_sets_in_when_it_is_scheduled(rungs):
     with (rungs / "autoencoder" / "metrics.csv").open(newline="") as file:
         rows = {int(row["iteration"]): row for row in csv.DictReader(file)}
-    assert [bool(rows[i]["discriminator"]) for i in range(4)] == [False, True, True, True]
+    assert [bool(rows[i]["training/discriminator"]) for i in range(4)] == [False, True, True, True]
     assert [bool(rows[i]["loss/gan"]) for i in range(4)] == [False, False, True, True]
 
 
@@ -316,3 +317,50 @@ def test_calibration_counts_and_draws(tmp_path):
     assert found["smoke_ratio/pixel/0.1"] == 0.5
     assert found["smoke_ratio/latent_norm/0.05"] == 1.0
     assert (tmp_path / "images" / "calibration.png").is_file()
+
+
+class Grey(torch.nn.Module):
+    """An autoencoder that shows one grey, whatever it is given."""
+
+    latent_channels, factor = 4, 4
+
+    def __init__(self, shade):
+        super().__init__()
+        self.shade = shade
+
+    def encode(self, frames):
+        return torch.nn.functional.avg_pool2d(frames, 4).mean(1, keepdim=True).expand(-1, 4, -1, -1)
+
+    def decode(self, latent):
+        return torch.nn.functional.interpolate(latent[:, :3] * 0 + self.shade, scale_factor=4)
+
+
+def test_a_flow_does_not_train_on_an_autoencoder_that_shows_one_colour():
+    """Dark frames flatter it: the best grey alone is 20 dB or more."""
+    flow_module = module()
+    frames = torch.zeros(2, 3, 3, 16, 16)
+    frames[..., 4:6, 4:6] = 0.5
+    flow_module.latents.autoencoder = Grey(float(frames.mean()))
+    flow_module.measure(frames)
+    with pytest.raises(LaunchError, match=r"has collapsed: 2\d\.\d dB is -?0\.0 dB over") as caught:
+        flow_module.check_autoencoder(frames, 1.0)
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ({"reconstruction_psnr": 25.9, "constant_psnr": 25.9, "codebook_use": 0.01}, "collapsed"),
+        ({"reconstruction_psnr": 31.0, "constant_psnr": 25.9, "codebook_use": 0.05}, "only 5%"),
+        ({"reconstruction_psnr": 31.0, "constant_psnr": 25.9, "codebook_use": 0.6}, None),
+    ],
+)
+def test_an_autoencoder_is_judged_by_the_best_constant_picture(metrics, words):
+    module = AutoencoderTraining(objective.build({}), VQAutoencoder(channels=8), lambda p: None)
+    module.log_metrics(metrics)
+    found = module.health()
+    assert (
+        (words in found[0] and "lower module.autoencoder.codes" not in found[0])
+        if words
+        else not found
+    )

@@ -2,9 +2,9 @@
 
 import torch
 from hydra import compose, initialize_config_dir
+from launch.compose import finalise
 
 from launch import check
-from launch.compose import finalise
 from launch.record.run import CONF
 from launch.train.build import build_module
 from launch.train.callbacks.loss_schedule import LossSchedule

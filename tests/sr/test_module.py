@@ -5,12 +5,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
+from launch.compose import finalise
 from omegaconf import open_dict
 from safetensors.torch import save_file
 from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
 
-from launch.compose import finalise
 from launch.composition.explain import options
 from launch.errors import ConfigError
 from launch.experiments.sr.module import SuperResolution

@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
+from launch.compose import finalise
 
 from launch import check
-from launch.compose import finalise
 from launch.record.run import CONF, Run
 from launch.train import worker
 

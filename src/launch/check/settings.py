@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
+Autocast = Literal["bf16", "bfloat16", "fp16", "float16", "fp32", "float32", "none"]
 Task = Literal["train", "validate", "predict", "calibrate", "plan", "report", "runs"]
 
 
@@ -31,11 +32,19 @@ class Trainer(Section):
     mask_every: PositiveInt
     accumulate: PositiveInt
     gradient_clip: PositiveFloat | None
-    precision: Precision | Literal[16, 32, 64, "bf16"]
+    precision: Precision | Autocast | Literal[16, 32, 64]
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
     devices: PositiveInt | Literal[-1, "auto"] | list[NonNegativeInt]
     strategy: str
     threads: PositiveInt | None
+    fused: bool = True
+    tf32: bool = False
+    cudnn_benchmark: bool = False
+    channels_last: bool = False
+    compile: bool = False
+    activation_checkpointing: list[str] | None = None
+    prefetch: PositiveInt = 2
+    profiler: Literal["simple", "advanced", "pytorch"] | None = None
 
 
 class EMA(Section):

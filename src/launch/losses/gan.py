@@ -36,15 +36,18 @@ class GAN(nn.Module):
     Args:
         gan_type: the game.
         gamma: strength of the penalties of r3gan; 0 leaves them out.
+        shares: another GAN term whose discriminator plays this game too, for a switch of the game
+            during a run; null for a discriminator of its own.
     """
 
     def __init__(
         self,
         gan_type: Literal["vanilla", "lsgan", "hinge", "r3gan"] = "vanilla",
         gamma: NonNegativeFloat = 1.0,
+        shares: str | None = None,
     ) -> None:
         super().__init__()
-        self.gan_type = gan_type
+        self.gan_type, self.shares = gan_type, shares
         self.gamma = gamma
 
     @property
@@ -90,12 +93,20 @@ class GAN(nn.Module):
     def _relativistic(
         self, discriminate: Discriminate, real: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
-        """Terms of r3gan, in float32: second derivatives do not survive half precision."""
+        """Terms of r3gan, without autocast: second derivatives do not survive float16.
+
+        Images that autocast has made half go back to float32. Where the discriminator itself is
+        half (`bf16-true`), so are its images, and only means and penalties are in float32.
+        """
+        mixed = torch.is_autocast_enabled(real.device.type)
         with no_autocast(real):
             penalised = self.gamma > 0
-            real, fake = (image.float().requires_grad_(penalised) for image in (real, fake))
+            real, fake = (
+                (image.float() if mixed else image).requires_grad_(penalised)
+                for image in (real, fake)
+            )
             real_logits, fake_logits = discriminate(real), discriminate(fake)
-            terms = {"relativistic": F.softplus(fake_logits - real_logits).mean()}
+            terms = {"relativistic": F.softplus((fake_logits - real_logits).float()).mean()}
             if penalised:
                 terms["r1"] = self.gamma / 2 * gradient_penalty(real, real_logits)
                 terms["r2"] = self.gamma / 2 * gradient_penalty(fake, fake_logits)
@@ -111,7 +122,7 @@ def gradient_penalty(images: Tensor, logits: Tensor) -> Tensor:
     """
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     per_image = logits.numel() / len(images)
-    return gradient.square().sum(dim=(1, 2, 3)).mean() / per_image
+    return gradient.float().square().sum(dim=(1, 2, 3)).mean() / per_image
 
 
 GENERATOR: dict[str, Callable[[Tensor], Tensor]] = {

@@ -1,6 +1,7 @@
 """Builds what a run's configuration describes. The one place that instantiates."""
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import lightning.pytorch as pl
 import torch
 from hydra.utils import instantiate
 from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.profilers import PassThroughProfiler
+from torch.amp.grad_scaler import GradScaler
 
+from launch import acceleration
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
 from launch.record.run import Run
@@ -47,12 +51,13 @@ def build_module(config: Config) -> ScheduledModule:
     trainable_parts.apply(module, **(config["trainable"] or {}))
     if config["ema"]:
         module.average(**config["ema"])
+    acceleration.prepare_module(module, settings)
     return module
 
 
 def build_data(config: Config) -> ScheduledDataModule:
     data: ScheduledDataModule = instantiate(config["data"], _convert_="all")
-    data.seed = config["seed"]
+    data.seed, data.prefetch = config["seed"], config["trainer"].get("prefetch", 2)
     return data
 
 
@@ -104,11 +109,12 @@ def build_trainer(
         *instantiate(list((config["callbacks"] or {}).values()), _convert_="all"),
     ]
     automatic = module.automatic_optimization
+    acceleration.prepare_device(settings)
     trainer = pl.Trainer(
         accelerator=settings["accelerator"],
         devices=settings["devices"],
         strategy=settings["strategy"],
-        precision=settings["precision"],
+        precision=acceleration.precision(settings["precision"]),  # type: ignore[arg-type]
         max_epochs=1,
         accumulate_grad_batches=module.accumulate if automatic else 1,
         gradient_clip_val=module.gradient_clip if automatic else None,
@@ -122,9 +128,18 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=run.folder,
-        profiler=Unprofiled(),
+        profiler=acceleration.profiler(settings, run.folder) or Unprofiled(),
     )
+    if not automatic and isinstance(trainer.precision_plugin, MixedPrecision):
+        hand_over_scaling(trainer.precision_plugin, module)
     return trainer, checkpoints
+
+
+def hand_over_scaling(plugin: MixedPrecision, module: ScheduledModule) -> None:
+    """Lightning has one scaler for all optimizers; a recipe that steps by itself has one each."""
+    if plugin.scaler is not None:
+        plugin.scaler = None
+        module.make_scaler = partial(GradScaler, plugin.device)
 
 
 class Unprofiled(PassThroughProfiler):

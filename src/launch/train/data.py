@@ -1,5 +1,6 @@
 """Data whose every random draw depends on (seed, epoch, index), never on the process history."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,22 @@ class StreamSampler(Sampler[Key]):
             yield epoch, int(order[offset % len(order)])
 
 
+class ClockedLoader(DataLoader[Any]):
+    """Adds up the seconds that a training waits for its batches, in `waited`."""
+
+    waited = 0.0
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        batches = super().__iter__()
+        while True:
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            self.waited += time.perf_counter() - asked
+            if batch is None:
+                return
+            yield batch
+
+
 class ScheduledDataModule(pl.LightningDataModule):
     """Train and validation loaders of a scenario.
 
@@ -52,6 +69,7 @@ class ScheduledDataModule(pl.LightningDataModule):
 
     Attributes:
         seed: the run's, written by the worker; it moves order and augmentation.
+        prefetch: batches that each loader process makes ahead, written by the worker.
         ranks: number of processes that share the data, written by the worker.
         first_batch, last_batch: the part of the stream to train on, written by the worker.
     """
@@ -61,6 +79,7 @@ class ScheduledDataModule(pl.LightningDataModule):
         self.batch_size, self.workers, self.seed = batch_size, workers, 0
         self.train_set: Dataset[Any] | None = None
         self.validation_set: Dataset[Any] | None = None
+        self.prefetch = 2
         self.ranks = 1
         self.first_batch = 0
         self.last_batch = 0
@@ -110,11 +129,12 @@ class ScheduledDataModule(pl.LightningDataModule):
         assert self.train_set is not None
         trainer = self.trainer
         rank = trainer.global_rank if trainer else 0
-        return DataLoader(
+        return ClockedLoader(
             self.train_set,
             self.batch_size,
             sampler=StreamSampler(self, rank),
             num_workers=self.workers,
+            prefetch_factor=self.prefetch if self.workers else None,
             persistent_workers=self.workers > 0,
             pin_memory=bool(trainer and trainer.strategy.root_device.type == "cuda"),
         )

@@ -1,8 +1,10 @@
 """The learning rate as a schedule: what the configured scheduler does, found by running it.
 
-Schedulers are stepped once an iteration, in a run that is given in epochs once an epoch.
+Schedulers are stepped once an iteration, in a run that is given in epochs once an epoch. A resumed
+run takes its hyper-parameters from the configuration, and from the checkpoint how far it has come.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +12,10 @@ from typing import Any
 
 import torch
 from hydra.utils import instantiate
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
+from launch.errors import ConfigError
 from launch.schedules import Unit
 
 
@@ -59,3 +64,87 @@ def record(
             stepping.step()
             rates.append(float(running.param_groups[0]["lr"]))
     return rates
+
+
+# Resuming
+
+
+def hyper_parameters(configured: Any) -> dict[str, list[Any]]:
+    """What the configuration says of optimizers and schedulers, in plain containers.
+
+    Args:
+        configured: what `configure_optimizers` returns, fresh.
+    """
+    optimizers, schedulers = _players(configured)
+    return {
+        "types": [type(optimizer).__name__ for optimizer in optimizers],
+        "groups": [[_plain(g) for g in optimizer.param_groups] for optimizer in optimizers],
+        "schedulers": [
+            type(s).__name__ + json.dumps(s.state_dict(), default=lambda x: type(x).__name__)
+            for s in schedulers
+        ],
+    }
+
+
+def reassert(
+    optimizers: list[Optimizer],
+    schedulers: list[LRScheduler],
+    configured: Any,
+    written: Mapping[str, list[Any]],
+) -> list[str]:
+    """Give restored optimizers the configured hyper-parameters, if those differ from the run's.
+
+    Learning rate, decay, betas and schedule become what they would be now, had the run had the new
+    configuration from its start; moments and the number of scheduler steps stay as restored.
+
+    Args:
+        optimizers, schedulers: of the training, restored.
+        configured: what `configure_optimizers` returns, fresh.
+        written: the `hyper_parameters` that the checkpoint was trained with.
+
+    Returns:
+        What changed, a sentence each.
+
+    Raises:
+        ConfigError: if the checkpoint holds the state of other optimizers or of fewer schedulers.
+    """
+    wanted = hyper_parameters(configured)
+    if wanted == written:
+        return []
+    fresh, replayed = _players(configured)
+    if wanted["types"] != written["types"] or len(replayed) > len(written["schedulers"]):
+        raise ConfigError(
+            f"the checkpoint has the state of {_names(written)}, configured is {_names(wanted)}; "
+            "a resumed run keeps its kind of optimizer and gains no scheduler: start a new run "
+            "with from=CHECKPOINT"
+        )
+    for restored, scheduler in zip(schedulers, replayed, strict=True):
+        scheduler.optimizer.step()  # there are no gradients yet; or torch warns about the order
+        for _ in range(restored.last_epoch):
+            scheduler.step()
+        restored.load_state_dict(scheduler.state_dict())
+    changes = []
+    for number, (restored, new) in enumerate(zip(optimizers, fresh, strict=True)):
+        for group, values in zip(restored.param_groups, map(_plain, new.param_groups), strict=True):
+            changes += [
+                f"optimizer {number}: {key} {group[key]} -> {value}"
+                for key, value in values.items()
+                if key in group and group[key] != value
+            ]
+            group.update(values)
+    return changes
+
+
+def _players(configured: Any) -> tuple[list[Optimizer], list[LRScheduler]]:
+    optimizers, schedulers = configured if isinstance(configured, tuple) else (configured, [])
+    listed = optimizers if isinstance(optimizers, list) else [optimizers]
+    return listed, [s["scheduler"] if isinstance(s, dict) else s for s in schedulers]
+
+
+def _plain(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in group.items() if key != "params"}
+
+
+def _names(settings: Mapping[str, list[Any]]) -> str:
+    schedulers = [text.split("{")[0] for text in settings["schedulers"]]
+    return " and ".join([*settings["types"], *schedulers])

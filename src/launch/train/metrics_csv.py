@@ -1,7 +1,9 @@
 """`metrics.csv`: one row per logged iteration, one column per quantity."""
 
 import csv
-from collections.abc import Mapping
+import math
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +12,30 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class MetricsCSV(Logger):
-    """Appends rows; a new quantity adds a column and rewrites the file once.
+    """Appends rows and keeps none but the last; a new quantity rewrites the file once.
 
     What is logged for one iteration in several calls is one row. After a resume the rows beyond
     the resumed iteration are dropped, so that a killed run leaves the same file as an undisturbed
     one: a checkpoint is written after the validation of its iteration, and after `save`.
+
+    Attributes:
+        columns: of the file.
+        pending: the row that is being collected.
+        last: the row that was written last, which may still grow.
+        end: where it begins, in bytes.
     """
 
     def __init__(self, path: Path, resume_at: int = 0) -> None:
         super().__init__()
         self.path = path
-        self.rows = [row for row in read(path) if int(row["iteration"]) <= resume_at]
-        self.columns = list(
-            dict.fromkeys(["iteration", *(key for row in self.rows for key in row)])
-        )
+        self.columns = ["iteration"]
         self.pending: dict[str, Any] = {}
-        self.replaced = False
-        self._rewrite()
+        self.last: dict[str, Any] = {}
+        self.end = 0
+        for row in rows(path):
+            if int(row["iteration"]) <= resume_at:
+                self.columns += [key for key in row if key not in self.columns]
+        self._rewrite(resume_at)
 
     @property
     def name(self) -> str:
@@ -43,41 +52,53 @@ class MetricsCSV(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if self.pending.get("iteration") != step:
             self.save()
-            self.replaced = bool(self.rows) and int(self.rows[-1]["iteration"]) == step
-            self.pending = self.rows.pop() if self.replaced else {"iteration": step}
+            self.pending = {"iteration": step}
         self.pending |= metrics
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the row that is being collected."""
+        """Write the row that is being collected, in the place of the last one if it goes on."""
         if not self.pending:
             return
-        self.rows.append(self.pending)
         row, self.pending = self.pending, {}
+        replaces = bool(self.last) and int(self.last["iteration"]) == row["iteration"]
         new = [key for key in row if key not in self.columns]
-        self.columns += new
-        if new or self.replaced:
+        if new:
+            self.columns += new
             self._rewrite()
-        else:
-            with self.path.open("a", newline="") as file:
-                csv.DictWriter(file, self.columns).writerow(row)
+        with self.path.open("r+", newline="") as file:
+            end = file.seek(0, os.SEEK_END)
+            self.end = file.seek(self.end if replaces else end)
+            self.last = self.last | row if replaces else row
+            csv.DictWriter(file, self.columns).writerow(self.last)
+            file.truncate()
 
     def finalize(self, status: str) -> None:
         self.save()
 
     @rank_zero_only
-    def _rewrite(self) -> None:
+    def _rewrite(self, until: float = math.inf) -> None:
+        """The same rows below the present columns, one at a time, up to an iteration."""
         partial = self.path.with_suffix(".partial")
         with partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
-            writer.writerows(self.rows)
+            for row in rows(self.path):
+                if int(row["iteration"]) <= until:
+                    self.last, self.end = row, file.tell()
+                    writer.writerow(row)
         partial.replace(self.path)
 
 
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """Rows of a `metrics.csv` one by one, without empty cells and a half-written last line."""
+    if path.is_file():
+        with path.open(newline="") as file:
+            whole = (line for line in file if line.endswith("\n"))
+            for row in csv.DictReader(whole):
+                yield {key: value for key, value in row.items() if value}
+
+
 def read(path: Path) -> list[dict[str, str]]:
-    """Rows of a `metrics.csv`, without empty cells and a half-written last line."""
-    if not path.is_file():
-        return []
-    whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return [{k: v for k, v in row.items() if v} for row in csv.DictReader(whole)]
+    """All rows of a `metrics.csv`."""
+    return list(rows(path))

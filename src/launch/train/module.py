@@ -9,11 +9,13 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from launch.errors import ConfigError, nearest
 from launch.masks.scheduled import ScheduledMasks
+from launch.train import learning_rate
 from launch.train.objective import ScheduledLosses
 
 NORMS = (
@@ -22,6 +24,8 @@ NORMS = (
     nn.LayerNorm,
     nn.GroupNorm,
 )
+TERM_NAMESPACES = ("loss", "weight", "weighted")
+NAMESPACES = (*TERM_NAMESPACES, "training", "health", "iteration")
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
 
@@ -41,6 +45,8 @@ class ScheduledModule(pl.LightningModule):
             log may be left out of other batches. Slot of `StepLog`.
         weights_name: of the file of exported weights, without its suffix.
         metrics, validated: what the latest validation found, and its iteration.
+        make_scaler: makes a scaler of gradients in float16, where the recipe steps by itself.
+        scalers: one for each optimizer then, otherwise none.
         seed, accumulate, gradient_clip, batches_per_epoch, iterations: settings of the run.
     """
 
@@ -70,6 +76,10 @@ class ScheduledModule(pl.LightningModule):
         self.weights_name = "weights"
         self.recorded: dict[str, Tensor | float] = {}
         self.metrics: dict[str, float] = {}
+        self.make_scaler: Callable[[], GradScaler] | None = None
+        self.scalers: list[GradScaler] = []
+        self._scaler_states: list[dict[str, Any]] = []
+        self._written: dict[str, list[Any]] | None = None
 
     @property
     def epoch(self) -> int:
@@ -110,11 +120,30 @@ class ScheduledModule(pl.LightningModule):
     # What a recipe calls
 
     def record(self, **values: Tensor | float) -> None:
-        """Hand values to the step log; tensors are read at the next logged iteration only."""
+        """Hand values to the step log, which reads tensors at the next logged iteration only.
+
+        Their columns are `training/NAME`; a name with a slash is used as it is.
+
+        Raises:
+            ConfigError: if a name belongs to the loss terms.
+        """
+        taken = [name for name in values if name.split("/")[0] in TERM_NAMESPACES]
+        if taken:
+            raise ConfigError(f"{taken[0]}: columns of loss terms cannot be recorded")
         self.recorded |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in values.items()}
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Report unweighted validation metrics under exactly these names."""
+        """Report unweighted validation metrics under exactly these names.
+
+        Raises:
+            ConfigError: if a name is one of the columns of training.
+        """
+        taken = [name for name in metrics if name.lower().split("/")[0] in NAMESPACES]
+        if taken:
+            raise ConfigError(
+                f"validation metric {taken[0]!r}: {', '.join(NAMESPACES)} are names of the "
+                "training's columns in metrics.csv; give it another"
+            )
         self.metrics |= {name: float(value) for name, value in metrics.items()}
         self.validated = self.iteration
 
@@ -185,13 +214,19 @@ class ScheduledModule(pl.LightningModule):
 
     def descend(self, total: Tensor) -> None:
         """For recipes without automatic optimisation: backward, and the update when it is due."""
-        share = total / self.accumulate if self.accumulate > 1 else total
-        if self.device.type == "cpu" and self.trainer.world_size == 1:
-            share.backward()  # Lightning's way serves scaled gradients and several processes
-        else:
-            self.manual_backward(share)
+        self.add_gradients(total)
         if self.ends_update:
             self.update()
+
+    def add_gradients(self, total: Tensor, player: int = 0) -> None:
+        """Backward of one micro-batch, for the optimizer of that number."""
+        share = total / self.accumulate if self.accumulate > 1 else total
+        if self.scalers:
+            share = self.scalers[player].scale(share)
+        if self.device.type == "cpu" and self.trainer.world_size == 1:
+            share.backward()  # Lightning's way serves several processes
+        else:
+            self.manual_backward(share)
 
     @property
     def ends_update(self) -> bool:
@@ -199,16 +234,33 @@ class ScheduledModule(pl.LightningModule):
         return (self.batches + 1) % self.accumulate == 0
 
     def update(self) -> None:
-        """Clip the gradients, step the main optimizer and the schedule of its learning rate."""
-        optimizers = self.optimizers()
-        main = optimizers[0] if isinstance(optimizers, list) else optimizers
-        if self.gradient_clip:
-            self.clip_gradients(main.optimizer, self.gradient_clip, "norm")
-        main.step()
-        main.zero_grad()
-        scheduler = self.lr_schedulers()
-        if scheduler is not None:
+        """Step the main optimizer, then the schedules of all learning rates."""
+        self.step()
+        schedulers = self.lr_schedulers() or []
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             cast(LRScheduler, scheduler).step()
+
+    def step(self, player: int = 0) -> None:
+        """Clip the gradients of one optimizer, step it and clear them.
+
+        In float16 each optimizer has a scaler of its own: one that all share would unscale by
+        another factor than it scaled by, once the first of them has moved it. An update that
+        overflows is left out, and counts.
+        """
+        optimizers = self.optimizers()
+        optimizer = optimizers[player] if isinstance(optimizers, list) else optimizers
+        if self.scalers:
+            self.scalers[player].unscale_(optimizer.optimizer)
+        if self.gradient_clip:
+            self.clip_gradients(optimizer.optimizer, self.gradient_clip, "norm")
+        if self.scalers:
+            before = self.iteration
+            self.scalers[player].step(optimizer.optimizer)
+            self.scalers[player].update()
+            self.iteration = before + 1 if player == 0 else before
+        else:
+            optimizer.step()
+        optimizer.zero_grad()
 
     def train(self, mode: bool = True) -> "ScheduledModule":
         """As in torch, but averaged copies and fully frozen norms stay in evaluation mode."""
@@ -219,9 +271,21 @@ class ScheduledModule(pl.LightningModule):
 
     def on_train_start(self) -> None:
         self._averaged = []  # the device may have changed
-        optimizers = self.optimizers(use_pl_optimizer=False)
-        main = optimizers[0] if isinstance(optimizers, list) else optimizers
-        main.register_step_post_hook(self._completed_update)  # type: ignore[union-attr]
+        optimizers = self.trainer.optimizers
+        if self.make_scaler is not None:
+            self.scalers = [self.make_scaler() for _ in optimizers]
+            for scaler, state in zip(self.scalers, self._scaler_states, strict=False):
+                scaler.load_state_dict(state)
+        if self._written is not None:
+            schedulers = [c.scheduler for c in self.trainer.lr_scheduler_configs]
+            configured = self.configure_optimizers()
+            changes = learning_rate.reassert(
+                optimizers, cast(list[LRScheduler], schedulers), configured, self._written
+            )
+            if changes and self.global_rank == 0:
+                print(f"other settings than before: {'; '.join(changes)}", flush=True)
+            self._written = None
+        optimizers[0].register_step_post_hook(self._completed_update)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Random numbers depend on the batch, not on how the process got there."""
@@ -240,8 +304,16 @@ class ScheduledModule(pl.LightningModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Counters instead of Lightning's loops; frozen backbones of losses are left out."""
+        """Counters instead of Lightning's loops; frozen backbones of losses are left out.
+
+        The configured hyper-parameters stand beside the optimizers' state, so that a run that is
+        resumed with others knows.
+        """
         counters = {"iteration": self.iteration, "batches": self.batches}
+        if checkpoint.get("optimizer_states"):
+            configured = self.configure_optimizers()
+            checkpoint["configured"] = learning_rate.hyper_parameters(configured)
+        checkpoint["scalers"] = [scaler.state_dict() for scaler in self.scalers]
         checkpoint |= counters | {"global_step": self.iteration}
         checkpoint.pop("loops", None)
         for name in self._frozen_loss_state():
@@ -249,6 +321,8 @@ class ScheduledModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.iteration, self.batches = checkpoint["iteration"], checkpoint["batches"]
+        self._written = checkpoint.get("configured")
+        self._scaler_states = checkpoint.get("scalers", [])
         checkpoint["state_dict"] = self._frozen_loss_state() | checkpoint["state_dict"]
 
     def _frozen_loss_state(self) -> dict[str, Tensor]:

@@ -12,25 +12,24 @@ SHARE_WORTH_A_WARNING = 0.2
 
 
 class Health(pl.Callback):
-    """Records `seconds_per_iteration` and `data_wait_share`, and prints each warning once.
+    """Records `health/seconds_per_iteration` and `health/data_wait_share`; warns once of each.
 
-    The wait for data is the time between the end of a batch and the start of the next, less
-    validation and checkpoints; above a fifth of the time it is worth a warning.
+    The wait for data is the time that the training stands still in its loader, see
+    `data.ClockedLoader`, as a share of all time but validations; checkpoints, logs and reads of
+    the device count as work. Above a fifth it is worth a warning.
     """
 
     def __init__(self, every: int) -> None:
         self.every = every
         self.warned: set[str] = set()
-        self.waited = self.worked = self.moment = 0.0
+        self.started = self.waited = 0.0
         self.batches = 0
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        now = time.perf_counter()
-        if self.moment:
-            self.waited += now - self.moment
-        self.moment = now
+        if not self.started:
+            self._start(trainer)
 
     def on_train_batch_end(
         self,
@@ -41,31 +40,35 @@ class Health(pl.Callback):
         batch_idx: int,
     ) -> None:
         assert isinstance(pl_module, ScheduledModule)
-        now = time.perf_counter()
-        self.worked += now - self.moment
-        self.moment = now
         self.batches += 1
         if self.batches >= self.every:
-            self._report(pl_module)
+            self._report(trainer, pl_module)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
-        self.moment = 0.0
+        self.started = 0.0
         self._warn(pl_module.health())
 
-    def _report(self, module: ScheduledModule) -> None:
-        total = self.waited + self.worked
-        share = self.waited / total
-        module.record(
-            seconds_per_iteration=total / self.batches * module.accumulate, data_wait_share=share
-        )
+    def _start(self, trainer: pl.Trainer) -> None:
+        self.started, self.batches = time.perf_counter(), 0
+        self.waited = waited(trainer)
+
+    def _report(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
+        total = time.perf_counter() - self.started
+        share = (waited(trainer) - self.waited) / total
+        seconds = total / self.batches * module.accumulate
+        module.record(**{"health/seconds_per_iteration": seconds, "health/data_wait_share": share})
         if share > SHARE_WORTH_A_WARNING:
             self._warn(["training waits for data over a fifth of the time; raise data.workers"])
-        self.waited = self.worked = 0.0
-        self.batches = 0
+        self._start(trainer)
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:
             if warning not in self.warned:
                 self.warned.add(warning)
                 rank_zero_warn(warning)
+
+
+def waited(trainer: pl.Trainer) -> float:
+    """Seconds spent so far in the training's loader."""
+    return getattr(trainer.train_dataloader, "waited", 0.0)

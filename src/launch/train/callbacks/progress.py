@@ -79,7 +79,7 @@ class ProgressBar(pl.Callback):
 def describe(latest: dict[str, float], module: ScheduledModule) -> str:
     """The total, each active term with its weight, and the main validation metrics."""
     parts = [f"loss {latest['loss/total']:.4g}"] if latest else []
-    weights = module.losses.weights()
+    weights = {k.removeprefix("weight/"): v for k, v in latest.items() if k.startswith("weight/")}
     parts += [f"{name} x{value:.3g}" for name, value in weights.items() if value]
     parts += [f"{name} {value:.4g}" for name, value in list(module.metrics.items())[:2]]
     return "  ".join(parts)

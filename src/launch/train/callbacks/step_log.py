@@ -12,6 +12,10 @@ from launch.train.module import ScheduledModule
 class StepLog(pl.Callback):
     """Logs raw value, weight and weighted value of each loss term, and what the module recorded.
 
+    Columns have a namespace, so that two things never share one: `loss/`, `weight/`, `weighted/`,
+    `training/` for what a recipe recorded, `health/` for how the machine does; metrics of
+    validations stand alone, as in `run.json`. A recorded name with a slash stays as it is.
+
     Rows are written every `every` iterations, at the last one, and on both sides of every point
     at which a loss weight changes its formula, so that a switch can be read off `metrics.csv`.
     Collects without synchronising; a logged iteration costs one transfer.
@@ -47,8 +51,9 @@ class StepLog(pl.Callback):
         iteration = pl_module.losses.iteration
         updated, records = pl_module.iteration != iteration, pl_module.recorded
         if updated and self._is_row(iteration):
-            self.latest = row(pl_module) | {"learning_rate": self._learning_rate}
-            self.latest |= dict(zip(records, to_floats(list(records.values())), strict=True))
+            self.latest = row(pl_module) | {"training/learning_rate": self._learning_rate}
+            names = [name if "/" in name else f"training/{name}" for name in records]
+            self.latest |= dict(zip(names, to_floats(list(records.values())), strict=True))
             records.clear()
             for logger in trainer.loggers:
                 logger.log_metrics(self.latest, step=iteration)
