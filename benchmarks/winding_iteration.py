@@ -25,6 +25,7 @@ from launch.experiments.winding.mesh import Mesh, neighbours
 from launch.experiments.winding.module import WindingFit
 from launch.experiments.winding.pyramid import rebuild
 from launch.experiments.winding.slices import SyntheticSpiral
+from launch.experiments.winding.strip import strip
 from launch.experiments.winding.synthetic import Spiral, spiral
 from launch.masks.build import build as build_masks
 from launch.train import objective
@@ -130,8 +131,8 @@ class Plain:
     def __init__(self, channels: Channels) -> None:
         maps = torch.from_numpy(channels.stack())
         self.maps = [maps[:, i : i + 1] for i in range(5)]
-        mesh = Mesh(channels.size, 1, SHAPE["rows_fraction"], 60 / channels.size[1])
-        mesh.aim(maps)
+        mesh = Mesh(channels.size, rows=81, columns=7)
+        mesh.aim(strip(channels).angle)
         mesh.bake()
         self.vertices = [p.detach().clone().requires_grad_() for p in mesh.mesh_ms]
         self.offsets = [p.detach().clone().requires_grad_() for p in mesh.conn_offset_ms]

@@ -38,7 +38,9 @@ class Channels:
 
     Attributes:
         picture: (N, H, W) in [0, 1].
-        origin: full-resolution pixel (x, y) of the first model pixel.
+        origin: full-resolution position (x, y) of the centre of the first model pixel.
+        z: full-resolution position of each slice; None where it is not known.
+        assumed: what the files did not say, one sentence each.
 
     Raises:
         MissingError: when the maps differ in shape or hold NaN.
@@ -51,9 +53,11 @@ class Channels:
     valid: Image
     downscale: float = 1.0
     origin: tuple[float, float] = (0.0, 0.0)
+    z: tuple[float, ...] | None = None
     picture: Image | None = None
     truth: Truth | None = None
     name: str = "slice"
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for key in MAPS:
@@ -74,6 +78,13 @@ class Channels:
     def size(self) -> tuple[int, int]:
         """Height and width in model pixels."""
         return self.cosine.shape[1], self.cosine.shape[2]
+
+    @property
+    def slice_step(self) -> float:
+        """Mean distance of two slices in model pixels; 1 where it is not known."""
+        if self.z is None or len(self.z) < 2:
+            return 1.0
+        return abs(self.z[-1] - self.z[0]) / (len(self.z) - 1) / self.downscale
 
     def stack(self) -> Image:
         """(N, 5, H, W) in the order of `MAPS`."""

@@ -1,8 +1,9 @@
-"""How far a fit can be trusted where there is no truth: phase jumps along the rows.
+"""How far a fit can be trusted where there is no truth: its phase, and what it crosses.
 
 Around each vertex the cosine map, read over one winding along the mesh, is compared with the
 target. The angle of `z = sum (cos - .5) exp(-2 pi i u)`, u in windings from the column, is 0 where
-the column lies on a layer. A column that crosses from one layer to the next turns it once around.
+the column lies on a layer. Which layer that is, the windings crossed on the way from the middle of
+the mesh say, see `launch.experiments.winding.crossings`.
 Symbols: N slices, R rows, C columns, S samples per segment.
 """
 
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from launch.experiments.winding.crossings import turns as windings_crossed
 from launch.experiments.winding.geometry import FitResult
+from launch.experiments.winding.metrics import in_image
 
 IN_PHASE = math.pi / 3  # a sixth of a winding
 LEAST = 0.25  # of the amplitude of a perfect cosine; below, the data say nothing
@@ -24,8 +27,9 @@ class Confidence:
 
     Attributes:
         phase: (N, R, C) angle in (-pi, pi]; NaN where the data say nothing.
-        turns: (N, R, C) whole windings crossed since the central row.
-        winding: (N, C) share of rows that are in phase on an uncrossed layer, in [0, 1].
+        turns: (N, R, C) whole windings between the layer of a vertex and that of the middle.
+        winding: (N, C) share of the rows in the image that are in phase on the right layer, in
+            [0, 1]; in air and gaps nothing speaks for a row.
         suspected_slips: rows-times-columns with `turns` other than 0, as a share of the readable.
     """
 
@@ -40,11 +44,12 @@ def confidence(fit: FitResult) -> Confidence:
     """Phase of every vertex, and what follows from it for every winding."""
     reading = demodulate(fit)
     strength = smooth_rows(reading.abs())
-    readable = strength > LEAST
+    inside = in_image(fit.xy, fit.image_size)
+    readable = (strength > LEAST) & inside
     phase = torch.where(readable, smooth_rows(reading).angle(), torch.nan)
-    turns = crossed(phase)
+    turns = windings_crossed(fit, phase)
     good = (phase.abs() < IN_PHASE) & (turns == 0)
-    rows = readable.sum(1).clamp_min(1)
+    rows = inside.sum(1).clamp_min(1)
     slipped = (turns != 0) & readable
     share = float(slipped.sum()) / max(int(readable.sum()), 1)
     return Confidence(phase, turns, good.sum(1) / rows, share)
@@ -74,17 +79,3 @@ def smooth_rows(values: Tensor) -> Tensor:
     """Mean over three rows, the border repeated."""
     padded = torch.cat([values[:, :1], values, values[:, -1:]], 1)
     return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3
-
-
-def crossed(phase: Tensor) -> Tensor:
-    """Whole turns of the phase since the central row, along each column; NaN rows add nothing."""
-    rows = phase.shape[1]
-    filled = phase.clone()
-    for row in range(1, rows):
-        filled[:, row] = torch.where(phase[:, row].isnan(), filled[:, row - 1], phase[:, row])
-    filled = filled.nan_to_num(0.0)
-    jumps = torch.zeros_like(filled)
-    step = filled.diff(dim=1)
-    jumps[:, 1:] = -torch.round(step / (2 * math.pi))
-    turns = jumps.cumsum(1)
-    return turns - turns[:, rows // 2 : rows // 2 + 1]

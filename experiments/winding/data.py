@@ -1,60 +1,94 @@
-"""Reading and writing the maps of a slice: tif directories, preprocessed zarr, plain pictures."""
+"""Reading and writing the maps of slices: tif directories, preprocessed zarr, raw scans."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import tifffile
 import zarr
 
 from launch.errors import ConfigError, MissingError
-from launch.experiments.winding import structure
+from launch.experiments.winding import volumes
 from launch.experiments.winding.channels import Channels, Image, Truth
 
 FILES = {"density": "mag", "dir0": "dir0", "dir1": "dir1"}
 ZARR_MAPS = {"cosine": "cos", "density": "grad_mag", "dir0": "dir0", "dir1": "dir1"}
-PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 Crop = tuple[int, int, int, int]
 
 
-def read(
-    path: Path,
-    downscale: float | None = None,
-    crop: Crop | None = None,
-    pitch: float | None = None,
-) -> Channels:
-    """The maps under `path`: a zarr array, a directory of tif maps, or a grey picture.
+@dataclass(frozen=True)
+class Part:
+    """Which part of a raw scan is fitted, and at which size.
+
+    Attributes:
+        downscale: pixels of the level that is read per model pixel.
+        crop: x, y, width, height in pixels of that level.
+        slices: first, stop and perhaps step along z, see `volumes.read`.
+        level: of an OME-Zarr pyramid.
+    """
+
+    downscale: float = 1.0
+    crop: Crop | None = None
+    slices: tuple[int, ...] | None = None
+    level: int = 0
+
+
+def read_maps(path: Path, downscale: float | None = None) -> Channels:
+    """The maps under `path`: a preprocessed zarr array or a directory of tif maps.
 
     Args:
-        downscale: full-resolution pixels per model pixel. Default: what a zarr or a directory
-            says, 1 for a picture.
-        crop: x, y, width, height in full-resolution pixels, of a picture.
-        pitch: layer distance in full-resolution pixels, of a picture; measured when None.
+        downscale: full-resolution pixels per model pixel. Default: what the files say.
 
     Raises:
         MissingError: when there is nothing to read, or a channel is missing.
-        ConfigError: when `downscale` contradicts the file, or the crop misses the picture.
+        ConfigError: when `downscale` contradicts the file.
     """
     if not path.exists():
         raise MissingError(f"{path} does not exist")
-    if path.is_file() and path.suffix.lower() in PICTURES:
-        return from_picture(path, downscale or 1.0, crop, pitch)
-    if crop is not None:
-        raise ConfigError(f"data.crop works on a picture; {path} already holds maps")
-    if (path / "zarr.json").exists() or (path / ".zarray").exists():
+    if volumes.is_zarr(path):
         return from_zarr(path, downscale)
     if path.is_dir():
         return from_directory(path, downscale)
-    raise MissingError(f"{path} is no picture ({', '.join(PICTURES)}), zarr or tif directory")
+    raise MissingError(f"{path} is no zarr array or directory of tif maps")
+
+
+def is_maps(path: Path) -> bool:
+    """Whether something holds maps, and not a raw scan."""
+    if not volumes.is_zarr(path):
+        return path.is_dir() and bool(list(path.glob("*_cos.tif")))
+    node: Any = zarr.open(path, mode="r")
+    return "preprocess_params" in node.attrs
+
+
+def read_scan(path: Path, part: Part, maps_of: Callable[..., Channels]) -> Channels:
+    """Maps of the slices of a raw scan.
+
+    Args:
+        maps_of: makes them from grey slices (N, H, W), with `downscale`, `origin` and `name`.
+    """
+    if not path.exists():
+        raise MissingError(f"{path} does not exist")
+    found = volumes.read(path, part.slices, part.level)
+    grey, corner = cropped(found.grey, part.crop)
+    made = maps_of(grey, downscale=part.downscale, origin=corner, name=path.stem)
+    scale = found.scale
+    return replace(
+        made,
+        downscale=part.downscale * scale,
+        density=made.density / scale,
+        origin=(made.origin[0] * scale, made.origin[1] * scale),
+        z=found.z,
+        assumed=found.assumed,
+    )
 
 
 def from_directory(path: Path, downscale: float | None = None) -> Channels:
     """One `*_cos.tif` with `_mag`, `_dir0` and `_dir1` beside it; `_valid` and truth may be.
 
-    Files are (H, W) or (Z, H, W) of floats. `settings.json` may hold downscale and origin.
+    Files are (H, W) or (Z, H, W) of floats. `settings.json` may hold downscale, origin and z.
     """
     found = sorted(path.glob("*_cos.tif"))
     if len(found) != 1:
@@ -70,6 +104,7 @@ def from_directory(path: Path, downscale: float | None = None) -> Channels:
         **maps,
         downscale=agreed(downscale, settings.get("downscale"), path),
         origin=tuple(settings.get("origin", (0.0, 0.0))),
+        z=tuple(settings["z"]) if settings.get("z") else None,
         picture=maps["cosine"],
         truth=truth_of(path, stem, settings),
         name=stem,
@@ -111,7 +146,12 @@ def from_zarr(path: Path, downscale: float | None = None) -> Channels:
 
     Cosine and directions are value / 255, density value / `grad_mag_encode_scale`, validity > 0.
     """
-    array = zarr.open_array(path, mode="r")
+    array: Any = zarr.open(path, mode="r")
+    if not isinstance(array, zarr.Array):
+        raise ConfigError(
+            f"{path} is a zarr group, not an array of maps; a raw volume is read by "
+            "data=winding/slice"
+        )
     params: Any = array.attrs.get("preprocess_params")
     if not isinstance(params, dict) or "channels" not in params:
         raise MissingError(f"{path} has no preprocess_params.channels among its attributes")
@@ -122,12 +162,14 @@ def from_zarr(path: Path, downscale: float | None = None) -> Channels:
     maps["density"] *= 255 / float(params.get("grad_mag_encode_scale", 1000))
     known = "valid" in names
     valid = decoded(array, names, "valid", path) > 0 if known else np.ones_like(maps["cosine"])
-    x, y = (params.get("crop_xyzwhd") or (0, 0))[:2]
+    x, y, first = (*(params.get("crop_xyzwhd") or ()), 0, 0, 0)[:3]
+    step = float(params.get("z_step_eff") or params.get("z_step") or 1)
     return Channels(
         **maps,
         valid=np.asarray(valid, np.float32),
         downscale=agreed(downscale, params.get("downscale_xy"), path),
         origin=(float(x), float(y)),
+        z=tuple(first + step * i for i in range(len(maps["cosine"]))),
         picture=maps["cosine"],
         name=path.stem,
     )
@@ -140,23 +182,15 @@ def decoded(array: Any, names: list[str], name: str, path: Path) -> Image:
     return np.asarray(array[names.index(name)], np.float32) / 255
 
 
-def from_picture(
-    path: Path, downscale: float = 1.0, crop: Crop | None = None, pitch: float | None = None
-) -> Channels:
-    """Maps computed from a grey picture by the structure tensor."""
-    part, origin = cropped(path, crop)
-    return structure.channels(part, downscale, pitch, origin, path.stem)
-
-
-def cropped(path: Path, crop: Crop | None) -> tuple[Image, tuple[float, float]]:
-    """A part of a grey picture, and the position (x, y) of its first pixel."""
-    grey = grey_picture(path)
-    x, y, width, height = crop or (0, 0, grey.shape[1], grey.shape[0])
-    part = grey[y : y + height, x : x + width]
-    if min(x, y) < 0 or part.shape != (height, width):
+def cropped(grey: Image, crop: Crop | None) -> tuple[Image, tuple[float, float]]:
+    """A part of grey slices (N, H, W), and the position (x, y) of its first pixel."""
+    height, width = grey.shape[1:]
+    x, y, wide, high = crop or (0, 0, width, height)
+    part = grey[:, y : y + high, x : x + wide]
+    if min(x, y) < 0 or part.shape[1:] != (high, wide):
         raise ConfigError(
             f"data.crop [x, y, width, height] {list(crop or ())} leaves the picture, which is "
-            f"{grey.shape[1]}x{grey.shape[0]}"
+            f"{width}x{height}"
         )
     return part, (float(x), float(y))
 
@@ -175,16 +209,6 @@ def crop_of(numbers: Sequence[int] | None) -> Crop | None:
     return x, y, width, height
 
 
-def grey_picture(path: Path) -> Image:
-    """An 8- or 16-bit picture as (H, W) float32 in [0, 1]."""
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-    if picture is None:
-        raise MissingError(f"{path} cannot be read as a picture")
-    if picture.dtype.kind == "f":
-        return np.asarray(picture, np.float32)
-    return picture.astype(np.float32) / np.iinfo(picture.dtype.name).max
-
-
 def write_directory(channels: Channels, path: Path) -> None:
     """The maps as `from_directory` reads them, with truth where there is one."""
     path.mkdir(parents=True, exist_ok=True)
@@ -192,6 +216,7 @@ def write_directory(channels: Channels, path: Path) -> None:
     files = {"cos": channels.cosine, "mag": channels.density, "dir0": channels.dir0}
     files |= {"dir1": channels.dir1, "valid": channels.valid}
     settings: dict[str, Any] = {"downscale": channels.downscale, "origin": channels.origin}
+    settings["z"] = channels.z
     if channels.truth is not None:
         files |= {"truth": channels.truth.winding, "truth_valid": channels.truth.valid}
         settings = {**channels.truth.settings, **settings}

@@ -4,12 +4,14 @@ The stages lie one behind the other on the iteration axis of the run: the weight
 schedule over it, and a mask works within the iterations of its stage and counts from its start.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from launch.errors import ConfigError
+from launch.experiments.winding.spans import effects, pies, span
 from launch.experiments.winding.stages import Stage, parse, read
 from launch.experiments.winding.terms import TERMS
 
@@ -18,6 +20,9 @@ Config = dict[str, Any]
 
 def expand(config: Config, stages: Config | None, stages_file: str | None) -> Config:
     """The configuration with `losses`, `masks`, `trainer.max_iterations` and `module.stages`.
+
+    For `task=plan` it has in `stages` the span of every pie, where the slice's size is known. What
+    has no effect is a warning.
 
     `stages_file` is JSON of the same form as `stages` and wins over it. Settings of a term that are
     no weights (`losses.gradmag.per_sample`) and masks that last the whole run may stand beside.
@@ -29,12 +34,42 @@ def expand(config: Config, stages: Config | None, stages_file: str | None) -> Co
     if not stages_file and not stages:
         raise ConfigError("a winding fit needs stages: or stages_file=PATH")
     fit = read(Path(stages_file)) if stages_file else parse(stages or {})
+    segments = column(config) if config.get("task") == "plan" else None
+    for sentence in effects(fit, segments):
+        warnings.warn(sentence, stacklevel=2)
     trainer = config["trainer"]
+    drawn = {"stages": spans(fit, segments)} if segments is not None else {}
     return config | {
         "losses": losses(fit, config.get("losses") or {}),
         "masks": [*masks(fit), *(config.get("masks") or [])],
         "trainer": trainer | {"max_iterations": length(fit, trainer.get("max_iterations"))},
         "module": (config.get("module") or {}) | {"stages": [settings(stage) for stage in fit]},
+        **drawn,
+    }
+
+
+def column(config: Config) -> int | None:
+    """Segments of a mesh's column, for a drawn slice whose layers run straight through it."""
+    module, data = config.get("module") or {}, config.get("data") or {}
+    known: tuple[Any, ...] = (
+        (data.get("spiral") or {}).get("size"),
+        module.get("mesh_step"),
+        module.get("rows_fraction"),
+    )
+    if not all(isinstance(n, int | float) and n > 0 for n in known):
+        return None
+    size, step, length = map(float, known)
+    return round(length * size / step)
+
+
+def spans(stages: Sequence[Stage], segments: int) -> Config:
+    """A schedule per pie in segments of the central column, which the plan draws."""
+    return {
+        f"{label}_segments": {
+            "_target_": "launch.schedules.Points",
+            "points": span(stages, label, segments),
+        }
+        for label in pies(stages)
     }
 
 

@@ -1,6 +1,7 @@
 """What a person takes home: polylines, tifxyz surfaces, a picture and an animation.
 
-Positions are written in full-resolution pixels of the scan: `xy * downscale + origin`.
+Positions are written in full-resolution pixels of the scan: `xy * downscale + origin`, where the
+origin is the centre of the first model pixel.
 Symbols: N slices, R rows, C columns.
 """
 
@@ -17,11 +18,18 @@ from PIL import Image as Picture
 from launch.experiments.winding.channels import Channels, Image
 
 INVALID = -1.0  # position of a vertex that is not on the data, in tifxyz
+LEAST_Z = 1e-3  # readers of tifxyz take z <= 0 for invalid, so that slice 0 lies here
 
 
 def scan_positions(xy: Image, channels: Channels) -> Image:
     """Model positions (..., 2) in full-resolution pixels of the scan."""
     return xy * channels.downscale + np.asarray(channels.origin)
+
+
+def scan_depth(channels: Channels) -> Image:
+    """Full-resolution z of every slice; counted from 1 where it is not known."""
+    known = channels.z or range(1, len(channels.cosine) + 1)
+    return np.maximum(np.asarray(known, float), LEAST_Z)
 
 
 def polylines(
@@ -35,11 +43,12 @@ def polylines(
         confidence: (N, C) in [0, 1].
     """
     scan = np.round(scan_positions(xy, channels), 3)
+    depth = scan_depth(channels)
     lines = []
     for number in range(xy.shape[0]):
         for winding in range(xy.shape[2]):
             kept = seen[number, :, winding].astype(bool)
-            line: dict[str, Any] = {"winding": winding, "slice": number}
+            line: dict[str, Any] = {"winding": winding, "slice": number, "z": float(depth[number])}
             if confidence is not None:
                 line["confidence"] = round(float(confidence[number, winding]), 4)
             line["rows"] = np.flatnonzero(kept).tolist()
@@ -55,25 +64,28 @@ def write_polylines(path: Path, document: dict[str, Any]) -> None:
 def write_tifxyz(folder: Path, xy: Image, seen: Image, channels: Channels, step: float) -> None:
     """One surface per winding: `winding_0003/{x,y,z}.tif` of (N, R), and `meta.json`.
 
+    Vertices that are not on the data are -1 in all three; a winding without any other is left out.
+    `scale` is grid points per full-resolution pixel, along the rows and along z.
+
     Args:
         step: distance of two rows in model pixels.
     """
-    scan = scan_positions(xy, channels)
-    depth = np.broadcast_to(np.arange(xy.shape[0], dtype=float)[:, None], xy.shape[:2])
+    scan, depth = scan_positions(xy, channels), scan_depth(channels)
+    apart = float(np.diff(depth).mean()) if len(depth) > 1 else 1.0
+    scale = [1 / (step * channels.downscale), 1 / max(abs(apart), LEAST_Z)]
     for winding in range(xy.shape[2]):
+        kept = seen[:, :, winding].astype(bool)
+        if not kept.any():
+            continue
         target = folder / f"winding_{winding:04d}"
         target.mkdir(parents=True, exist_ok=True)
-        kept = seen[:, :, winding].astype(bool)
-        place = {"x": scan[:, :, winding, 0], "y": scan[:, :, winding, 1], "z": depth}
+        along_z = np.broadcast_to(depth[:, None], kept.shape)
+        place = {"x": scan[:, :, winding, 0], "y": scan[:, :, winding, 1], "z": along_z}
         for axis, values in place.items():
             grid = np.where(kept, values, INVALID).astype(np.float32)
             tifffile.imwrite(target / f"{axis}.tif", grid)
-        box = [
-            [float(values[kept].min()) if kept.any() else INVALID for values in place.values()],
-            [float(values[kept].max()) if kept.any() else INVALID for values in place.values()],
-        ]
-        meta = {"type": "seg", "format": "tifxyz", "uuid": target.name, "bbox": box}
-        meta["scale"] = [1 / (step * channels.downscale), 1.0]
+        box = [[float(end(values[kept])) for values in place.values()] for end in (np.min, np.max)]
+        meta = {"type": "seg", "format": "tifxyz", "uuid": target.name, "bbox": box, "scale": scale}
         (target / "meta.json").write_text(json.dumps(meta, indent=1))
 
 

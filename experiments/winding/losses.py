@@ -217,3 +217,16 @@ class SlicesStraight(WindingLoss):
             return 0 * fit.xy.sum(-1), None
         bend = fit.xy[1:-1] - 0.5 * (fit.xy[:-2] + fit.xy[2:])
         return bend.square().sum(-1) / fit.scales.slice_step**2, None
+
+
+class SlicesLinked(WindingLoss):
+    """Squared distance of a vertex to itself in the next slice, in windings; 0 for one slice.
+
+    Holds the slices to one layer while nothing else tells layers apart. It also pulls at layers
+    that lean from slice to slice, so it has to be weak where the data are to decide.
+    """
+
+    def errors(self, fit: FitResult, term: str) -> tuple[Tensor, Tensor | None]:
+        if fit.xy.shape[0] < 2:
+            return 0 * fit.xy.sum(-1), None
+        return fit.xy.diff(dim=0).square().sum(-1) / fit.scales.winding_step**2, None

@@ -30,9 +30,10 @@ class Mesh(nn.Module):
     | winding_scale     | scalar            | horizontal stretch about the mesh centre          |
     | amp, bias         | (N, 1, R, C)      | modulation of the cosine target                   |
 
-    Starts as a straight, upright strip through the image centre that covers the given fractions of
-    the image height and width. With `links="ray"` the neighbours are where the normal of a column
-    meets the next one, and conn_offset_ms is not trained but follows them.
+    Starts as a straight, upright strip of `rows` times `columns` vertices, a mesh step and a
+    winding step apart, around `centre` (x, y; default: that of the image). With `links="ray"` the
+    neighbours are where the normal of a column meets the next one, and conn_offset_ms is not
+    trained but follows them.
 
     Raises:
         ConfigError: when the image is smaller than the mesh step.
@@ -48,10 +49,12 @@ class Mesh(nn.Module):
         self,
         image_size: tuple[int, int],
         slices: int = 1,
-        frac_rows: float = 1.25,
-        frac_columns: float = 0.234,
+        rows: int = 33,
+        columns: int = 7,
         scales: Scales | None = None,
+        centre: tuple[float, float] | None = None,
         origin: tuple[float, float] = (0.0, 0.0),
+        z: tuple[float, ...] | None = None,
         links: Links = "offset",
     ) -> None:
         super().__init__()
@@ -60,15 +63,17 @@ class Mesh(nn.Module):
         self.made_with: dict[str, Any] = {
             "image_size": list(image_size),
             "slices": slices,
-            "frac_rows": frac_rows,
-            "frac_columns": frac_columns,
+            "rows": rows,
+            "columns": columns,
             "scales": asdict(self.scales),
+            "centre": list(centre or middle_of(image_size)),
             "origin": list(origin),
+            "z": z and list(z),
             "links": links,
         }
-        grid = base_grid(image_size, frac_rows, frac_columns, self.scales)
+        check_image(image_size, self.scales)
+        grid = base_grid(rows, columns, centre or middle_of(image_size), self.scales)
         grid = grid.expand(slices, -1, -1, -1).clone()
-        rows, columns = grid.shape[-2:]
         vertices = pyramid.zeros(slices, 2, rows, columns)
         vertices[0].copy_(grid)
         self.mesh_ms = nn.ParameterList(vertices)
@@ -86,7 +91,7 @@ class Mesh(nn.Module):
     @classmethod
     def like(cls, made_with: dict[str, Any]) -> "Mesh":
         """A new mesh of the shape that a checkpoint describes, see `get_extra_state`."""
-        pairs = {key: tuple(made_with[key]) for key in ("image_size", "origin")}
+        pairs = {key: tuple(made_with[key]) for key in ("image_size", "centre", "origin")}
         return cls(**{**made_with, **pairs, "scales": Scales(**made_with["scales"])})
 
     def get_extra_state(self) -> dict[str, Any]:
@@ -168,32 +173,36 @@ class Mesh(nn.Module):
         self.anchor.copy_(self.vertices().mean((2, 3)))
 
     @torch.no_grad()
+    def start_ema(self, fit: FitResult) -> None:
+        """The averages begin with the values of the first geometry."""
+        self.xy_ema.copy_(fit.xy)
+        self.xy_conn_ema.copy_(fit.xy_conn)
+
+    @torch.no_grad()
     def update_ema(self, fit: FitResult, residual: bool = False) -> None:
         """`ema = .99 ema + .01 new` of vertices and links, and of the residual where it is wanted.
 
-        A value that has no average yet is copied. The residual is only known while a data term is
-        active. Offsets that follow rays do so here.
+        The residual is only known while a data term is active; a first one is copied. Offsets that
+        follow rays do so here.
         """
         if self.links == "ray":
             offsets = pyramid.rebuild(list(self.conn_offset_ms))
             self.conn_offset_ms[0].add_(ray_offsets(self.vertices(), offsets) - offsets)
-        for ema, value in ((self.xy_ema, fit.xy), (self.xy_conn_ema, fit.xy_conn)):
-            ema.copy_(torch.where(ema.isnan(), value, torch.lerp(ema, value, 1 - EMA_DECAY)))
+        self.xy_ema.lerp_(fit.xy, 1 - EMA_DECAY)
+        self.xy_conn_ema.lerp_(fit.xy_conn, 1 - EMA_DECAY)
         if residual and "fine" in vars(fit):
             ema, value = self.residual_ema, fit.residual()
             known = torch.lerp(ema, value, 1 - EMA_DECAY)
             ema.copy_(torch.where(known.isnan(), torch.where(value.isnan(), ema, value), known))
 
     @torch.no_grad()
-    def aim(self, maps: Tensor) -> None:
-        """Turn the strip so that its columns run along the layers at the image centre."""
-        self.theta.fill_(layer_angle(maps))
+    def aim(self, angle: float) -> None:
+        """Turn the strip so that the normal of its columns has this angle, in radians."""
+        self.theta.fill_(angle)
 
 
-def base_grid(
-    size: tuple[int, int], frac_rows: float, frac_columns: float, scales: Scales
-) -> Tensor:
-    """A straight strip centred on the image, (1, 2, R, C)."""
+def check_image(size: tuple[int, int], scales: Scales) -> None:
+    """Raises ConfigError for an image (height, width) that cannot hold a mesh."""
     height, width = size
     if min(height, width) < max(scales.mesh_step, scales.winding_step):
         raise ConfigError(
@@ -201,18 +210,19 @@ def base_grid(
             f"({scales.mesh_step:g} along the layer, {scales.winding_step:g} across); "
             "lower data.downscale, mesh_step or winding_step, or take a larger crop"
         )
-    extent_x, extent_y = frac_columns * width, frac_rows * height
-    rows = max(2, math.ceil(extent_y / scales.mesh_step - 1e-6) + 1)
-    columns = max(2, math.ceil(extent_x / scales.winding_step - 1e-6) + 1)
-    x = centred(columns, extent_x, width)
-    y = centred(rows, extent_y, height)
+
+
+def base_grid(rows: int, columns: int, centre: tuple[float, float], scales: Scales) -> Tensor:
+    """A straight, upright strip, (1, 2, R, C)."""
+    x = centre[0] + scales.winding_step * (torch.arange(columns) - (columns - 1) / 2)
+    y = centre[1] + scales.mesh_step * (torch.arange(rows) - (rows - 1) / 2)
     grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
     return torch.stack([grid_x, grid_y])[None]
 
 
-def centred(count: int, extent: float, size: int) -> Tensor:
-    middle = (size - 1) / 2
-    return torch.linspace(middle - extent / 2, middle + extent / 2, count)
+def middle_of(size: tuple[int, int]) -> tuple[float, float]:
+    """The centre (x, y) of an image of (height, width)."""
+    return (size[1] - 1) / 2, (size[0] - 1) / 2
 
 
 def neighbours(grid: Tensor, offsets: Tensor, links: Links = "offset") -> Tensor:
@@ -265,17 +275,3 @@ def crossing(grid: Tensor, start: Tensor, segment: Tensor) -> Tensor:
     ahead = (segment * along).sum(1, keepdim=True)
     ahead = torch.where(ahead.abs() < 1e-8, 1e-8, ahead)
     return ((grid.unsqueeze(2) - start) * along).sum(1, keepdim=True) / ahead
-
-
-def layer_angle(maps: Tensor) -> float:
-    """Angle of the layer normal at the image centre in (-pi/2, pi/2], from the directions.
-
-    Averages the doubled angle, which has no sign, over a Gaussian of a tenth of the image.
-    """
-    height, width = maps.shape[-2:]
-    y = (torch.arange(height, device=maps.device) - (height - 1) / 2) / (0.1 * height)
-    x = (torch.arange(width, device=maps.device) - (width - 1) / 2) / (0.1 * width)
-    weight = torch.exp(-0.5 * (y[:, None] ** 2 + x**2)) * maps[:, 4]
-    cos = (2 * maps[:, 2] - 1) * weight
-    sin = cos - math.sqrt(2) * (2 * maps[:, 3] - 1) * weight
-    return float(0.5 * torch.atan2(sin.sum(), cos.sum()))

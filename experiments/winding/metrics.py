@@ -15,7 +15,7 @@ SLIP = 0.5  # windings; beyond this a vertex sits on the wrong layer
 
 @dataclass(frozen=True)
 class Comparison:
-    """Signed winding error of every vertex, with whole windings of the gauge and orientation.
+    """Signed winding error of every vertex, after one gauge and orientation for the whole stack.
 
     Attributes:
         error: (N, R, C) in windings; NaN outside the image.
@@ -31,8 +31,9 @@ class Comparison:
 def compare(xy: Tensor, winding: Tensor) -> Comparison:
     """Vertices (N, R, C, 2) against the true winding position (N, 1, H, W).
 
-    `e = w - s j - k`: column j, orientation s, and one whole number k per slice, the rounded median
-    over the three central rows. A fraction is never fitted away, for it would hide a phase error.
+    `e = w - s j - k`: column j, orientation s, and one whole number k for all slices, the rounded
+    median over their three central rows: a column is one layer of the scroll, whichever slice it is
+    seen in. A fraction is never fitted away, for it would hide a phase error.
     """
     seen = in_image(xy, winding.shape[-2:])
     found = torch.where(seen, sample(winding, xy)[:, 0], torch.nan)
@@ -42,8 +43,7 @@ def compare(xy: Tensor, winding: Tensor) -> Comparison:
     falling = found[:, middle].diff(dim=2).nanmedian() < 0
     orientation = -1 if falling else 1
     error = found - orientation * number
-    gauge = error[:, middle].flatten(1).nanmedian(1).values.round()
-    error = error - gauge[:, None, None]
+    error = error - error[:, middle].nanmedian().round()
     return Comparison(error, error.abs() * pitch, orientation)
 
 
@@ -58,6 +58,7 @@ def truth_metrics(xy: Tensor, winding: Tensor) -> dict[str, float]:
     | phase_error_px    | median distance of unslipped vertices from their layer             |
     | spacing_error     | mean of `|w(right) - w(left)| / 2 - 1` over inner columns          |
     | orientation       | +1 or -1, a free choice of the fit                                 |
+    | switch_rate       | of stacks: share of neighbours in two slices on different layers   |
     """
     result = compare(xy, winding)
     seen = ~torch.isnan(result.error)
@@ -67,7 +68,7 @@ def truth_metrics(xy: Tensor, winding: Tensor) -> dict[str, float]:
     third[:, seen.shape[1] // 3 : -(seen.shape[1] // 3)] = True
     fitted = result.pixels[seen & ~slipped]
     spread = (result.error + result.orientation * torch.arange(seen.shape[2])).diff(dim=2)
-    return {
+    numbers = {
         "slip_rate": share(slipped, seen),
         "slip_rate_centre": share(slipped, seen & third),
         "slip_rate_ends": share(slipped, seen & ~third),
@@ -78,6 +79,18 @@ def truth_metrics(xy: Tensor, winding: Tensor) -> dict[str, float]:
         "spacing_error": float(spread.abs().nanmean()) - 1,
         "orientation": float(result.orientation),
     }
+    if len(xy) > 1:
+        numbers["switch_rate"] = switch_rate(result.error)
+    return numbers
+
+
+def switch_rate(error: Tensor) -> float:
+    """Share of the pairs of a vertex and itself in the next slice that are on different layers.
+
+    Of errors (N, R, C) in windings; more than half a winding apart is another layer.
+    """
+    apart = error.diff(dim=0).abs()
+    return share(apart > SLIP, ~apart.isnan())
 
 
 def shape_metrics(xy: Tensor, valid: Tensor) -> dict[str, float]:

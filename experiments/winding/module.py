@@ -1,5 +1,6 @@
 """The fit of a mesh to the layers of a slice, in stages, under masks that follow the fit."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from launch.errors import ConfigError
-from launch.experiments.winding import data, loss_maps
+from launch.experiments.winding import data, loss_maps, structure
 from launch.experiments.winding.channels import Channels
 from launch.experiments.winding.evaluation import Evaluation, background, evaluate, picture, write
 from launch.experiments.winding.geometry import FitResult, Scales
 from launch.experiments.winding.mesh import Links, Mesh
 from launch.experiments.winding.optimizer import adam, restart
+from launch.experiments.winding.spans import covers_all
 from launch.experiments.winding.stages import Stage
+from launch.experiments.winding.strip import strip
 from launch.train.module import ScheduledModule
 from launch.train.objective import ScheduledLosses
 
@@ -31,12 +34,13 @@ class WindingFit(ScheduledModule):
     Args:
         losses: terms that read a FitResult.
         stages: name, first, steps, lr, params and min_scaledown of each.
-        windings: columns of the mesh; default: as many as the shorter side of the slice holds.
+        windings: columns of the mesh; default: as many as the material holds across its layers.
         mesh_step: distance of two rows in model pixels.
         winding_step: distance of two columns at the start; default: the pitch of the slice.
-        rows_fraction: length of the strip at the start, in image heights.
+        rows_fraction: length of the strip at the start, as a share of the material along the
+            layers through its middle.
         samples: fine samples per mesh segment.
-        aim: turn the strip along the layers at the image centre before the first stage.
+        aim: start along the layers at the middle of the material; false starts upright.
         links: `offset` trains the row offset of the neighbours, `ray` takes the column's normal.
         loss_maps: write where each term is high, into `result/loss_maps`.
     """
@@ -78,28 +82,32 @@ class WindingFit(ScheduledModule):
         self.maps = torch.from_numpy(self.channels.stack())
         if not hasattr(self, "mesh"):
             self.mesh = self.lay(self.channels)
-            if self.aim:
-                self.mesh.aim(self.maps)
-            self.mesh.update_ema(self.mesh(self.maps))
+            self.mesh.start_ema(self.mesh(self.maps))
         self.check_size()
+        self.check_spans()
         if self.accumulate != 1:
             raise ConfigError("trainer.accumulate must be 1: a fit has one sample, its slice")
 
     def lay(self, channels: Channels) -> Mesh:
-        """A new mesh for a slice."""
+        """A new mesh for a slice, along its layers."""
+        found = strip(channels)
         step = self.winding_step or channels.pitch()
-        windings = self.windings or max(3, round(min(channels.size) / step))
-        width = (windings - 1) * step / channels.size[1]
-        scales = Scales(self.mesh_step, step, channels.downscale, self.samples)
-        return Mesh(
+        mesh = Mesh(
             channels.size,
             len(channels.cosine),
-            self.rows_fraction,
-            width,
-            scales,
-            channels.origin,
-            self.links,
+            rows=round(self.rows_fraction * found.length / self.mesh_step) + 1,
+            columns=self.windings or max(3, round(found.width / step)),
+            scales=Scales(
+                self.mesh_step, step, channels.downscale, self.samples, channels.slice_step
+            ),
+            centre=found.centre,
+            origin=channels.origin,
+            z=channels.z,
+            links=self.links,
         )
+        if self.aim:
+            mesh.aim(found.angle)
+        return mesh
 
     def check_size(self) -> None:
         found, wanted = [len(self.maps), *self.channels.size], self.mesh.made_with
@@ -108,6 +116,14 @@ class WindingFit(ScheduledModule):
                 f"the mesh was fitted to {wanted['slices']} slices of {wanted['image_size']} "
                 f"(height, width) and the data has {found[0]} of {found[1:]}; take the same data"
             )
+
+    def check_spans(self) -> None:
+        """Warn of a pie that spans the whole column before it grows."""
+        segments = self.mesh.rows - 1
+        for mask in self.scheduled_masks.masks:
+            start = getattr(mask.generator, "start_size_segs", 0)
+            if start >= segments:
+                warnings.warn(covers_all(f"mask {mask.label!r}", start, segments), stacklevel=2)
 
     def adopt(self, state: Any) -> None:
         made_with = state.get("mesh._extra_state")
@@ -218,16 +234,22 @@ class WindingFit(ScheduledModule):
 
     def predict(self, source: Path, destination: Path) -> dict[str, float]:
         """Write the result of a finished fit over the slice that it was made on."""
-        made_with = self.mesh.made_with
-        x, y = made_with["origin"]
-        height, width = (round(n * self.mesh.scales.downscale) for n in made_with["image_size"])
-        raw = source.is_file()
-        crop = (round(x), round(y), width, height) if raw else None
-        self.channels = self.slice = data.read(
-            source, self.mesh.scales.downscale if raw else None, crop
-        )
+        if data.is_maps(source):
+            self.channels = self.slice = data.read_maps(source)
+        else:
+            self.channels = self.slice = data.read_scan(source, self.part(), structure.channels)
         self.maps = torch.from_numpy(self.channels.stack()).to(self.maps.device)
         self.check_size()
         self.found = evaluate(self.mesh(self.maps), self.slice)
         self.write(destination)
         return self.found.metrics
+
+    def part(self) -> data.Part:
+        """The part of a scan that the mesh was fitted to."""
+        made_with, scale = self.mesh.made_with, self.mesh.scales.downscale
+        x, y = (round(n - (scale - 1) / 2) for n in made_with["origin"])
+        height, width = (round(n * scale) for n in made_with["image_size"])
+        z = made_with["z"]
+        step = round(z[1] - z[0]) if z and len(z) > 1 else 1
+        slices = (round(z[0]), round(z[-1]) + 1, step) if z else None
+        return data.Part(scale, (x, y, width, height), slices)

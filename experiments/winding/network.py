@@ -117,15 +117,26 @@ def channels(
     origin: tuple[float, float] = (0.0, 0.0),
     name: str = "slice",
 ) -> Channels:
-    """Maps of a grey slice (H, W) in [0, 1], at full resolution by the network, then shrunk.
+    """Maps of grey slices (H, W) or (N, H, W) in [0, 1], at full resolution, then shrunk.
 
     Density and directions are blurred, as they are where such maps come preprocessed.
     """
+    slices = structure.stacked(grey)
+    maps = [slice_maps(part, network, tile, downscale) for part in slices]
+    pictures = [structure.shrink(part.astype(np.float32), downscale) for part in slices]
+    return Channels(
+        *np.stack(maps, 1).astype(np.float32),
+        downscale=downscale,
+        origin=structure.shrunk_origin(origin, downscale),
+        picture=np.stack(pictures),
+        name=name,
+    )
+
+
+def slice_maps(grey: Image, network: nn.Module, tile: int, downscale: float) -> Image:
+    """The five maps (5, H, W) of one slice at model resolution."""
     keys = ("cosine", "density", "dir0", "dir1")
     found = dict(zip(keys, maps_of(network, grey, tile), strict=True))
     maps = {key: structure.shrink(values, downscale) for key, values in found.items()}
     maps |= {key: structure.smooth(maps[key], sigma) for key, sigma in BLUR.items()}
-    maps["valid"] = np.ones_like(maps["cosine"])
-    picture = structure.shrink(grey.astype(np.float32), downscale)[None]
-    layered: dict[str, Any] = {key: values[None] for key, values in maps.items()}
-    return Channels(**layered, downscale=downscale, origin=origin, picture=picture, name=name)
+    return np.stack([*maps.values(), np.ones_like(maps["cosine"])])

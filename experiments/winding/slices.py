@@ -6,6 +6,7 @@ iteration, and what the loader yields is only a signal to go on.
 
 import hashlib
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveFlo
 from torch import nn
 from torch.utils.data import Dataset
 
-from launch.experiments.winding import data, network
+from launch.experiments.winding import data, network, structure
 from launch.experiments.winding.channels import Channels, flag_gaps
 from launch.experiments.winding.synthetic import Spiral, spiral
 from launch.train.data import ScheduledDataModule
@@ -78,6 +79,8 @@ class Slice(ScheduledDataModule):
             "downscale": found.downscale,
             "pitch": round(found.pitch(), 3),
             "valid": round(float(found.valid.mean()), 4),
+            "z": list(found.z or ()),
+            "assumed": list(found.assumed),
         }
 
 
@@ -123,65 +126,73 @@ class Maps(Slice):
         self.root, self.downscale = Path(root), downscale
 
     def read(self) -> Channels:
-        return data.read(self.root, self.downscale)
+        return data.read_maps(self.root, self.downscale)
 
 
 class RawSlice(Slice):
-    """A grey picture of a scan; the maps are computed by a structure tensor and a ridge filter.
+    """Grey slices of a scan; the maps are computed by a structure tensor and a ridge filter.
 
     Args:
-        root: PNG, TIFF or JPEG.
-        downscale: full-resolution pixels per model pixel.
-        crop: x, y, width, height in full-resolution pixels; default: everything.
-        pitch: layer distance in full-resolution pixels; measured when null.
+        root: a picture, a TIFF of several pages, a folder with one picture per slice, or OME-Zarr.
+        downscale: pixels of the level that is read per model pixel.
+        crop: x, y, width, height in pixels of that level; default: everything.
+        slices: first, stop and perhaps step along z, as in the file names or the volume.
+        level: of an OME-Zarr pyramid, 0 for full resolution.
+        pitch: layer distance in pixels of that level; measured when null.
     """
 
     def __init__(
         self,
-        root: FilePath,
+        root: FilePath | DirectoryPath,
         downscale: PositiveFloat = 1.0,
         crop: list[NonNegativeInt] | None = None,
+        slices: list[NonNegativeInt] | None = None,
+        level: NonNegativeInt = 0,
         pitch: PositiveFloat | None = None,
         least_direction: Share = 0.0,
     ) -> None:
         super().__init__(least_direction)
-        self.root, self.downscale, self.pitch = Path(root), downscale, pitch
-        self.crop = data.crop_of(crop)
+        self.root, self.pitch = Path(root), pitch
+        self.part = data.Part(
+            downscale, data.crop_of(crop), tuple(slices) if slices else None, level
+        )
 
     def read(self) -> Channels:
-        return data.read(self.root, self.downscale, self.crop, self.pitch)
+        maps_of = partial(structure.channels, pitch=self.pitch)
+        return data.read_scan(self.root, self.part, maps_of)
 
 
 class NetworkSlice(Slice):
-    """A grey picture of a scan; the maps are made by a network with a checkpoint.
+    """Grey slices of a scan; the maps are made by a network with a checkpoint.
 
     Args:
-        root: PNG, TIFF or JPEG.
+        root: a picture, a TIFF of several pages, a folder with one picture per slice, or OME-Zarr.
         network: from a grey picture to four maps, see `launch.experiments.winding.network`.
         checkpoint: its weights.
         tile: pixels of a side of what the network sees at once.
-        downscale: full-resolution pixels per model pixel.
-        crop: x, y, width, height in full-resolution pixels; default: everything.
+        downscale, crop, slices, level: as in `RawSlice`.
     """
 
     def __init__(
         self,
-        root: FilePath,
+        root: FilePath | DirectoryPath,
         network: nn.Module,
         checkpoint: FilePath,
         tile: PositiveInt = 512,
         downscale: PositiveFloat = 1.0,
         crop: list[NonNegativeInt] | None = None,
+        slices: list[NonNegativeInt] | None = None,
+        level: NonNegativeInt = 0,
         least_direction: Share = 0.5,
     ) -> None:
         super().__init__(least_direction)
         self.root, self.checkpoint = Path(root), Path(checkpoint)
-        self.network, self.tile, self.downscale = network, tile, downscale
-        self.crop = data.crop_of(crop)
+        self.network, self.tile = network, tile
+        self.part = data.Part(
+            downscale, data.crop_of(crop), tuple(slices) if slices else None, level
+        )
 
     def read(self) -> Channels:
         network.load(self.network, self.checkpoint)
-        grey, origin = data.cropped(self.root, self.crop)
-        return network.channels(
-            grey, self.network, self.tile, self.downscale, origin, self.root.stem
-        )
+        maps_of = partial(network.channels, network=self.network, tile=self.tile)
+        return data.read_scan(self.root, self.part, maps_of)

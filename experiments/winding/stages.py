@@ -5,7 +5,7 @@ Torch-free. Stages follow one another on one iteration axis; for what becomes of
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,10 @@ def read(path: Path) -> tuple[Stage, ...]:
         document = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ConfigError(f"stages file {path} is not JSON: {error}") from error
-    return parse(document)
+    try:
+        return parse(document)
+    except ConfigError as error:
+        raise ConfigError(f"stages file {path}: {error.message}") from error
 
 
 def parse(document: Mapping[str, Any]) -> tuple[Stage, ...]:
@@ -82,9 +85,9 @@ def parse(document: Mapping[str, Any]) -> tuple[Stage, ...]:
     Raises:
         ConfigError: for anything unknown, and for a stage that would train nothing.
     """
-    known(document, ("base", "stages"), "the stages document")
+    known(mapping(document, "the stages document"), ("base", "stages"), "the stages document")
     entries = listed(document.get("stages"))
-    base = base_weights(document.get("base") or {})
+    base = base_weights(mapping(document.get("base") or {}, "base"))
     stages: list[Stage] = []
     for number, entry in enumerate(entries):
         first = stages[-1].stop if stages else 0
@@ -120,7 +123,7 @@ def parse_stage(
     """One stage; its keys may stand in `global_opt` or beside it."""
     name = str(entry.get("name", name))
     flat = {key: value for key, value in entry.items() if key != "global_opt"}
-    flat |= entry.get("global_opt") or {}
+    flat |= mapping(entry.get("global_opt") or {}, f"stage {name!r}: global_opt")
     for key in GROWTH_KEYS:
         if flat.get(key):
             raise ConfigError(f"stage {name!r}: {key} is not supported; this fit does not grow")
@@ -147,7 +150,7 @@ def stage_weights(
     base: Mapping[str, float], flat: Mapping[str, Any], name: str
 ) -> dict[str, float]:
     """Base weights times the factors of the stage; terms at 0 are left out."""
-    factors = flat.get("w_fac") or {}
+    factors = mapping(flat.get("w_fac") or {}, f"stage {name!r}: w_fac")
     rest = flat.get("default_mul")
     rest = 1.0 if rest is None else number(rest, f"stage {name!r}: default_mul", low=0)
     result = {term: weight * rest for term, weight in base.items() if term not in factors}
@@ -206,10 +209,15 @@ def rates(given: Any, name: str) -> tuple[float, ...]:
     return found
 
 
-def masks(
-    entries: Iterable[Mapping[str, Any]], weights: Mapping[str, float], name: str
-) -> tuple[Mapping[str, Any], ...]:
-    """Mask entries whose labels differ and whose losses exist, honour masks and are on."""
+def masks(entries: Any, weights: Mapping[str, float], name: str) -> tuple[Mapping[str, Any], ...]:
+    """Mask entries whose labels differ and whose losses exist, honour masks and are on.
+
+    Raises:
+        ConfigError: also for `start` and `stop`, which are those of the stage, and for numbers
+            that are given as text.
+    """
+    if isinstance(entries, str | Mapping) or not isinstance(entries, Sequence):
+        raise ConfigError(f"stage {name!r}: masks must be a list of masks, got {entries!r}")
     labels: set[str] = set()
     for entry in entries:
         if not isinstance(entry, Mapping) or not entry.get("label") or not entry.get("type"):
@@ -218,8 +226,30 @@ def masks(
         if label in labels:
             raise ConfigError(f"stage {name!r}: two masks have the label {label!r}")
         labels.add(label)
+        check_values(entry, f"stage {name!r}: mask {label!r}")
         check_gated(entry.get("losses"), weights, f"stage {name!r}: mask {label!r}")
     return tuple(dict(entry) for entry in entries)
+
+
+def check_values(entry: Mapping[str, Any], place: str) -> None:
+    """Raises ConfigError for what a mask of a stage may not say of itself."""
+    for key in ("start", "stop"):
+        if key in entry:
+            raise ConfigError(
+                f"{place}: {key} is that of the stage; when it grows is said by ramp_start_it and "
+                "ramp_stop_it, counted from the start of the stage"
+            )
+    for key, value in entry.items():
+        if isinstance(value, str) and is_number(value) and key not in ("label", "path"):
+            raise ConfigError(f"{place}: {key} must be a number, got the text {value!r}")
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_gated(losses: Any, weights: Mapping[str, float], place: str) -> None:
@@ -235,6 +265,12 @@ def check_gated(losses: Any, weights: Mapping[str, float], place: str) -> None:
             )
     if not any(term in weights for term in losses):
         raise ConfigError(f"{place} gates {', '.join(losses)}, all of which have weight 0 here")
+
+
+def mapping(given: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{place} must be a mapping of names to values, got {given!r}")
+    return given
 
 
 def known(given: Mapping[str, Any], names: Sequence[str], place: str) -> None:

@@ -28,4 +28,5 @@ TERMS: dict[str, Term] = {
     "contr": Term("Contrast"),
     "mod_smooth_y": Term("ModulationSmooth", honours_masks=True),
     "z_straight": Term("SlicesStraight"),
+    "z_link": Term("SlicesLinked"),
 }

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from launch.errors import ConfigError, LaunchError
+from launch.masks import central_winding_pie, rasterise
 from launch.masks.central_winding_pie import CentralWindingPie
+from launch.masks.scheduled import sample
 
 SIZE = (80, 80)
 ROWS, COLUMNS = 21, 5
@@ -75,6 +77,63 @@ def test_values_are_in_range_and_the_middle_is_always_inside(blur: float) -> Non
         assert image.shape == (1, 1, *SIZE)
         assert image.min() >= 0 and image.max() <= 1
         assert image[0, 0, 40, 40] > 0.9
+
+
+def by_torch(planes, reflex, size, sigma, device) -> tuple[Tensor, list[bool]]:
+    lines = torch.from_numpy(planes).float()
+    return rasterise.wedge_torch(lines, torch.from_numpy(reflex), size, sigma), [False]
+
+
+def turning(half: float, shape: str = "circle", middle: tuple[float, float] = (150.0, 150.0)):
+    """Columns around a centre, whose links turn by `half` degrees to both sides of the middle."""
+    angle = torch.deg2rad(torch.linspace(-half, half, 61))
+    flat = 0.6 if shape == "ellipse" else 1.0
+    radius = 90 + (0.15 * torch.rad2deg(angle) if shape == "spiral" else 0 * angle)
+    place = torch.arange(-3, 4) * 8.0  # two columns to each side, and their outer neighbours
+    ring = torch.stack([angle.cos(), flat * angle.sin()], -1)[:, None]
+    xy = torch.tensor(middle) + (radius[:, None, None] + place[:, None]) * ring
+    conn = torch.stack([xy[:, :-2], xy[:, 1:-1], xy[:, 2:]], 2)
+    return {"xy_ema": xy[None, :, 1:-1], "xy_conn_ema": conn[None]}
+
+
+@pytest.mark.parametrize("draw_by", [rasterise.wedge, by_torch])
+@pytest.mark.parametrize("middle", [(150.0, 150.0), (165.0, 140.0)])
+@pytest.mark.parametrize("shape", ["circle", "ellipse", "spiral"])
+@pytest.mark.parametrize("half", [60, 89, 90, 91, 125, 165, 179, 185, 260])
+def test_a_pie_opens_all_the_way_however_far_the_layers_turn(
+    monkeypatch, half, shape, middle, draw_by
+) -> None:
+    monkeypatch.setattr(central_winding_pie, "wedge", draw_by)
+    state, mask = turning(half, shape, middle), pie(blur_sigma=1.0)
+    covered = []
+    for iteration in range(0, 101, 10):
+        image = mask.generate(iteration, state, (300, 300), torch.device("cpu"))
+        rows = sample(image, state["xy_ema"][:, :, 2])[0, 0] > 0.5
+        assert rows[30]
+        covered.append(int(rows.sum()))
+    assert covered == sorted(covered)
+    assert covered[0] <= 6 and covered[5] > 20 and covered[-1] == 61
+
+
+@pytest.mark.parametrize("half", [80, 100, 140, 175])
+def test_both_rasterisers_draw_the_same_pie(monkeypatch, half) -> None:
+    state, masks = turning(half, "spiral", (160.0, 140.0)), []
+    for draw_by in (rasterise.wedge, by_torch):
+        monkeypatch.setattr(central_winding_pie, "wedge", draw_by)
+        masks.append(pie().generate(80, state, (300, 300), torch.device("cpu")))
+    reference, batched = masks
+    widest = torch.nn.functional.max_pool2d(batched, 3, 1, 1)
+    narrowest = -torch.nn.functional.max_pool2d(-batched, 3, 1, 1)
+    assert (narrowest <= reference).all() and (reference <= widest).all()
+
+
+def test_a_pie_of_more_than_half_a_turn_leaves_out_the_wedge_between_its_ends() -> None:
+    state = turning(135)
+    image = pie(ramp_stop_it=0, open_at_end=False).generate(
+        1, state, (300, 300), torch.device("cpu")
+    )
+    assert image.mean() == pytest.approx(0.75, abs=0.01)
+    assert image[0, 0, 150, 20] == 0 and image[0, 0, 20, 150] == 1
 
 
 def test_the_wedge_only_grows_for_a_mesh_that_stands_still() -> None:

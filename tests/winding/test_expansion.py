@@ -95,6 +95,19 @@ def test_the_requirement_documents_json_runs_unchanged(tmp_path: Path, configure
     }
 
 
+SIZES = {"data": {"spiral": {"size": 256}}, "module": {"rows_fraction": 1.25, "mesh_step": 10.0}}
+
+
+def test_the_plan_draws_the_span_of_a_pie_in_segments() -> None:
+    """The document's own start on the shipped mesh: 32 of 32 segments, which is told."""
+    with pytest.warns(UserWarning, match="starts with 32 segments, and the central column has 32"):
+        config = expanded(stages=SEED_DOCUMENT, task="plan", **SIZES)
+    assert config["stages"]["cw_pie_segments"]["points"][0] == [0, 32]
+    small = {"stages": [SEED_STAGE | {"masks": [PIE | {"start_size_segs": 8}]}]}
+    config = expanded(stages=SEED_DOCUMENT | small, task="plan", **SIZES)
+    assert config["stages"]["cw_pie_segments"]["points"] == [[0, 8], [1999, 31.988], [2000, 32]]
+
+
 def test_expansion_needs_no_torch() -> None:
     code = "import sys, launch.experiments.winding.expansion; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,7 +17,7 @@ def fit(valid_from: int = 0):
     maps = torch.rand(1, 5, 60, 60)
     maps[:, 4] = 1
     maps[:, 4, :valid_from] = 0
-    return Mesh((60, 60), frac_rows=0.6, frac_columns=0.5)(maps)
+    return Mesh((60, 60), rows=5, columns=4)(maps)
 
 
 def every_term():

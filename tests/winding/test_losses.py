@@ -27,7 +27,7 @@ def layers(pitch: float = 10.0, shift: float = 0.0, density: float = 1.0) -> Ten
 
 
 def fit(maps: Tensor | None = None, theta: float = 0.0) -> FitResult:
-    mesh = Mesh(SIZE, frac_rows=0.6, frac_columns=0.5)
+    mesh = Mesh(SIZE, rows=7, columns=7)
     with torch.no_grad():
         mesh.theta.fill_(theta)
     return mesh(layers() if maps is None else maps)
@@ -132,6 +132,11 @@ def test_mean_position_contrast_and_slices() -> None:
     stack = torch.cat([result.xy, result.xy + 2, result.xy])
     assert losses.SlicesStraight()(replace(result, xy=stack)).item() == pytest.approx(8, rel=1e-3)
     assert losses.SlicesStraight()(result) == 0
+    apart = replace(result.scales, slice_step=2.0, winding_step=4.0)
+    stack = replace(result, xy=stack, scales=apart)
+    assert losses.SlicesStraight()(stack).item() == pytest.approx(8 / 2**2, rel=1e-3)
+    assert losses.SlicesLinked()(stack).item() == pytest.approx(8 / 4**2, rel=1e-3)
+    assert losses.SlicesLinked()(result) == 0
 
 
 def test_modulation_changes_from_row_to_row_are_penalised() -> None:

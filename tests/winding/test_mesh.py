@@ -26,7 +26,7 @@ def maps(angle: float = 0.0, pitch: float = 10.0, slices: int = 1) -> Tensor:
 
 
 def mesh(**changed: object) -> Mesh:
-    settings: dict = {"image_size": SIZE, "frac_rows": 0.6, "frac_columns": 0.5}
+    settings: dict = {"image_size": SIZE, "rows": 7, "columns": 7}
     return Mesh(**{**settings, **changed})
 
 
@@ -73,10 +73,17 @@ def test_a_stage_may_not_train_a_transform_that_was_baked() -> None:
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.5, -1.2, 1.5])
-def test_aim_finds_the_layer_normal(angle: float) -> None:
+def test_aim_turns_the_strip(angle: float) -> None:
     model = mesh()
-    model.aim(maps(angle))
-    assert math.cos(2 * (float(model.theta) - angle)) == pytest.approx(1, abs=1e-4)
+    model.aim(angle)
+    x, y = model(maps()).edges.mean((0, 1, 2)).tolist()
+    assert (x, y) == pytest.approx((-10 * math.sin(angle), 10 * math.cos(angle)), abs=1e-4)
+
+
+def test_it_may_start_elsewhere_and_a_checkpoint_knows_where() -> None:
+    model = mesh(centre=(20.0, 30.0))
+    assert model(maps()).xy.mean((0, 1, 2)).tolist() == pytest.approx([20, 30])
+    assert torch.equal(Mesh.like(model.made_with).vertices(), model.vertices())
 
 
 def test_neighbours_lie_on_the_next_columns_at_the_offset_rows() -> None:
@@ -146,7 +153,7 @@ def test_the_modulated_target_starts_at_most_at_95_percent() -> None:
 def test_ema_starts_as_a_copy_and_then_follows_the_closed_form() -> None:
     model = mesh()
     first = model(maps())
-    model.update_ema(first)
+    model.start_ema(first)
     assert torch.equal(model.xy_ema, first.xy)
     with torch.no_grad():
         model.mesh_ms[0].add_(8.0)
@@ -178,7 +185,7 @@ def test_slices_have_their_own_vertices() -> None:
 
 def test_ema_is_part_of_the_state() -> None:
     model = mesh()
-    model.update_ema(model(maps()))
+    model.start_ema(model(maps()))
     other = mesh()
     other.load_state_dict(model.state_dict())
     assert torch.equal(other.xy_ema, model.xy_ema)

@@ -70,3 +70,14 @@ def test_columns_beyond_the_image_decide_neither_gauge_nor_orientation() -> None
     wide = mesh(columns=15) - torch.tensor([40.0, 0.0])
     found = truth_metrics(wide, truth())
     assert found["orientation"] == 1 and found["slip_rate"] == 0 and found["error_px_p95"] < 1e-3
+
+
+def test_a_stack_has_one_gauge_and_switches_between_slices_are_counted() -> None:
+    stack, layers = mesh().repeat(3, 1, 1, 1), truth().repeat(3, 1, 1, 1)
+    found = truth_metrics(stack, layers)
+    assert found["slip_rate"] == 0 and found["switch_rate"] == 0
+    stack[2, ..., 0] += 10
+    found = truth_metrics(stack, layers)
+    assert found["slip_rate"] == pytest.approx(1 / 3)
+    assert found["switch_rate"] == pytest.approx(1 / 2)
+    assert "switch_rate" not in truth_metrics(mesh(), truth())

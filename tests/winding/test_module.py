@@ -93,7 +93,7 @@ def test_a_checkpoint_of_another_slice_is_refused(finished, configure, run_folde
 
 # One optimizer per stage
 
-MESH = {"image_size": (80, 80), "frac_columns": 0.4}
+MESH = {"image_size": (80, 80), "rows": 11, "columns": 5}
 SNAP = {"name": "snap", "first": 5, "steps": 9, "lr": (0.3, 0.1, 0.03)}
 
 

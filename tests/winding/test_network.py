@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from launch.errors import ConfigError
 from launch.experiments.winding.network import SliceUNet, channels, load, maps_of, spans
+from launch.experiments.winding.slices import NetworkSlice
 
 
 class Repeat(nn.Module):
@@ -60,6 +62,23 @@ def test_maps_are_at_model_resolution() -> None:
     found = channels(np.full((40, 60), 0.5, np.float32), Repeat(), 32, downscale=2.0)
     assert found.size == (20, 30) and found.downscale == 2
     assert found.cosine == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_slice_is_read_through_the_network(tmp_path: Path) -> None:
+    save_file(SliceUNet(4, 2).state_dict(), tmp_path / "a.safetensors")
+    cv2.imwrite(str(tmp_path / "slice_z0700.png"), np.full((40, 60), 90, np.uint8))
+    source = NetworkSlice(
+        tmp_path / "slice_z0700.png",
+        SliceUNet(4, 2),
+        tmp_path / "a.safetensors",
+        tile=32,
+        downscale=2.0,
+        crop=[10, 0, 40, 40],
+        least_direction=0.0,
+    )
+    source.load("fit")
+    assert source.channels.size == (20, 20) and source.channels.z == (700,)
+    assert source.channels.origin == (10.5, 0.5)
 
 
 def test_a_network_with_other_channels_is_refused() -> None:

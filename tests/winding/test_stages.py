@@ -79,6 +79,13 @@ def test_keys_may_stand_in_global_opt() -> None:
         ({"masks": [PIE | {"losses": ["data"]}]}, "all of which have weight 0"),
         ({"masks": [PIE | {"losses": "gradmag"}]}, "must list terms"),
         ({"masks": [{"label": "x", "losses": ["gradmag"]}]}, "needs label, type and losses"),
+        ({"masks": [PIE | {"start": 0}]}, "start is that of the stage"),
+        ({"masks": [PIE | {"stop": 9}]}, "stop is that of the stage"),
+        ({"masks": [PIE | {"blur_sigma": "3"}]}, "blur_sigma must be a number, got the text '3'"),
+        ({"masks": [PIE | {"ramp_stop_it": "2e1"}]}, "ramp_stop_it must be a number"),
+        ({"masks": {"pie": PIE}}, "masks must be a list"),
+        ({"w_fac": ["gradmag"]}, "w_fac must be a mapping"),
+        ({"steps": "10"}, "steps must be a whole number"),
     ],
 )
 def test_mistakes_are_one_readable_line(stage: dict[str, Any], message: str) -> None:
@@ -90,8 +97,11 @@ def test_mistakes_are_one_readable_line(stage: dict[str, Any], message: str) -> 
 def test_unknown_base_terms_and_empty_documents_are_errors() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'gradmag'"):
         parse({"base": {"grad_mag": 1}, "stages": [{"steps": 1}]})
-    with pytest.raises(ConfigError, match="at least one stage"):
-        parse({"stages": []})
+    for nothing in ([], None):
+        with pytest.raises(ConfigError, match="at least one stage"):
+            parse({"base": {}, "stages": nothing})
+    with pytest.raises(ConfigError, match="document must be a mapping"):
+        parse([{"steps": 1}])  # type: ignore[arg-type]
 
 
 def test_files_that_are_missing_or_no_json_are_named(tmp_path: Path) -> None:
@@ -100,3 +110,6 @@ def test_files_that_are_missing_or_no_json_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(ConfigError, match="is not JSON"):
         read(tmp_path / "bad.json")
+    (tmp_path / "null.json").write_text('{"base": {}, "stages": null}')
+    with pytest.raises(ConfigError, match=r"null\.json: stages must hold at least one stage"):
+        read(tmp_path / "null.json")

@@ -56,6 +56,37 @@ def test_air_around_the_scroll_is_invalid() -> None:
     assert found.valid[0, :, 110:].max() == 0
 
 
+def test_grey_air_without_contrast_is_invalid_too() -> None:
+    picture = stripes()
+    picture[:, 80:] = 0.5 + 0.01 * np.random.default_rng(0).standard_normal((160, 80))
+    found = channels(picture, pitch=12.0)
+    assert found.valid[0, :, :70].mean() > 0.99
+    assert found.valid[0, :, 95:].max() == 0
+
+
+def test_slices_of_a_stack_are_analysed_one_by_one() -> None:
+    stack = np.stack([stripes(), stripes(angle=1.0)])
+    found = channels(stack, pitch=12.0)
+    alone = channels(stack[1], pitch=12.0)
+    assert found.size == (160, 160) and np.array_equal(found.cosine[1], alone.cosine[0])
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.full((120, 140), 0.5),
+        np.random.default_rng(0).random((120, 140)),
+        np.random.default_rng(0).random((120, 140)) > 0.5,
+        np.linspace(0, 1, 140) * np.ones((120, 1)),
+        np.exp(-0.001 * ((np.mgrid[:120, :140] - 60.0) ** 2).sum(0)),
+    ],
+    ids=["flat", "noise", "black and white noise", "a ramp", "a blob"],
+)
+def test_what_has_no_layers_is_refused(picture: np.ndarray) -> None:
+    with pytest.raises(ConfigError, match="there are no layers"):
+        channels(picture.astype(np.float32))
+
+
 def test_layers_too_close_to_tell_apart_are_an_error() -> None:
     with pytest.raises(ConfigError, match=r"lower data\.downscale"):
         channels(stripes(), downscale=8.0, pitch=12.0)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def main() -> None:
     """The command line."""
     die_with_parent()
     see_own_packages()
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
         sys.exit(dispatch(sys.argv[1:]))
     except LaunchError as error:

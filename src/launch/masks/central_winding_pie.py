@@ -4,20 +4,28 @@ Reads `state["xy_ema"]` (N, R, C, 2) and `state["xy_conn_ema"]` (N, R, C, 3, 2: 
 self, right neighbour), positions (x, y) in pixels. Two rows of the central column, equally far
 from its middle, carry a line along the connection left -> right; the mask is the part of the image
 between both lines that contains the middle. Lines that cross inside the image give a triangle,
-others a strip or pie. `docs`: experiments/winding/README.md.
+others a strip or pie. Where the layers turn by more than half a circle between the two rows, the
+part between the lines is the union of two half-planes instead of their intersection, and from a
+whole turn on it is everything. `docs`: experiments/winding/README.md.
 """
 
+import cmath
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from launch.errors import LaunchError
 from launch.masks.progress import GrowthOrAdaptive, advance, check_ramp, progress
-from launch.masks.rasterise import wedge
+from launch.masks.rasterise import Plane, wedge
+
+Array = np.ndarray
+SHORTEST = 1e-6  # pixels; below, a vector has no direction
 
 
 @dataclass(frozen=True)
@@ -60,25 +68,30 @@ class CentralWindingPie:
         self, iteration: int, state: Mapping[str, Any], size: tuple[int, int], device: torch.device
     ) -> Tensor:
         """The mask (N, 1, H, W)."""
-        column, links = self.central_column(state)
+        slices, rows, _, _ = state["xy_ema"].shape
         shares = self.shares(iteration, state)
         if self.open_at_end and min(shares) >= 1:
-            return torch.ones(column.shape[0], 1, *size, device=device)
-        planes = self.half_planes(column, links, shares)
+            return torch.ones(slices, 1, *size, device=device)
+        ends = self.ends(rows, shares)
+        columns = zip(*self.central_column(state), strict=True)
+        pairs = [half_planes(column, links, ends) for column, links in columns]
+        planes, reflex = np.array([pair for pair, _ in pairs]), np.array([r for _, r in pairs])
         self.count_undirected(planes)
-        return self.keep_last(wedge(planes, size, self.blur_sigma))
+        return self.keep_last(*wedge(planes, reflex, size, self.blur_sigma, device))
 
-    def central_column(self, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Positions and left-to-right links of the central column, each (N, R, 2)."""
-        xy, conn = state["xy_ema"], state["xy_conn_ema"]
+    def central_column(self, state: Mapping[str, Tensor]) -> tuple[Array, Array]:
+        """Positions and left-to-right links of the central column, (N, R) complex: x + i y."""
+        xy, conn = state["xy_ema"].cpu().numpy(), state["xy_conn_ema"].cpu().numpy()
         place = min(max(xy.shape[2] // 2 + self.center_off[0], 0), xy.shape[2] - 1)
-        column, ends = xy[:, :, place], conn[:, :, place]
-        if column.device.type == "cpu" and not (column.sum() + ends.sum()).isfinite():
+        x, y = xy[:, :, place, 0], xy[:, :, place, 1]
+        link = conn[:, :, place, 2] - conn[:, :, place, 0]
+        column, links = x + 1j * y, link[..., 0] + 1j * link[..., 1]
+        if not cmath.isfinite(column.sum() + links.sum()):
             raise LaunchError(
                 "central_winding_pie_ema: the averaged mesh is not finite, so the fit has "
                 "diverged; lower the stage's lr"
             )
-        return column, ends[:, :, 2] - ends[:, :, 0]
+        return column, links
 
     def ends(self, rows: int, shares: tuple[float, float]) -> tuple[float, float, float]:
         """Fractional rows of the lower boundary, the middle and the upper boundary."""
@@ -109,49 +122,85 @@ class CentralWindingPie:
         below, above = (worst > self.residual_limit).tolist()
         return below, above
 
-    def half_planes(self, column: Tensor, links: Tensor, shares: tuple[float, float]) -> Tensor:
-        """Both half-planes `a x + b y + c >= 0` that keep the middle, (N, 2, 3)."""
-        low, middle, high = self.ends(column.shape[1], shares)
-        place, slope = at_rows(torch.cat([column, links], -1), (low, high, middle))
-        bounds, centre = place[:, :2, :2], place[:, 2:, :2]
-        across = usable(place[:, :2, 2:], turned(slope[:, :2, :2]))
-        normal = torch.nn.functional.normalize(turned(across), dim=-1)
-        side = (normal * (centre - bounds)).sum(-1, keepdim=True)
-        other = (normal * (bounds.flip(1) - bounds)).sum(-1, keepdim=True)
-        normal = normal * torch.where(torch.where(side == 0, other, side) < 0, -1.0, 1.0)
-        return torch.cat([normal, -(normal * bounds).sum(-1, keepdim=True)], -1)
-
-    def count_undirected(self, planes: Tensor) -> None:
+    def count_undirected(self, planes: Array) -> None:
         """Counts boundaries without a direction, which bound nothing; a fit warns of them."""
-        undirected = (planes[..., :2] == 0).all(-1).sum()
-        self.memory["undirected"] = self.memory.get("undirected", 0) + undirected
+        undirected = int((planes == 0).all(-1).sum())
+        self.memory["undirected"] = int(self.memory.get("undirected", 0)) + undirected
 
-    def keep_last(self, mask: Tensor) -> Tensor:
-        """Slices whose wedge misses the image keep their last mask, or ones."""
-        drawn = mask.amax((1, 2, 3), keepdim=True) > 0
-        if mask.device.type != "cpu" or not drawn.all():
+    def keep_last(self, mask: Tensor, missed: list[bool]) -> Tensor:
+        """The mask, but slices whose wedge missed the image keep their last one, or ones."""
+        if any(missed):
             last = self.memory.get("last")
             if last is None or last.shape != mask.shape:
                 last = torch.ones_like(mask)
-            mask = torch.where(drawn, mask, last.to(mask.device))
+            keep = torch.tensor(missed, device=mask.device).view(-1, 1, 1, 1)
+            mask = torch.where(keep, last.to(mask.device), mask)
         self.memory["last"] = mask
         return mask
 
 
-def at_rows(values: Tensor, rows: tuple[float, ...]) -> tuple[Tensor, Tensor]:
-    """Values (N, R, K) and their slopes at fractional rows, each (N, len(rows), K)."""
-    first = torch.tensor([min(int(row), values.shape[1] - 2) for row in rows], device=values.device)
-    share = torch.tensor(rows, device=values.device, dtype=values.dtype) - first
-    start = values[:, first]
-    slope = values[:, first + 1] - start
-    return start + share[:, None] * slope, slope
+def half_planes(
+    column: Array, links: Array, ends: tuple[float, float, float]
+) -> tuple[list[Plane], bool]:
+    """Both half-planes `a x + b y + c >= 0` that keep the middle, and how they combine.
+
+    Args:
+        column, links: (R) complex, x + i y.
+        ends: fractional rows of the lower boundary, the middle and the upper boundary.
+
+    Returns:
+        The two, and whether a pixel needs only one of them.
+    """
+    low, middle, high = ends
+    across = directions(column, links)
+    turn = abs(turned(across, low, high))
+    if turn >= 2 * math.pi:
+        return [(0.0, 0.0, 1.0)] * 2, False
+    (lower, rise), (upper, fall) = at_row(column, low), at_row(column, high)
+    reflex = turn > math.pi
+    centre = at_row(column, middle)[0]
+    first = (rise, rise) if reflex else (centre - lower, upper - lower)
+    second = (-fall, -fall) if reflex else (centre - upper, lower - upper)
+    planes = [
+        half_plane(lower, at_row(across, low)[0], *first),
+        half_plane(upper, at_row(across, high)[0], *second),
+    ]
+    return planes, reflex
 
 
-def turned(vector: Tensor) -> Tensor:
-    """A vector (..., 2) turned by 90 degrees."""
-    return torch.stack([-vector[..., 1], vector[..., 0]], -1)
+def half_plane(bound: complex, along: complex, inwards: complex, otherwise: complex) -> Plane:
+    """What is on the side `inwards` of the line through `bound`; 0, 0, 0 without a direction.
+
+    Where `inwards` runs along the line, `otherwise` decides.
+    """
+    if abs(along) < SHORTEST:
+        return 0.0, 0.0, 0.0
+    normal = 1j * along / abs(along)
+    if (dot(normal, inwards) or dot(normal, otherwise)) < 0:
+        normal = -normal
+    return normal.real, normal.imag, -dot(normal, bound)
 
 
-def usable(vector: Tensor, instead: Tensor) -> Tensor:
-    """`vector` where it has a length, else `instead`."""
-    return torch.where(vector.square().sum(-1, keepdim=True) > 1e-12, vector, instead)
+def dot(a: complex, b: complex) -> float:
+    return a.real * b.real + a.imag * b.imag
+
+
+def directions(column: Array, links: Array) -> Array:
+    """The links (R); one without length is replaced by what is perpendicular to the column."""
+    known = np.abs(links) > SHORTEST
+    return links if known.all() else np.where(known, links, -1j * np.gradient(column))
+
+
+def turned(across: Array, low: float, high: float) -> float:
+    """The angle by which directions (R) turn from one fractional row to another, in radians."""
+    steps = np.angle(across[1:] * across[:-1].conj())
+    first, last = int(low), min(int(high), len(steps) - 1)
+    whole = float(steps[first:last].sum())
+    return whole - (low - first) * float(steps[first]) + (high - last) * float(steps[last])
+
+
+def at_row(values: Array, row: float) -> tuple[Any, Any]:
+    """Value and slope of (R) at a fractional row, as plain numbers."""
+    first = min(int(row), len(values) - 2)
+    start, stop = values[first : first + 2].tolist()
+    return start + (row - first) * (stop - start), stop - start

@@ -14,7 +14,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import Tensor
 
 from launch.masks.progress import Growth, check_ramp, progress
-from launch.masks.rasterise import fill
+from launch.masks.rasterise import filled, soften
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ColumnAnnulus:
         middle = columns // 2
         drawn = np.empty((xy.shape[0], 1, *size), np.float32)
         for image, mesh in zip(drawn[:, 0], xy.cpu().numpy(), strict=True):
-            fill(self.outline(mesh, middle, width), image, self.blur_sigma)
+            soften(filled(self.outline(mesh, middle, width), size), image, self.blur_sigma)
         return torch.from_numpy(drawn).to(device)
 
     def outline(self, mesh: np.ndarray, middle: int, width: float) -> np.ndarray:

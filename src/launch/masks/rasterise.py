@@ -1,7 +1,8 @@
 """From half-planes to mask images: a sub-pixel OpenCV reference and a batched torch version.
 
-A wedge is the intersection of half-planes `a x + b y + c >= 0` in pixels, given as (N, K, 3).
-Both versions agree within one pixel of the boundary.
+A wedge is the intersection of half-planes `a x + b y + c >= 0` in pixels, given as (N, K, 3) with
+normals of length 1, or where `reflex` (N) says so their union. Both versions agree within one pixel
+of the boundary.
 """
 
 import math
@@ -14,30 +15,53 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SHIFT = 4  # fractional bits of polygon corners
+Array = np.ndarray
 Corners = Sequence[tuple[float, float]]
+Plane = tuple[float, float, float]
 
 
-def wedge(planes: Tensor, size: tuple[int, int], blur_sigma: float) -> Tensor:
-    """The mask (N, 1, H, W) on the device of `planes`: OpenCV on a CPU, torch elsewhere."""
-    draw = wedge_opencv if planes.device.type == "cpu" else wedge_torch
-    return draw(planes, size, blur_sigma)
+def wedge(
+    planes: Array, reflex: Array, size: tuple[int, int], blur_sigma: float, device: torch.device
+) -> tuple[Tensor, list[bool]]:
+    """The mask (N, 1, H, W) on `device`, and which wedges have no part in the image.
+
+    Drawn by OpenCV on a CPU, by torch elsewhere.
+    """
+    polygons = [clipped(*region, size) for region in zip(planes, reflex, strict=True)]
+    missed = [
+        len(corners) < 3 and not union for corners, union in zip(polygons, reflex, strict=True)
+    ]
+    if device.type == "cpu":
+        return wedge_opencv(polygons, reflex, size, blur_sigma), missed
+    kept = torch.from_numpy(planes).to(device, torch.float32)
+    return wedge_torch(kept, torch.from_numpy(reflex).to(device), size, blur_sigma), missed
 
 
-def wedge_opencv(planes: Tensor, size: tuple[int, int], blur_sigma: float) -> Tensor:
-    """The image rectangle clipped by each half-plane, filled and blurred by OpenCV."""
-    right, bottom = size[1] - 1.0, size[0] - 1.0
-    drawn = np.empty((planes.shape[0], 1, *size), np.float32)
-    for image, slice_planes in zip(drawn[:, 0], planes.tolist(), strict=True):
-        polygon = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)]
-        for plane in slice_planes:
-            polygon = clip(polygon, plane)
-        fill(polygon, image, blur_sigma)
+def wedge_opencv(
+    polygons: Sequence[Corners], reflex: Array, size: tuple[int, int], blur_sigma: float
+) -> Tensor:
+    """The polygons of `clipped` filled and blurred by OpenCV; a union is the rest of the image."""
+    drawn = np.empty((len(polygons), 1, *size), np.float32)
+    for image, polygon, union in zip(drawn[:, 0], polygons, reflex, strict=True):
+        sharp = filled(polygon, size)
+        soften(255 - sharp if union else sharp, image, blur_sigma)
     return torch.from_numpy(drawn)
 
 
-def clip(
-    polygon: Sequence[tuple[float, float]], plane: Sequence[float]
-) -> list[tuple[float, float]]:
+def clipped(planes: Array, union: bool, size: tuple[int, int]) -> Corners:
+    """The polygon of the image rectangle that lies in all half-planes (K, 3).
+
+    For a union it is the polygon that lies in none. A filled polygon covers the pixels on its
+    border too, so that one begins one pixel further out.
+    """
+    right, bottom = size[1] - 1.0, size[0] - 1.0
+    polygon: Corners = [(0.0, 0.0), (right, 0.0), (right, bottom), (0.0, bottom)]
+    for a, b, c in planes.tolist():
+        polygon = clip(polygon, (-a, -b, -c - 1) if union else (a, b, c))
+    return polygon
+
+
+def clip(polygon: Corners, plane: Plane) -> list[tuple[float, float]]:
     """The part of a convex polygon on the non-negative side (Sutherland-Hodgman)."""
     a, b, c = plane
     values = [a * x + b * y + c for x, y in polygon]
@@ -53,16 +77,21 @@ def clip(
     return kept
 
 
-def fill(polygon: Corners | np.ndarray, image: np.ndarray, blur_sigma: float) -> None:
-    """Draw a filled, blurred polygon of (x, y) corners into `image` (H, W) float32.
-
-    Below three corners the image is empty. A blur of 3 pixels and more is done on a smaller image,
-    which takes a fraction of the time and moves the edge by less than half a pixel.
-    """
-    sharp = np.zeros(image.shape, np.uint8)
+def filled(polygon: Corners | Array, size: tuple[int, int]) -> Array:
+    """255 inside a polygon of (x, y) corners, (H, W) uint8; nothing below three corners."""
+    image = np.zeros(size, np.uint8)
     if len(polygon) >= 3:
         points = np.rint(np.asarray(polygon) * (1 << SHIFT)).astype(np.int32)
-        cv2.fillPoly(sharp, [points], (255,), lineType=cv2.LINE_8, shift=SHIFT)
+        cv2.fillPoly(image, [points], (255,), lineType=cv2.LINE_8, shift=SHIFT)
+    return image
+
+
+def soften(sharp: Array, image: Array, blur_sigma: float) -> None:
+    """Write a picture (H, W) uint8, blurred, into `image` (H, W) float32 in [0, 1].
+
+    A blur of 3 pixels and more is done on a smaller image, which takes a fraction of the time and
+    moves the edge by less than half a pixel.
+    """
     factor = max(1, int(blur_sigma / 1.5))
     height, width = image.shape
     small = (math.ceil(width / factor), math.ceil(height / factor))
@@ -75,14 +104,16 @@ def fill(polygon: Corners | np.ndarray, image: np.ndarray, blur_sigma: float) ->
     cv2.resize(soft, (width, height), dst=image)
 
 
-def wedge_torch(planes: Tensor, size: tuple[int, int], blur_sigma: float) -> Tensor:
+def wedge_torch(planes: Tensor, reflex: Tensor, size: tuple[int, int], blur_sigma: float) -> Tensor:
     """Every pixel centre tested against every half-plane, then blurred; no synchronisation."""
     height, width = size
     y = torch.arange(height, device=planes.device, dtype=planes.dtype)[:, None]
     x = torch.arange(width, device=planes.device, dtype=planes.dtype)
     a, b, c = planes[..., None, None].unbind(2)  # each (N, K, 1, 1)
-    inside = (a * x + (b * y + c)).amin(1, keepdim=True) >= 0
-    return blur(inside.to(planes.dtype), blur_sigma)
+    distance = a * x + (b * y + c)
+    union = reflex[:, None, None, None]
+    nearest = torch.where(union, distance.amax(1, keepdim=True), distance.amin(1, keepdim=True))
+    return blur((nearest >= 0).to(planes.dtype), blur_sigma)
 
 
 def blur(image: Tensor, sigma: float) -> Tensor:

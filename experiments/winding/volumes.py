@@ -1,0 +1,268 @@
+"""Grey slices as people have them: a picture, a TIFF of many pages, a folder of slices, OME-Zarr.
+
+What the file does not say is assumed, and said: `Slices.assumed` holds one sentence for each. What
+cannot be read right is refused by name.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tifffile
+import zarr
+
+from launch.errors import ConfigError, MissingError
+from launch.experiments.winding.channels import Image
+
+TIFFS = (".tif", ".tiff")
+PICTURES = (".png", *TIFFS, ".jpg", ".jpeg", ".bmp", ".webp", ".jp2")
+MOST = 32  # slices that are read without having been asked for
+PAGES = "ZQIT"  # TIFF axes along which slices may lie
+
+
+@dataclass(frozen=True)
+class Slices:
+    """A stack of N grey slices.
+
+    Attributes:
+        grey: (N, H, W) float32 in [0, 1].
+        z: full-resolution position of each; None where it is not known.
+        scale: full-resolution pixels per pixel, more than 1 for a reduced level of a pyramid.
+        assumed: what the file did not say, one sentence each.
+    """
+
+    grey: Image
+    z: tuple[float, ...] | None = None
+    scale: float = 1.0
+    assumed: tuple[str, ...] = ()
+
+
+def read(path: Path, wanted: Sequence[int] | None = None, level: int = 0) -> Slices:
+    """The slices under `path`.
+
+    Args:
+        wanted: first, stop and perhaps step of the slices, in full-resolution positions along z
+            (of a TIFF of pages, in pages).
+        level: of an OME-Zarr pyramid.
+
+    Raises:
+        MissingError: when there is nothing to read.
+        ConfigError: when it cannot be read right.
+    """
+    if is_zarr(path):
+        return from_zarr(path, wanted, level)
+    if level:
+        raise ConfigError(f"data.level {level} is of an OME-Zarr pyramid; {path} has only one")
+    if path.is_dir():
+        return from_folder(path, wanted)
+    grey, assumed = grey_of(path)
+    known = number_of(path)
+    if len(grey) == 1:
+        return Slices(grey, None if known is None else (float(known),), assumed=assumed)
+    chosen = picked(list(range(len(grey))), wanted, path)
+    assumed = (*assumed, f"{len(grey)} pages are slices one pixel apart, at unknown z")
+    return Slices(grey[chosen], None, assumed=assumed)
+
+
+def is_zarr(path: Path) -> bool:
+    return any((path / name).exists() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def picked(places: Sequence[int], wanted: Sequence[int] | None, path: Path) -> list[int]:
+    """Indices of the wanted among slices at `places`."""
+    if wanted is None:
+        if len(places) > MOST:
+            raise ConfigError(
+                f"{path} holds {len(places)} slices, from {places[0]} to {places[-1]}; say which "
+                f"in data.slices=[first,stop,step] (at most {MOST} are taken unasked)"
+            )
+        return list(range(len(places)))
+    if not 2 <= len(wanted) <= 3:
+        raise ConfigError(f"data.slices is [first, stop] or [first, stop, step], got {[*wanted]}")
+    chosen = [i for i, place in enumerate(places) if place in range(*wanted)]
+    if not chosen:
+        raise ConfigError(
+            f"data.slices {[*wanted]} holds none of the slices of {path}, which lie from "
+            f"{places[0]} to {places[-1]}"
+        )
+    return chosen
+
+
+# Pictures
+
+
+def number_of(path: Path) -> int | None:
+    """The z position that a name tells: `07000.tif`, `scroll_z0700.png`."""
+    found = re.search(r"(?:^|[_-]z?|z)(\d{3,})$", path.stem, re.IGNORECASE)
+    return int(found[1]) if found else None
+
+
+def from_folder(path: Path, wanted: Sequence[int] | None) -> Slices:
+    """One picture per slice; the last number of a name is its position."""
+    files = sorted(f for f in path.iterdir() if f.suffix.lower() in PICTURES)
+    if not files:
+        raise MissingError(f"{path} holds no slices ({', '.join(PICTURES)}), no maps and no zarr")
+    numbers = [re.findall(r"\d+", f.stem) for f in files]
+    if not all(numbers):
+        unnumbered = files[[bool(n) for n in numbers].index(False)]
+        raise ConfigError(f"{unnumbered} has no number in its name, which would be its position")
+    order = sorted((int(n[-1]), f) for n, f in zip(numbers, files, strict=True))
+    places = [place for place, _ in order]
+    chosen = [order[i] for i in picked(places, wanted, path)]
+    steps = sorted({b[0] - a[0] for a, b in pairwise(chosen)})
+    if len(steps) > 1:
+        raise ConfigError(
+            f"the slices of {path} are not evenly apart: the steps between their numbers are "
+            f"{steps}; choose a part by data.slices=[first,stop,step]"
+        )
+    if steps == [0]:
+        raise ConfigError(f"two slices of {path} have the number {chosen[0][0]}")
+    parts = [grey_of(file) for _, file in chosen]
+    sizes = {grey.shape for grey, _ in parts}
+    if len(sizes) > 1 or next(iter(sizes))[0] != 1:
+        raise ConfigError(f"the slices of {path} differ in size or hold several pages: {sizes}")
+    assumed = [*parts[0][1], "positions along z are the numbers of the names"]
+    z = tuple(float(place) for place, _ in chosen)
+    return Slices(np.concatenate([grey for grey, _ in parts]), z, assumed=tuple(assumed))
+
+
+def grey_of(path: Path) -> tuple[Image, tuple[str, ...]]:
+    """The pages (N, H, W) of a picture file in [0, 1], and what was assumed of them."""
+    if path.suffix.lower() in TIFFS:
+        values, assumed = tiff(path)
+    else:
+        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH)
+        if picture is None:
+            raise MissingError(f"{path} cannot be read as a picture")
+        values, assumed = picture[None], ()
+        if values.ndim == 4:
+            values, assumed = without_colour(values[..., ::-1] if values.shape[3] == 3 else values)
+    return in_range(values, path, assumed)
+
+
+def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
+    """Pages (N, H, W) of a TIFF. Colour is what its tags call colour, never three of something."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            if len(file.series) > 1:
+                sizes = [part.shape for part in file.series]
+                raise ConfigError(f"{path} holds {len(sizes)} different images, of sizes {sizes}")
+            values, axes = np.asarray(series.asarray()), series.axes
+    except (tifffile.TiffFileError, IndexError) as error:
+        raise MissingError(f"{path} cannot be read as a TIFF: {error}") from error
+    for axis in [a for a in axes if a not in "YXS"]:
+        place = axes.index(axis)
+        if axis not in PAGES and values.shape[place] != 1:
+            raise ConfigError(
+                f"{path} has {values.shape[place]} values along its axis {axis} ({axes}), which "
+                "are no slices; save one of them"
+            )
+    if axes.startswith("S"):
+        raise ConfigError(
+            f"{path} holds {values.shape[0]} planes that its tags call colour, but slices of a "
+            "volume are often saved so; save it with photometric='minisblack' if it is a stack, or "
+            "as a picture with interleaved colours"
+        )
+    if "S" in axes:
+        values = np.moveaxis(values, axes.index("S"), -1)
+        flat, assumed = without_colour(values.reshape(-1, *values.shape[-3:]))
+        return flat, assumed
+    return values.reshape(-1, *values.shape[-2:]), ()
+
+
+def without_colour(values: Image) -> tuple[Image, tuple[str, ...]]:
+    """Colour (N, H, W, 3 or 4, RGB) as grey: the mean of the channels, without alpha."""
+    colour = values[..., :3] if values.shape[-1] >= 3 else values[..., :1]
+    same = bool((colour == colour[..., :1]).all())
+    grey = colour[..., 0] if same else colour.mean(-1)
+    grey = np.rint(grey) if values.dtype.kind in "ui" else grey
+    said = () if same else ("colour was averaged to grey",)
+    if values.shape[-1] in (2, 4):
+        said = (*said, "alpha was left out")
+    return grey.astype(values.dtype), said
+
+
+def in_range(values: Image, path: Path, assumed: tuple[str, ...]) -> tuple[Image, tuple[str, ...]]:
+    """Values in [0, 1] by their type; what a type does not say is taken from the values."""
+    if not np.isfinite(values).all():
+        raise ConfigError(f"{path} holds NaN or infinite pixels; replace them")
+    low, high = float(values.min()), float(values.max())
+    if values.dtype == np.uint8:
+        return (values / 255).astype(np.float32), assumed
+    if values.dtype.kind == "u":
+        bits = values.dtype.itemsize * 8
+        used = next(b for b in (8, 10, 12, 14, 16, bits) if high < 2**b)
+        if used < bits:
+            assumed = (*assumed, f"{bits}-bit pixels hold {used} bits: white is {2**used - 1}")
+        return (values / (2**used - 1)).astype(np.float32), assumed
+    if low >= 0 and high <= 1:
+        return values.astype(np.float32), assumed
+    assumed = (*assumed, f"values from {low:g} to {high:g} are taken for black to white")
+    return ((values - low) / max(high - low, 1e-12)).astype(np.float32), assumed
+
+
+# Zarr
+
+
+def from_zarr(path: Path, wanted: Sequence[int] | None, level: int) -> Slices:
+    """A level of an OME-Zarr pyramid (versions 0.4 and 0.5), or a plain array (Z, Y, X)."""
+    node: Any = zarr.open(path, mode="r")
+    if isinstance(node, zarr.Array):
+        if level:
+            raise ConfigError(f"data.level {level} is of an OME-Zarr pyramid; {path} is an array")
+        return stack_of(node, path, wanted, (1.0, 1.0, 1.0), ("voxel size and z are not known",))
+    attributes = dict(node.attrs)
+    scales = attributes.get("ome", attributes).get("multiscales")
+    if not scales:
+        raise ConfigError(
+            f"{path} is a zarr group without multiscales; give the array inside: "
+            f"{', '.join(sorted(node)) or 'it is empty'}"
+        )
+    datasets = scales[0]["datasets"]
+    if level >= len(datasets):
+        raise ConfigError(f"{path} has levels 0 to {len(datasets) - 1}; data.level is {level}")
+    axes = [axis["name"] for axis in scales[0].get("axes", [{"name": a} for a in "zyx"])]
+    sizes = [size_of(dataset, len(axes)) for dataset in datasets]
+    relative = dict(zip(axes, np.divide(sizes[level], sizes[0]), strict=True))
+    array = node[datasets[level]["path"]]
+    for place, axis in reversed(list(enumerate(axes))):
+        if axis not in "zyx":
+            if array.shape[place] != 1:
+                raise ConfigError(f"{path} has {array.shape[place]} values along {axis}; save one")
+            array = np.take(array[:], 0, axis=place)
+    unit = dict(zip(axes, sizes[0], strict=True))
+    assumed = (f"level {level} of {len(datasets)}, voxel size {unit['x']:g} at level 0",)
+    return stack_of(array, path, wanted, tuple(relative[axis] for axis in "zyx"), assumed)
+
+
+def size_of(dataset: Any, axes: int) -> list[float]:
+    """The voxel size of a level along each axis."""
+    parts = dataset.get("coordinateTransformations", [])
+    scales = [part["scale"] for part in parts if part.get("type") == "scale"]
+    return [float(n) for n in scales[0]] if scales else [1.0] * axes
+
+
+def stack_of(
+    array: Any,
+    path: Path,
+    wanted: Sequence[int] | None,
+    scale: tuple[float, ...],
+    assumed: tuple[str, ...],
+) -> Slices:
+    """The wanted slices of an array (Z, Y, X); `scale` is full-resolution voxels per voxel."""
+    if array.ndim != 3:
+        raise ConfigError(
+            f"{path} is {array.ndim}-dimensional {array.shape}; a volume is (Z, Y, X)"
+        )
+    if scale[1] != scale[2]:
+        raise ConfigError(f"{path} is reduced by {scale[1:]} in y and x; both must be the same")
+    places = [round(i * scale[0]) for i in range(array.shape[0])]
+    chosen = picked(places, wanted, path)
+    grey, said = in_range(np.stack([array[i] for i in chosen]), path, assumed)
+    return Slices(grey, tuple(float(places[i]) for i in chosen), scale[1], said)
