@@ -168,3 +168,37 @@ def test_the_record_holds_rule_numbers_and_action():
 def test_a_misspelt_gate_is_refused(wrong):
     with pytest.raises(ValidationError):
         ADAPTER.validate_python(wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "history", "passed"),
+    [
+        ({"at_least": 0.55}, [0.3, 0.56, 0.5], True),  # its best counts
+        ({"at_least": 0.55}, [0.3, 0.54], False),
+        ({"at_most": 0.18}, [0.3, 0.17, 0.2], True),
+        ({"at_most": 0.18}, [0.3, 0.19], False),
+    ],
+)
+def test_threshold(settings, history, passed):
+    assert verdict(gate("threshold", metric="m", **settings), m=history).passed is passed
+
+
+def test_a_threshold_is_a_bound_on_one_side():
+    for settings in ({}, {"at_least": 1, "at_most": 2}):
+        with pytest.raises(ValidationError, match="either at_least or at_most"):
+            gate("threshold", metric="m", **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "history", "passed"),
+    [
+        ({}, [0.30, 0.40, 0.29], True),
+        ({}, [0.30, 0.20, 0.31], False),  # a better one between does not make the last one good
+        ({"drop": 0.05}, [0.30, 0.31], True),
+        ({"mode": "max"}, [0.30, 0.29], False),
+        ({"mode": "max"}, [0.30, 0.30], True),
+        ({}, [0.30], None),
+    ],
+)
+def test_start_compares_the_last_validation_with_the_first(settings, history, passed):
+    assert verdict(gate("start", metric="m", **settings), m=history).passed is passed

@@ -1,5 +1,8 @@
 """The second job of a phase: the colour of a material without the light that is baked in."""
 
+import math
+from typing import Any
+
 import numpy as np
 import torch
 from pydantic import PositiveInt
@@ -7,7 +10,7 @@ from torch import Tensor, nn
 
 from launch.experiments.pbr.evaluation import DOMAIN, by_domain
 from launch.experiments.pbr.models import condition_of
-from launch.experiments.pbr.phase import Batch, Phase, image_of, truth_mask
+from launch.experiments.pbr.phase import Batch, Phase, image_of, those, truth_mask
 from launch.experiments.pbr.pictures import row, tile, unknown
 from launch.losses.structural import SSIM
 from launch.train.module import OptimizerFactory, SchedulerFactory
@@ -22,6 +25,8 @@ class Albedo(Phase):
         network: (N, 6, H, W), condition -> (N, 3, H, W).
         segformer: this phase's; null leaves FiLM out.
         perceptual_metric: reported as `lpips_val`, `lpips_val_random` if untrained.
+        overfit: validations in a row, in which that rises while the L1 falls, after which the run
+            ends.
     """
 
     kind = "u_alb"
@@ -36,17 +41,24 @@ class Albedo(Phase):
         lr_scheduler: SchedulerFactory | None = None,
         segformer: nn.Module | None = None,
         perceptual_metric: nn.Module | None = None,
+        overfit: PositiveInt | None = None,
         classes: PositiveInt = 7,
         dropout: bool = True,
         patience: PositiveInt | None = None,
         watched: str = "val_loss",
+        validate_first: bool = False,
+        channels_last: bool = False,
+        compiler: str | None = None,
     ) -> None:
         super().__init__(
-            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched
-        )
+            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
+            validate_first, channels_last, compiler,
+        )  # fmt: skip
         self.segformer = self.freeze(segformer)
         self.perceptual = [perceptual_metric] if perceptual_metric is not None else []
         self.similarity = SSIM()
+        self.overfit, self.apart = overfit, 0
+        self.before = (math.inf, -math.inf)  # perceptual distance and L1 of the last validation
 
     @property
     def learns(self) -> list[str]:
@@ -72,9 +84,12 @@ class Albedo(Phase):
         for suffix, part in by_domain(batch).items():
             pred, classes = self.albedo(part)
             known = truth_mask(part, "albedo")
-            if known.any():
-                self.add_validation_loss(suffix, self.terms(pred, part, classes), len(pred))
+            there = known.flatten(1).any(dim=1)
+            if there.any():
+                terms = self.terms(pred[there], those(part, there), classes[there])
+                self.add_validation_loss(suffix, terms, int(there.sum()))
                 self.measure(suffix, pred, part, known)
+            self.probe(suffix, "albedo", lambda shown: self.albedo(shown)[0], part)
             for i in self.to_draw(suffix, len(pred)):
                 self.panel.append(row(DOMAIN[suffix], look(pred[i], part, i)))
 
@@ -101,7 +116,28 @@ class Albedo(Phase):
             self.tally.add(f"lpips_{suffix}{random}", distance)
 
     def on_validation_epoch_end(self) -> None:
-        self.conclude(rooted(self.tally.means()))
+        metrics = rooted(self.tally.means())
+        self.conclude(metrics)
+        self.watch_overfit(metrics)
+
+    def watch_overfit(self, metrics: dict[str, float]) -> None:
+        """Stop once the perceptual distance rose while the L1 fell, `overfit` times running."""
+        perceived = next((metrics[n] for n in metrics if n.startswith("lpips_val")), None)
+        if perceived is None or "u_alb_L1" not in metrics:
+            return
+        now = (perceived, metrics["u_alb_L1"])
+        apart = now[0] > self.before[0] and now[1] < self.before[1]
+        self.apart, self.before = self.apart + 1 if apart else 0, now
+        if self.overfit and self.apart >= self.overfit:
+            self.stop()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint |= {"apart": self.apart, "before": self.before}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self.apart, self.before = checkpoint["apart"], checkpoint["before"]
 
     def weights(self) -> dict[str, Tensor]:
         return self.evaluated("network").state_dict()

@@ -8,21 +8,23 @@ All of it works on planes of bytes, see `layers`: 17 of (H, W) for a patch, 3 fo
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from launch.experiments.pbr.layers import (
     COLOURS,
     DEPTH,
+    FLAT_LEVELS,
     GAME,
     NEAREST,
     PLACES,
     WIDE,
+    constant,
     dominant,
     is_constant,
 )
@@ -35,7 +37,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Overlay = Literal["grain", "dirt", "highlight", "warp"]
 
 CONFIDENT = 0.8  # mean confidence from which a pseudo-label is believed
-OVERLAY_PROBABILITY = 0.3
 DIRT, BLACK, WHITE = (41, 31, 20), (0, 0, 0), (255, 255, 255)
 MILD = 1.5  # reduction up to which bilinear sampling skips no pixel
 
@@ -49,6 +50,12 @@ class Recipe:
     saturation: float = 0.0
     gamma: float = 0.0
     overlay: Overlay | None = None
+    overlays: float = 0.3  # share of the patches that get it
+
+    def times(self, factor: float) -> "Recipe":
+        """The same with wider ranges and more overlays."""
+        names = ("brightness", "hue", "saturation", "gamma", "overlays")
+        return replace(self, **{name: factor * getattr(self, name) for name in names})
 
 
 TABLE = {
@@ -73,6 +80,9 @@ class Augmentation:
         selective: the table of categories.
         two_crops, four_crops: share of clean samples that are mosaics of 2 or 4 crops.
         photometric: share of game textures that get a baked look; `photometric_strength` scales it.
+        minorities: factor on the ranges of that table, and on its overlays, for classes of
+            less than half as many materials as the largest.
+        flat_normals: share of patches that lose their normals, as textures have none at all.
     """
 
     geometry: bool = False
@@ -82,6 +92,8 @@ class Augmentation:
     four_crops: Share = 0.0
     photometric: Share = 0.0
     photometric_strength: Share = 1.0
+    minorities: PositiveFloat = 1.0
+    flat_normals: Share = 0.0
 
     def __post_init__(self) -> None:
         if self.two_crops + self.four_crops > 1:
@@ -96,9 +108,17 @@ class Augmentation:
             return 4
         return 2 if u < self.four_crops + self.two_crops else 1
 
-    def colour(self, random: Generator, planes: Planes, domain: str, category: str | None) -> None:
+    def colour(
+        self,
+        random: Generator,
+        planes: Planes,
+        domain: str,
+        category: str | None,
+        rare: bool = False,
+    ) -> None:
         """Everything but geometry, on a patch of one material, whose planes it replaces."""
         recipe = TABLE.get(category or "", Recipe()) if self.selective else Recipe()
+        recipe = recipe.times(self.minorities) if rare else recipe
         jitter = random.uniform(-self.jitter, self.jitter) if domain != GAME else 0.0
         by_category(random, planes, recipe, jitter)
         if domain == GAME and random.random() < self.photometric:
@@ -119,6 +139,11 @@ def turn(planes: Planes, quarter: int, mirror_x: bool, mirror_y: bool) -> Planes
     moved[start] = cv2.bitwise_not(x) if mirror_x else x
     moved[start + 1] = cv2.bitwise_not(y) if mirror_y else y
     return moved
+
+
+def flatten(planes: Planes) -> None:
+    """Normals that point to the viewer everywhere."""
+    planes[PLACES["normal"]] = [constant(level, *planes[0].shape) for level in FLAT_LEVELS]
 
 
 def turn_plane(plane: np.ndarray, quarter: int, mirror_x: bool, mirror_y: bool) -> np.ndarray:
@@ -250,7 +275,7 @@ def by_category(random: Generator, planes: Planes, recipe: Recipe, jitter: float
     ranges = (recipe.brightness, recipe.hue, recipe.saturation, recipe.gamma)
     brightness, hue, saturation, gamma = (float(u * r) for u, r in zip(draws, ranges, strict=True))
     recolour(planes, brightness, hue, (1 + jitter) * (1 + saturation) - 1, gamma)
-    if recipe.overlay is None or random.random() >= OVERLAY_PROBABILITY:
+    if recipe.overlay is None or random.random() >= recipe.overlays:
         return
     if recipe.overlay == "warp":
         warp(random, planes)

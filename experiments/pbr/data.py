@@ -8,7 +8,8 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
+from lightning.pytorch.utilities import rank_zero_warn
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -57,7 +58,12 @@ class Textures(ScheduledDataModule):
         crop: side of the training window in texture pixels, by epoch; null for all of it.
         validation_crop: likewise, of the central window.
         game_share: share of game textures among the training samples.
-        balanced: draw classes equally often within each domain, with replacement.
+        balanced: draw classes within each domain alike, with replacement: a material with
+            1 / (materials of its class) ^ `sampler_power`.
+        sampler_power: 1 for classes that are equally frequent, 0.5 for half way, above 1 for rare
+            classes that lag behind.
+        derived_share: how often a material whose diffuse was made from its albedo is drawn, against
+            others.
         per_class: clean materials per class at most; null for all.
         relight: make the diffuse of every clean material from its albedo and normal.
         samples_per_epoch: null for as many as there are materials.
@@ -76,6 +82,8 @@ class Textures(ScheduledDataModule):
         validation_crop: PositiveInt | None = None,
         game_share: Share = 0.0,
         balanced: bool = False,
+        sampler_power: NonNegativeFloat = 1.0,
+        derived_share: Share = 1.0,
         augmentation: Augmentation | None = None,
         categories: Categories | None = None,
         per_class: PositiveInt | None = None,
@@ -90,6 +98,7 @@ class Textures(ScheduledDataModule):
         self.crop, self.validation_crop = crop, validation_crop
         self.shares = {CLEAN: 1 - game_share, GAME: game_share}
         self.balanced, self.augmentation = balanced, augmentation or Augmentation()
+        self.sampler_power, self.derived_share = sampler_power, derived_share
         self.categories = categories or Categories()
         self.per_class, self.samples_per_epoch = per_class, samples_per_epoch
         self.relight = relight
@@ -111,9 +120,10 @@ class Textures(ScheduledDataModule):
                     f"this phase trains on {self.shares[domain]:.0%} {domain} textures; "
                     f"give data.{domain} a source, such as data=pbr/synthetic"
                 )
-        if self.teacher is not None:
-            guess(self.teacher, [m for m in (*self.materials, *held) if m.domain == GAME])
+        if self.teacher is not None:  # where the truth is known, it shows how good the teacher is
+            guess(self.teacher, [*(m for m in self.materials if m.domain == GAME), *held])
         self.teacher = None
+        self.warn_of_enlarged([*self.materials, *held])
         self._probabilities = self.probabilities()
         places = self.samples_per_epoch or len(self.materials)
         self.train_set = Samples(
@@ -121,6 +131,22 @@ class Textures(ScheduledDataModule):
             self.augmentation, self.categories.names,
         )  # fmt: skip
         self.validation_set = Views(held, self.validation_crop, self.feed)
+
+    def warn_of_enlarged(self, materials: Sequence[Material]) -> None:
+        """Say that whole textures have fewer pixels than what the network is fed."""
+        small = [m for m in materials if min(m.size) < self.feed]
+        if self.crop is None and small:
+            reason = f"files are reduced to data.size={self.size}"
+            if self.size >= self.feed:
+                reason = (
+                    f"their files are smaller, such as {small[0].name} with {min(small[0].size)}"
+                )
+            note = (
+                f"{len(small)} of {len(materials)} textures are enlarged to data.feed={self.feed} "
+                f"pixels, which shows no more detail: {reason}"
+            )
+            self.notes.append(note)
+            rank_zero_warn(note)
 
     def _domain(self, domain: str, source: Source) -> tuple[list[Material], list[Material]]:
         """Materials of a domain to train and to validate on.
@@ -164,7 +190,10 @@ class Textures(ScheduledDataModule):
         """
         groups = [(m.domain, m.category if m.domain == CLEAN else None) for m in self.materials]
         counts = Counter(groups)
-        weights = np.array([1 / counts[g] if self.balanced else 1.0 for g in groups])
+        power = self.sampler_power if self.balanced else 0.0
+        weights = np.array([counts[group] ** -power for group in groups])
+        derived = ["diffuse" in m.derived for m in self.materials]
+        weights[derived] *= self.derived_share
         domains = np.array([m.domain for m in self.materials])
         for domain in DOMAINS:
             inside = domains == domain
@@ -173,30 +202,38 @@ class Textures(ScheduledDataModule):
         return weights / weights.sum()
 
     def class_weights(self) -> Tensor:
-        """1 / sqrt(share of the class) among labelled materials, of mean 1; 1 if none is."""
-        clean = self.prepared[CLEAN].materials if CLEAN in self.prepared else []
-        counts = Counter(m.category for m in clean)
-        weights = torch.ones(len(self.categories.names))
-        present = [i for i in range(len(weights)) if counts[i]]
-        for i in present:
-            weights[i] = counts[i] ** -0.5
-        if present:
-            weights[present] /= weights[present].mean()
+        """1 / sqrt(share of the class) in what is trained on, of mean 1; 1 if no class is known.
+
+        Of game textures a teacher says the classes, pixel by pixel.
+        """
+        shares = torch.zeros(len(self.categories.names) + 1)
+        for material in self.materials:
+            if material.domain == CLEAN:
+                shares[material.category] += 1
+            elif material.guess is not None:
+                shares += class_shares(material.guess, len(shares))
+        shares = shares[:-1]
+        weights, present = torch.ones(len(shares)), shares > 0
+        if present.any():
+            rarity = shares[present] ** -0.5
+            weights[present] = rarity / rarity.mean()
         return weights
 
     def map_means(self) -> Tensor:
-        """Mean of the single-channel maps by class, (K + 1, 4); the last row is that of all."""
-        means = torch.zeros(len(self.categories.names) + 1, len(SCALARS))
-        by_class: dict[int, list[np.ndarray]] = {}
+        """Mean of the single-channel maps by class, (K + 1, 4); the last row is that of all.
+
+        A class without a map has the mean of all, and a map that nobody has 0.5.
+        """
+        sums = torch.zeros(2, len(self.categories.names) + 1, len(SCALARS))  # and their number
         for material in self.materials:
             maps = unpack(material.packed[:, ::8, ::8])
-            values = np.array([maps[name].mean() for name in SCALARS])
-            by_class.setdefault(len(means) - 1, []).append(values)
-            if material.category is not None:
-                by_class.setdefault(material.category, []).append(values)
-        for i, values in by_class.items():
-            means[i] = torch.from_numpy(np.mean(values, axis=0))
-        return means
+            rows = [-1] if material.category is None else [-1, material.category]
+            for place, name in enumerate(SCALARS):
+                if name in material.truth:
+                    sums[:, rows, place] += torch.tensor([[maps[name].mean()], [1.0]])
+        means = sums[0] / sums[1]  # NaN for 0 / 0
+        means[-1] = means[-1].nan_to_num(0.5)
+        return torch.where(means.isnan(), means[-1], means)
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         assert self.validation_set is not None
@@ -276,6 +313,14 @@ def guess(teacher: nn.Module, materials: Sequence[Material]) -> None:
         confidence, classes = sized[0].softmax(dim=0).max(dim=0)
         planes = torch.stack([classes, (confidence * 255).floor()])
         material.guess = planes.byte().cpu().numpy()
+
+
+def class_shares(guessed: np.ndarray, length: int) -> Tensor:
+    """Share of each class among the pixels of which a teacher is sure; (2, H, W) -> (length,)."""
+    classes, confidence = guessed[:, ::4, ::4]
+    sure = classes[confidence > CONFIDENT * 255]
+    counts = np.bincount(sure, minlength=length)[:length]
+    return torch.from_numpy(counts / max(1, counts.sum())).float()
 
 
 def pseudo_report(materials: Sequence[Material]) -> dict[str, float]:

@@ -96,8 +96,7 @@ def pack(maps: Mapping[str, np.ndarray]) -> np.ndarray:
     """
     height, width = maps["diffuse"].shape[:2]
     packed = np.zeros((DEPTH, height, width), np.uint8)
-    neutral = quantise((np.array(FLAT_NORMAL) + 1) / 2)
-    packed[PLACES["normal"]] = neutral[:, None, None]
+    packed[PLACES["normal"]] = FLAT_LEVELS[:, None, None]
     packed[PLACES["classes"]] = packed[PLACES["pseudo"]] = UNKNOWN
     for name, values in maps.items():
         planes = values.reshape(height, width, -1).transpose(2, 0, 1)
@@ -118,6 +117,9 @@ def _encode(name: str, values: np.ndarray) -> np.ndarray:
 
 def quantise(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+
+
+FLAT_LEVELS = quantise((np.array(FLAT_NORMAL) + 1) / 2)
 
 
 def unpack(packed: np.ndarray) -> Maps:

@@ -12,10 +12,10 @@ from launch.experiments.pbr.albedo import albedo_terms, rooted
 from launch.experiments.pbr.evaluation import DOMAIN, SUFFIX, by_domain
 from launch.experiments.pbr.layers import SCALARS
 from launch.experiments.pbr.models import condition_of
-from launch.experiments.pbr.phase import Batch, Phase, image_of, truth_mask
+from launch.experiments.pbr.phase import Batch, Phase, image_of, those, truth_mask
 from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
 from launch.experiments.pbr.predict import convert_folder
-from launch.experiments.pbr.render import LIGHTS, LIT, render, rerender_error
+from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_error, rerender_error
 from launch.losses.structural import SSIM
 from launch.train.module import OptimizerFactory, SchedulerFactory
 from launch.train.objective import Inputs, ScheduledLosses
@@ -61,10 +61,14 @@ class MapsFromAlbedo(Phase):
         dropout: bool = True,
         patience: PositiveInt | None = None,
         watched: str = "val_loss",
+        validate_first: bool = False,
+        channels_last: bool = False,
+        compiler: str | None = None,
     ) -> None:
         super().__init__(
-            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched
-        )
+            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
+            validate_first, channels_last, compiler,
+        )  # fmt: skip
         self.albedo, self.segformer = self.freeze(albedo), self.freeze(segformer)
         self.metal, self.true_albedo_epochs = metal, true_albedo_epochs
         self.joint_epochs, self.joint_rate = joint_epochs, joint_rate
@@ -82,6 +86,13 @@ class MapsFromAlbedo(Phase):
             rate = self.optimizer.keywords["lr"] * self.joint_rate  # type: ignore[union-attr]
             groups.append({"params": joint, "lr": rate})
         return groups
+
+    def setup(self, stage: str) -> None:
+        """The network starts from what is usual in the data of its first phase."""
+        super().setup(stage)
+        usual = getattr(self.network, "usual", None)
+        if self.map_means is not None and usual is not None and (usual == 0.5).all():
+            usual.copy_(self.map_means)
 
     @property
     def learns(self) -> list[str]:
@@ -115,7 +126,7 @@ class MapsFromAlbedo(Phase):
         weights = self.pixel_weights(classes)
         known = {name: truth_mask(batch, name) for name in SCALARS}
         expected = (classes == self.metal)[:, None].float()
-        values = pred | {"metallic": pred["metallic"].sigmoid()}
+        values = bounded(pred)
         return {
             f"{name}_l1": (values[name], batch[name], known[name] * weights) for name in SCALARS
         } | {
@@ -182,12 +193,25 @@ class MapsFromAlbedo(Phase):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         for suffix, part in by_domain(batch).items():
             pred, classes = self(part)
-            probabilities = pred | {"metallic": pred["metallic"].sigmoid()}
+            known = [truth_mask(part, name) for name in self.learns]
+            there = torch.cat(known, dim=1).flatten(1).any(dim=1)
+            if there.any():
+                terms = self.terms(those(pred, there), those(part, there), classes[there])
+                self.add_validation_loss(suffix, terms, int(there.sum()))
+            probabilities = bounded(pred)
             if part["truth"][:, 1:].any():
-                self.add_validation_loss(suffix, self.terms(pred, part, classes), len(classes))
                 self.measure(suffix, probabilities, part, classes)
+            self.probe(suffix, "maps", self.shown, part)
+            material = probabilities | {"normal": part["normal"]}
+            error = reproduction_error(material, part["diffuse"])
+            self.tally.add(f"maps_reproduction_{suffix}", error)
             for i in self.to_draw(suffix, len(classes)):
                 self.draw(suffix, probabilities, part, classes, i)
+
+    def shown(self, batch: Batch) -> Tensor:
+        """The four maps, (N, 4, H, W)."""
+        maps = bounded(self(batch)[0])
+        return torch.cat([maps[name] for name in SCALARS], dim=1)
 
     def measure(self, suffix: str, pred: Maps, part: Batch, classes: Tensor) -> None:
         for place, name in enumerate(SCALARS):
@@ -220,9 +244,10 @@ class MapsFromAlbedo(Phase):
 
     def draw(self, suffix: str, pred: Maps, part: Batch, classes: Tensor, i: int) -> None:
         """The prediction of texture i, and the truth below it where there is any."""
-        self.panel.append(look(f"{DOMAIN[suffix]}\npredicted", pred, part, classes, i))
+        named = class_tile(classes[i]) if self.segformer else unknown("not predicted")
+        self.panel.append(look(f"{DOMAIN[suffix]}\npredicted", pred, part, named, i))
         if part["truth"][i].any():
-            self.panel.append(look("true", part, part, part["classes"], i))
+            self.panel.append(look("true", part, part, class_tile(part["classes"][i]), i))
 
     def on_validation_epoch_end(self) -> None:
         metrics = rooted(self.tally.means()) | self.tally.metal_metrics()
@@ -255,12 +280,18 @@ class MapsFromAlbedo(Phase):
         return torch.cat([albedo, *(maps[name] for name in SCALARS)], dim=1).clamp(0, 1).cpu()
 
 
-def look(name: str, maps: Maps, part: Batch, classes: Tensor, i: int) -> np.ndarray:
-    """Diffuse, maps and class of texture i, and what the maps look like under a moving light."""
+def bounded(maps: Maps) -> Maps:
+    """Metallic as a probability."""
+    return maps | {"metallic": maps["metallic"].sigmoid()}
+
+
+def look(name: str, maps: Maps, part: Batch, named: np.ndarray, i: int) -> np.ndarray:
+    """Diffuse, maps, a tile of the class, and what texture i looks like under a moving light."""
     material = {key: maps[key][i : i + 1] for key in ("albedo", *SCALARS)}
     known = [maps is not part or truth_mask(part, key)[i].any() for key in material]
     shown = zip(known, material.values(), strict=True)
     tiles = [tile(values[0]) if is_known else unknown() for is_known, values in shown]
     lit = [render(material | {"normal": part["normal"][i : i + 1]}, *at)[0] for at in LIGHTS]
-    tiles += [class_tile(classes[i]), *(tile(image) if all(known) else unknown() for image in lit)]
+    tiles.append(named)
+    tiles += [tile(image) if all(known) else unknown() for image in lit]
     return row(name, [tile(part["diffuse"][i]), *tiles])

@@ -6,20 +6,24 @@ come from. A checkpoint of this project holds the trained one under `network.`.
 # N images, H W height and width, K classes
 """
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveInt
+from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
+from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 
 from launch.experiments.pbr.adapters import add_lora, load
-from launch.experiments.pbr.layers import DOMAINS
+from launch.experiments.pbr.encoders import load_encoder
+from launch.experiments.pbr.layers import DOMAINS, SCALARS
+from launch.experiments.pbr.padding import Padding, pad, padded
+from launch.experiments.pbr.relief import relief_of
 
 IMAGE_CHANNELS = 6  # colour and normal
-HEAD_CHANNELS = 16  # of the last decoder stage
+WIDTHS = (256, 128, 64, 32, 16)  # of the decoder's blocks
 MARGIN = 0.02  # keeps the logit of a diffuse finite
 
 
@@ -31,6 +35,7 @@ class SegFormer(nn.Module):
     Args:
         encoder: `mit_b0`, `mit_b1`, `mit_b2`, ...
         lora_rank: of the adapters on the attention's q and kv; 0 for none.
+        pretrained: file of encoder weights to start from, see `encoders`.
         weights: checkpoint to start from, and the part of it that holds this network.
     """
 
@@ -39,6 +44,7 @@ class SegFormer(nn.Module):
         encoder: str = "mit_b1",
         classes: PositiveInt = 7,
         lora_rank: NonNegativeInt = 0,
+        pretrained: str | None = None,
         weights: str | None = None,
         part: str = "network",
     ) -> None:
@@ -47,6 +53,7 @@ class SegFormer(nn.Module):
         self.model = smp.Segformer(
             encoder, encoder_weights=None, in_channels=IMAGE_CHANNELS, classes=classes
         )
+        load_encoder(self.model.encoder, pretrained)
         if lora_rank:
             add_lora(self.model, lora_rank)
         load(self, weights, part)
@@ -74,41 +81,98 @@ class FiLM(nn.Module):
         return x * (1 + gamma.tanh()) + beta
 
 
+class Decoder(UnetDecoder):
+    """The decoder of segmentation-models-pytorch, with a branch that sees the input.
+
+    The library's gets nothing finer than half the resolution from its encoder. The branch is mixed
+    with its result and stands beside it: fine detail and regions have channels of their own.
+
+    Args:
+        channels: of the encoder's stages, the input first.
+        detail: channels of the branch; 0 for the library's decoder.
+
+    Attributes:
+        width: channels of the result.
+    """
+
+    def __init__(self, channels: Sequence[int], detail: int) -> None:
+        super().__init__(channels, WIDTHS, n_blocks=len(WIDTHS))
+        self.width = WIDTHS[-1] + detail
+        if detail:
+            self.detail = nn.Sequential(
+                *convolution(channels[0], detail), *convolution(detail, detail)
+            )
+            self.mix = nn.Sequential(*convolution(self.width, detail))
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        coarse = super().forward(features)
+        if self.width == WIDTHS[-1]:
+            return coarse
+        fine = self.mix(torch.cat([coarse, self.detail(features[0])], dim=1))
+        return torch.cat([coarse, fine], dim=1)
+
+
+def convolution(channels: int, result: int) -> list[nn.Module]:
+    """3x3, with norm and ReLU."""
+    bare = nn.Conv2d(channels, result, 3, padding=1, bias=False)
+    return [bare, nn.BatchNorm2d(result), nn.ReLU(inplace=True)]
+
+
 class MaterialUNet(nn.Module):
     """A U-Net with one output convolution per map, conditioned by FiLM on its encoder's features.
 
     Args:
         outputs: maps and their channels.
         condition: channels of the condition: class probabilities and the domain.
+        detail: channels of a branch at full resolution, see `Decoder`.
+        padding: what convolutions see beyond the border.
+        pretrained: file of encoder weights to start from, see `encoders`.
         weights: checkpoint to start from, and the part of it that holds this network.
     """
 
     def __init__(
         self,
         outputs: Mapping[str, int],
+        channels: int,
         encoder: str,
         classes: int,
+        detail: int,
+        padding: Padding,
+        pretrained: str | None,
         weights: str | None,
         part: str,
     ) -> None:
         super().__init__()
-        unet = smp.Unet(encoder, encoder_weights=None, in_channels=IMAGE_CHANNELS)
-        self.encoder, self.decoder = unet.encoder, unet.decoder
-        channels = self.encoder.out_channels[1:]
+        self.encoder = get_encoder(encoder, in_channels=channels, weights=None)
+        load_encoder(self.encoder, pretrained)
+        self.decoder = Decoder(self.encoder.out_channels, detail)
         condition = classes + len(DOMAINS)
-        self.film = nn.ModuleList(FiLM(c, condition) if c else nn.Identity() for c in channels)
+        stages = self.encoder.out_channels[1:]
+        self.film = nn.ModuleList(FiLM(c, condition) if c else nn.Identity() for c in stages)
         self.heads = nn.ModuleDict(
-            {name: nn.Conv2d(HEAD_CHANNELS, c, 3, padding=1) for name, c in outputs.items()}
+            {name: nn.Conv2d(self.decoder.width, c, 3, padding=1) for name, c in outputs.items()}
         )
+        pad(self.encoder, padding)
+        pad(self.decoder, padding)
+        self.padding: Padding = padding
         load(self, weights, part)
 
     def features(self, image: Tensor, condition: Tensor | None) -> Tensor:
-        """What the heads read, (N, 16, H, W). Without a condition FiLM is passed by."""
+        """What the heads read, (N, C, H, W). Without a condition FiLM is passed by."""
         stages = list(self.encoder(image))
         if condition is not None:
             films = zip(self.film, stages[1:], strict=True)
             stages[1:] = [x if _is_empty(x) else film(x, condition) for film, x in films]
         return self.decoder(stages)
+
+    def raw(self, features: Tensor) -> dict[str, Tensor]:
+        """What each head makes of the features; one convolution costs less than four."""
+        heads = [head for head in self.heads.values() if isinstance(head, nn.Conv2d)]
+        weight = torch.cat([head.weight for head in heads])
+        bias = torch.cat([head.bias for head in heads if head.bias is not None])
+        found = F.conv2d(padded(features, self.padding), weight, bias)
+        parts = found.split([head.out_channels for head in heads], dim=1)
+        return dict(zip(self.heads, parts, strict=True))
 
 
 def _is_empty(x: Tensor) -> bool:
@@ -127,39 +191,81 @@ class AlbedoUNet(MaterialUNet):
         self,
         encoder: str = "mit_b1",
         classes: PositiveInt = 7,
+        detail: NonNegativeInt = 16,
+        padding: Padding = "circular",
+        pretrained: str | None = None,
         weights: str | None = None,
         part: str = "network",
     ) -> None:
-        super().__init__({"albedo": 3}, encoder, classes, weights, part)
+        outputs = {"albedo": 3}
+        channels = IMAGE_CHANNELS
+        super().__init__(
+            outputs, channels, encoder, classes, detail, padding, pretrained, weights, part
+        )
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
-        change = self.heads["albedo"](self.features(image, condition))
+        change = self.raw(self.features(image, condition))["albedo"]
         return torch.sigmoid(torch.logit(image[:, :3], eps=MARGIN) + change)
-
-
-MapName = Literal["roughness", "metallic", "ao", "height"]
 
 
 class MapsUNet(MaterialUNet):
     """Four maps from albedo and normal; metallic as a logit, AO and height without bounds.
 
-    AO is 1 almost everywhere: behind a sigmoid the L1 drives it to 1 for good.
+    Predicts what to change of the maps that are usual for the classes of a pixel. AO is 1 almost
+    everywhere: behind a sigmoid the L1 drives it to 1 for good.
+
+    Args:
+        relief: see the height that the normals add up to, see `relief`.
+
+    Attributes:
+        usual: means of the maps by class, (K + 1, 4), the last row that of all; 0.5 until set.
     """
+
+    usual: Tensor
 
     def __init__(
         self,
         encoder: str = "mit_b1",
         classes: PositiveInt = 7,
+        detail: NonNegativeInt = 16,
+        padding: Padding = "circular",
+        relief: bool = True,
+        pretrained: str | None = None,
         weights: str | None = None,
         part: str = "network",
     ) -> None:
-        outputs = {"roughness": 1, "metallic": 1, "ao": 1, "height": 1}
-        super().__init__(outputs, encoder, classes, weights, part)
+        outputs: dict[str, int] = dict.fromkeys(SCALARS, 1)
+        channels = IMAGE_CHANNELS + relief
+        super().__init__(
+            outputs, channels, encoder, classes, detail, padding, pretrained, None, part
+        )
+        self.relief = relief
+        self.register_buffer("usual", torch.full((classes + 1, len(SCALARS)), 0.5))
+        load(self, weights, part)
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> dict[str, Tensor]:
-        features = self.features(image, condition)
-        raw = {name: head(features) for name, head in self.heads.items()}
-        return raw | {"roughness": raw["roughness"].sigmoid()}
+        if self.relief:
+            image = torch.cat([image, relief_of(image[:, 3:])], dim=1)
+        start = self.start(image, condition)
+        changes = self.raw(self.features(image, condition))
+        maps = {name: start[name] + change for name, change in changes.items()}
+        return maps | {"roughness": maps["roughness"].sigmoid()}
+
+    def start(self, image: Tensor, condition: Tensor | None) -> dict[str, Tensor]:
+        """What is usual for each pixel, (N, 1, H, W); a logit where the output is one.
+
+        Metal is the same for all classes: the segmentation takes rusty metal for something else.
+        """
+        everywhere = self.usual[-1:, :, None, None].expand(len(image), -1, 1, 1)
+        maps = everywhere
+        if condition is not None:
+            probabilities = condition[:, : len(self.usual) - 1]
+            maps = torch.einsum("nkhw,km->nmhw", probabilities, self.usual[:-1])
+            maps = F.interpolate(maps, image.shape[-2:], mode="bilinear", align_corners=False)
+        planes = dict(zip(SCALARS, maps.split(1, dim=1), strict=True))
+        planes["metallic"] = everywhere[:, SCALARS.index("metallic")][:, None]
+        logits = {n: torch.logit(planes[n], eps=MARGIN) for n in ("roughness", "metallic")}
+        return planes | logits
 
 
 def condition_of(logits: Tensor, game: Tensor) -> Tensor:

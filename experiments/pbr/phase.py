@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LRScheduler, OneCycleLR
 
 from launch.errors import ConfigError, nearest
+from launch.experiments.pbr.consistency import Predict, consistency
 from launch.experiments.pbr.evaluation import SUFFIX, Tally
 from launch.experiments.pbr.layers import TARGETS
 from launch.experiments.pbr.pictures import captions, legend
@@ -23,6 +24,7 @@ from launch.train.objective import Inputs, ScheduledLosses
 
 Batch = dict[str, Tensor]
 
+PROBED = 2  # textures of each domain on which is measured what needs no truth
 DRAWN = 3  # textures of each domain in the picture of a validation
 WORTHWHILE = 0.01  # relative gain below which a validation has not improved
 
@@ -40,6 +42,10 @@ class Phase(ScheduledModule):
         dropout: false keeps dropout and stochastic depth off.
         patience: epochs without a gain of 1 % in the main metric after which the run ends.
         watched: that metric; the lower the better.
+        validate_first: validate the start weights too, so that the best checkpoint is theirs if no
+            training is better; without truth to tell by there is no training at all.
+        channels_last: memory format of the network, for convolutions on GPUs.
+        compiler: backend of `torch.compile` for the network, such as inductor; null for none.
     """
 
     class_weights: Tensor
@@ -57,16 +63,26 @@ class Phase(ScheduledModule):
         dropout: bool,
         patience: PositiveInt | None,
         watched: str,
+        validate_first: bool,
+        channels_last: bool,
+        compiler: str | None,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
         self.phase, self.network = phase, network
         self.dropout, self.patience, self.watched = dropout, patience, watched
+        self.validate_first = validate_first
+        if channels_last:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if compiler is not None:
+            network.compile(backend=compiler)
         self.register_buffer("class_weights", torch.ones(classes), persistent=False)
         self.class_names: tuple[str, ...] = ()
         self.map_means: Tensor | None = None
         self.tally = Tally(classes)
         self.panel: list[np.ndarray] = []
         self.drawn: Counter[str] = Counter()
+        self.probed: Counter[str] = Counter()
+        self.train_losses: list[Tensor] = []  # of the batches since the last validation
         self.lowest, self.lowest_epoch = np.inf, 0
 
     def freeze(self, network: nn.Module | None) -> nn.Module | None:
@@ -86,6 +102,8 @@ class Phase(ScheduledModule):
             )
         self.class_weights.copy_(data.class_weights())
         self.map_means = data.map_means()
+        if stage == TrainerFn.FITTING and self.validate_first and self.iteration == 0:
+            self.trainer.num_sanity_val_steps = math.inf  # validates everything, callbacks included
         balanced = ["bal"] if data.balanced else []
         self.weights_name = "_".join([self.kind, self.phase, *balanced, "best"])
         known = {name for material in data.materials for name in material.truth}
@@ -112,6 +130,7 @@ class Phase(ScheduledModule):
                 f"{', '.join(inputs)}.{nearest(unknown[0], inputs)}"
             )
         total, _ = self.losses(**{name: inputs[name] for name in self.losses})
+        self.train_losses.append(total.detach())
         return total
 
     def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:
@@ -132,6 +151,12 @@ class Phase(ScheduledModule):
     def on_train_start(self) -> None:
         super().on_train_start()
         self.train()
+        if self.validate_first and self.metrics and self.watched not in self.metrics:
+            rank_zero_warn(
+                f"no validation texture has the truth that {self.watched} needs: nothing would "
+                "show whether training makes the start weights better, so they stay as they are"
+            )
+            self.trainer.should_stop = True
 
     def configure_optimizers(self) -> Any:
         if self.optimizer is None:
@@ -175,7 +200,7 @@ class Phase(ScheduledModule):
 
     def on_validation_epoch_start(self) -> None:
         self.tally, self.panel = Tally(len(self.class_weights)), [captions(self.columns)]
-        self.drawn = Counter()
+        self.drawn, self.probed = Counter(), Counter()
 
     def to_draw(self, suffix: str, size: int) -> list[int]:
         """Which textures of this part of a batch the picture shows.
@@ -187,27 +212,52 @@ class Phase(ScheduledModule):
         self.drawn[suffix] += count
         return [i * size // count for i in range(count)]
 
+    def probe(self, suffix: str, kind: str, predict: Predict, part: Batch) -> None:
+        """Metrics that need no truth, on the first textures of each domain; see `consistency`."""
+        count = min(PROBED - self.probed[suffix], len(part["diffuse"]))
+        if count > 0:
+            self.probed[suffix] += count
+            few = {name: values[:count] for name, values in part.items()}
+            for name, values in consistency(predict, few).items():
+                self.tally.add(f"{kind}_{name}_{suffix}", values)
+
     def add_validation_loss(self, suffix: str, inputs: dict[str, Inputs], samples: int) -> None:
-        """The weighted sum of the terms, without total variation, as `mat_` or `sky_val_loss`."""
+        """The weighted sum of the terms, without total variation, as `mat_` or `sky_val_loss`.
+
+        Args:
+            inputs: of the terms for which there is truth, on `samples` textures that have it.
+        """
         total = self.class_weights.new_zeros(())
         for name in self.losses:
-            given, loss = inputs[name], self.losses[name]
-            if self.losses.weight(name) and not isinstance(loss, TotalVariation):
-                value = loss(*(given() if callable(given) else given))
+            if name not in inputs or isinstance(self.losses[name], TotalVariation):
+                continue
+            given = inputs[name]
+            if self.losses.weight(name):
+                value = self.losses[name](*(given() if callable(given) else given))
                 total = total + self.losses.weight(name) * value
         self.tally.add(f"{suffix}_val_loss", total.expand(samples))
 
     def conclude(self, metrics: dict[str, float]) -> None:
-        """Report metrics with `val_loss`, the mean of the domains, and stop without patience."""
+        """Report metrics with `val_loss`, the mean of the domains, and stop without patience.
+
+        `train_loss` is the mean over the batches since the validation before.
+        """
         losses = [metrics[f"{s}_val_loss"] for s in SUFFIX if f"{s}_val_loss" in metrics]
         if losses:
             metrics["val_loss"] = float(np.mean(losses))
+        if self.train_losses:
+            metrics["train_loss"] = float(torch.stack(self.train_losses).mean())
+            self.train_losses = []
         self.log_metrics(metrics)
         value = metrics.get(self.watched, np.inf)
         if value < self.lowest * (1 - WORTHWHILE):
             self.lowest, self.lowest_epoch = value, self.epoch
-        waited = self.epoch - self.lowest_epoch
-        if self.patience and waited >= self.patience and self.trainer.state.fn == TrainerFn.FITTING:
+        if self.patience and self.epoch - self.lowest_epoch >= self.patience:
+            self.stop()
+
+    def stop(self) -> None:
+        """End a training early; a validation alone goes on."""
+        if self.trainer.state.fn == TrainerFn.FITTING:
             self.trainer.should_stop = True
 
     def image_panel(self) -> list[np.ndarray]:
@@ -217,10 +267,13 @@ class Phase(ScheduledModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint |= {"lowest": float(self.lowest), "lowest_epoch": self.lowest_epoch}
+        checkpoint["train_losses"] = torch.stack(self.train_losses) if self.train_losses else None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         self.lowest, self.lowest_epoch = checkpoint["lowest"], checkpoint["lowest_epoch"]
+        losses = checkpoint["train_losses"]
+        self.train_losses = [] if losses is None else list(losses)
 
 
 def stands_still(module: nn.Module) -> bool:
@@ -232,6 +285,11 @@ def stands_still(module: nn.Module) -> bool:
 def image_of(colour: Tensor, normal: Tensor) -> Tensor:
     """What the networks see: colour and normal, (N, 6, H, W)."""
     return torch.cat([colour, normal], dim=1)
+
+
+def those(batch: Batch, chosen: Tensor) -> Batch:
+    """The samples of a batch where `chosen` (N,) is true."""
+    return {name: values[chosen] for name, values in batch.items()}
 
 
 def truth_mask(batch: Batch, name: str) -> Tensor:

@@ -43,9 +43,9 @@ def class_tile(classes: Tensor) -> np.ndarray:
     return sized(np.where((indices == UNKNOWN)[..., None], 0, colours).astype(np.uint8))
 
 
-def unknown() -> np.ndarray:
-    """In place of a map that the data does not have."""
-    return write(SIDE, SIDE, [(36, 56, "unknown")])
+def unknown(reason: str = "unknown") -> np.ndarray:
+    """In place of a map that the data does not have, or that nobody predicts."""
+    return write(SIDE, SIDE, [(SIDE // 2 - 3 * len(reason), 56, reason)])
 
 
 def sized(image: np.ndarray) -> np.ndarray:

@@ -46,3 +46,16 @@ def rerender_error(pred: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> 
     """Mean absolute difference of two materials under four lights, per pixel (N, 1, H, W)."""
     errors = [(render(pred, *at) - render(target, *at)).abs() for at in LIGHTS]
     return torch.stack(errors).mean(dim=(0, 2))[:, None]
+
+
+def reproduction_error(maps: Mapping[str, Tensor], diffuse: Tensor) -> Tensor:
+    """How far a material is from its diffuse under the mix of lights that fits best, (N,).
+
+    Needs no truth: what no light can explain is wrong in the maps. Mean absolute difference, sRGB.
+    """
+    lit = torch.stack([render(maps, *at) ** GAMMA for at in LIGHTS], dim=-1)
+    seen, target = lit.flatten(1, 3), (diffuse**GAMMA).flatten(1)[..., None]
+    normal = seen.mT @ seen + 1e-6 * torch.eye(len(LIGHTS), device=seen.device)
+    mixed = seen @ torch.linalg.solve(normal, seen.mT @ target)
+    shown = mixed.clamp(1e-6, 1) ** (1 / GAMMA)
+    return (shown - diffuse.flatten(1)[..., None]).abs().mean(dim=(1, 2))

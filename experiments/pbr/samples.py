@@ -4,6 +4,7 @@ A sample is bytes: 17 planes of a texture, see `layers`, and one that says which
 Everything random in it depends on (seed, epoch, place in the epoch) alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from launch.experiments.pbr.augment import Augmentation, believed, resize, turn
+from launch.experiments.pbr.augment import Augmentation, believed, flatten, resize, turn
 from launch.experiments.pbr.layers import (
     CLEAN,
     DEPTH,
@@ -34,7 +35,7 @@ class Samples(Dataset[Sample]):
 
     Args:
         chosen: index of the material at each place of an epoch.
-        crop: side of the window in texture pixels by epoch; None for the whole texture.
+        crop: side of the window in texture pixels by epoch; None for the largest square.
         feed: side of the sample. A window of another size is resized.
         classes: names by index.
     """
@@ -54,6 +55,8 @@ class Samples(Dataset[Sample]):
         self.crop, self.feed, self.augmentation = crop, feed, augmentation
         self.classes = classes
         self.clean = [i for i, m in enumerate(materials) if m.domain == CLEAN]
+        counts = Counter(classes[materials[i].category] for i in self.clean)  # type: ignore[index]
+        self.rare = {name for name, n in counts.items() if 2 * n < max(counts.values())}
         self._epoch, self._indices = -1, np.empty(0, int)
 
     def __len__(self) -> int:
@@ -94,12 +97,15 @@ class Samples(Dataset[Sample]):
         if material.domain == GAME:  # their classes are for evaluation only
             planes[PLACES["classes"].start] = constant(UNKNOWN, *planes[0].shape)
         planes = turn(planes, quarter, *mirrors)
+        if random.random() < self.augmentation.flat_normals:
+            flatten(planes)
         *maps, known = tile
         known[...] = known_maps(material)
         if planes[0].size > known.size:
             resize(planes, maps)
             planes = maps.copy()
-        self.augmentation.colour(random, planes, material.domain, self.category(material, planes))
+        category = self.category(material, planes)
+        self.augmentation.colour(random, planes, material.domain, category, category in self.rare)
         resize(planes, maps)
 
     def category(self, material: Material, planes: list[np.ndarray]) -> str | None:
@@ -112,12 +118,15 @@ class Samples(Dataset[Sample]):
     def window(
         self, random: np.random.Generator, material: Material, epoch: int, tall: int, wide: int
     ) -> list[np.ndarray]:
-        """A random window with the aspect of its tile; its longer side is this epoch's crop."""
+        """A random window with the aspect of its tile; its longer side is this epoch's crop.
+
+        Without a crop it is the largest there is, so that nothing is ever stretched.
+        """
         height, width = material.size
-        if self.crop is None:
-            return material.window(0, 0, height, width)
-        side = round_to(self.crop(epoch), FEED_MULTIPLE)
-        scale = min(side / max(tall, wide), height / tall, width / wide)
+        largest = min(height / tall, width / wide)
+        scale = largest
+        if self.crop is not None:
+            scale = min(round_to(self.crop(epoch), FEED_MULTIPLE) / max(tall, wide), largest)
         rows, columns = max(1, round(tall * scale)), max(1, round(wide * scale))
         top = int(random.integers(height - rows + 1))
         left = int(random.integers(width - columns + 1))

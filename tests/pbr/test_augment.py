@@ -8,6 +8,7 @@ from launch.experiments.pbr.augment import (
     Augmentation,
     by_category,
     colour_matrix,
+    flatten,
     photometric,
     recolour,
     resize,
@@ -179,3 +180,24 @@ def test_what_is_changed_is_a_copy(planes):
             random = np.random.default_rng(seed)
             augmentation.colour(random, turn(planes, seed, True, False), GAME, category)
     assert same(planes, kept)
+
+
+def test_flat_normals_are_those_of_a_texture_that_has_none(planes):
+    flatten(planes)
+    without = pack({"diffuse": np.zeros((SIDE, SIDE, 3))})
+    assert same(planes[NORMAL], without[NORMAL])
+
+
+def test_rare_classes_get_wider_ranges_and_more_overlays():
+    wide = TABLE["wood"].times(1.5)
+    assert (wide.brightness, wide.hue, wide.overlays) == pytest.approx((0.15, 0.075, 0.45))
+    changes = {}
+    for rare in (False, True):
+        random, found = np.random.default_rng(0), []
+        augmentation = Augmentation(selective=True, minorities=2.0)
+        for _ in range(40):
+            patch = grey(list(pack(material(0, "leather", CLEAN, SIDE))))
+            augmentation.colour(random, patch, CLEAN, "leather", rare)
+            found.append(abs(image(patch, "albedo").mean() - 128 / 255))
+        changes[rare] = np.mean(found)
+    assert changes[True] == pytest.approx(2 * changes[False], rel=0.1)

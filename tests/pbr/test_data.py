@@ -1,23 +1,28 @@
 """The data of a phase: mixing, balancing, splitting, pseudo-labels, and what is reported."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from PIL import Image
 from torch import nn
 from torch.utils.data import default_collate
 
+import launch
 from launch.errors import MissingError
 from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.data import Textures, guess, hold_out, pseudo_report
 from launch.experiments.pbr.layers import CLEAN, GAME, Material, pack
 from launch.experiments.pbr.samples import Samples
-from launch.experiments.pbr.sources import Synthetic
+from launch.experiments.pbr.sources import GameFolder, Synthetic
 from launch.experiments.pbr.synthetic import material
 from launch.schedules import Constant
 
 SIDE = 32
+CONF = Path(launch.__file__).parents[2] / "conf"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,7 @@ def test_a_balanced_epoch_draws_classes_alike_and_keeps_the_mix(textures):
 def test_rare_classes_weigh_more_and_the_mean_is_one(textures):
     data = textures()
     weights = data.class_weights()
-    counts = Counter(m.category for m in data.prepared[CLEAN].materials)
+    counts = Counter(m.category for m in data.materials)
     rare, common = min(counts, key=counts.get), max(counts, key=counts.get)
     assert weights.mean().item() == pytest.approx(1)
     expected = (counts[common] / counts[rare]) ** 0.5
@@ -162,3 +167,91 @@ def test_the_report_counts_maps_that_materials_lack(textures):
     data.materials[0].truth = ("albedo", "roughness")
     data.materials[1].truth = ("albedo", "roughness", "metallic", "height")
     assert data.report()["missing"] == {"clean metallic": 1, "clean ao": 2, "clean height": 1}
+
+
+def test_a_higher_power_draws_rare_classes_more_often(textures):
+    """0 as they come, 1 all alike, 2 the rarer the more."""
+    drawn = {}
+    for power in (0.0, 1.0, 2.0):
+        data = textures(balanced=True, sampler_power=power)
+        shares = Counter()
+        for texture, share in zip(data.materials, data.probabilities(), strict=True):
+            shares[texture.category] += share
+        drawn[power] = shares
+    counts = Counter(m.category for m in data.materials)
+    rare, common = min(counts, key=counts.get), max(counts, key=counts.get)
+    ratio = counts[common] / counts[rare]
+    for power, shares in drawn.items():
+        assert shares[rare] / shares[common] == pytest.approx(ratio ** (power - 1))
+
+
+def test_materials_that_were_lit_again_are_drawn_less_often(textures):
+    data = textures(derived_share=0.3)
+    data.materials[0].derived = {"diffuse": "albedo"}
+    first, second, *_ = data.probabilities()
+    assert first / second == pytest.approx(0.3)
+
+
+def test_classes_weigh_by_what_is_trained_on(textures):
+    """On game textures alone the teacher says how frequent they are."""
+    weights = textures(game_share=1.0, teacher=Certain()).class_weights()
+    wood = KEPT.index("wood")
+    assert weights[wood] == 1
+    assert (weights == 1).all()  # no other class is there to be rarer
+    two = Material("a", GAME, None, np.zeros((17, 8, 8), np.uint8))
+    two.guess = np.full((2, 8, 8), 255, np.uint8)
+    two.guess[0] = wood
+    two.guess[0, :, :4] = KEPT.index("stone")
+    three = Material("b", GAME, None, two.packed, guess=np.full((2, 8, 8), 255, np.uint8))
+    three.guess[0] = wood
+    data = textures(game_share=1.0)
+    data.materials = [two, three]
+    weights = data.class_weights()
+    assert weights[KEPT.index("stone")] / weights[wood] == pytest.approx(3**0.5)
+
+
+def test_a_teacher_is_measured_where_the_truth_is_known(textures):
+    data = textures(game_share=1.0, teacher=Certain())
+    held = data.validation_set.materials
+    assert {m.domain for m in held if m.guess is not None} == {CLEAN, GAME}
+    assert pseudo_report(held)["pseudo_precision"] < 0.5  # not everything is wood
+
+
+def test_means_of_maps_count_known_maps_only(textures):
+    data = textures()
+    data.materials = data.materials[:2]
+    first, second = data.materials
+    first.truth, second.truth = ("height",), ("roughness",)
+    means = data.map_means()
+    heights, roughnesses = means[:, 3], means[:, 0]
+    assert heights.unique().numel() == roughnesses.unique().numel() == 1
+    assert heights[0] > 0.1
+    assert (means[:, 1] == 0.5).all()  # nobody knows what is metallic
+
+
+def test_whole_textures_that_have_fewer_pixels_than_the_network_sees_are_named(cache):
+    clean = Synthetic(14, SIDE, CLEAN)
+    sizes = {"batch_size": 4, "feed": 2 * SIDE, "cache": cache, "clean": clean}
+    with pytest.warns(UserWarning, match=r"files are reduced to data.size=32"):
+        Textures(size=SIDE, **sizes).setup("fit")
+    with pytest.warns(UserWarning, match=r"their files are smaller, such as clean_\d+_\w+ with 32"):
+        Textures(size=4 * SIDE, **sizes).setup("fit")
+
+
+def test_phase_d_feeds_the_pixels_of_the_file(tmp_path):
+    """At full scale, a texture of 2048 pixels with detail in every single one."""
+    side = 2048
+    detail = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    for name in ("wall", "floor"):
+        Image.fromarray(detail).save(tmp_path / f"{name}.png", compress_level=0)
+    with initialize_config_dir(str(CONF), version_base=None):
+        config = compose("launch", ["scale=full", "+experiment=pbr/phase_d_alb", "run_dir=x"])
+    sizes = {"size": config.recipe.size, "feed": config.data.feed, "crop": config.data.crop}
+    game = GameFolder(tmp_path)
+    data = Textures(1, cache=str(tmp_path / "cache"), game=game, game_share=1.0, **sizes)
+    data.setup("fit")
+    batch = default_collate([data.train_set[(0, 0)]])
+    fed = data.on_after_batch_transfer(batch, 0)["diffuse"][0]
+    assert fed.shape == (3, side, side)
+    assert np.array_equal((255 * fed).round().byte().permute(1, 2, 0).numpy(), detail)
+    assert not data.notes

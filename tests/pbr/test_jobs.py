@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, OneCycleLR, StepLR
 
 import launch
+from launch.experiments.pbr.albedo import Albedo
 from launch.experiments.pbr.layers import SCALARS, UNKNOWN
 from launch.experiments.pbr.maps import MapsFromAlbedo
 from launch.experiments.pbr.models import MapsUNet
@@ -206,3 +208,85 @@ def test_a_term_that_the_job_does_not_know_is_named():
     job = maps_job("rougness_l1")
     with pytest.raises(launch.errors.ConfigError, match=r"Did you mean 'roughness_l1'"):
         job.training_step(batch(side=32), 0)
+
+
+class Says(nn.Module):
+    """A segmentation that is sure of one class."""
+
+    def __init__(self, cls: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(8 * nn.functional.one_hot(torch.tensor(cls), 7).float())
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.bias[:, None, None].expand(len(image), -1, *image.shape[-2:])
+
+
+def seen(teacher: int, truth: int | None) -> dict[str, float]:
+    """What a validation on game textures reports of a network that says 3 everywhere."""
+    losses = build(
+        {name: {"_target_": f"launch.experiments.pbr.losses.{kind}"} for name, kind in TERMS}
+    )
+    job = Segmentation(losses, "D", Says(3), ADAM)
+    job._trainer = SimpleNamespace(num_val_batches=[1], state=SimpleNamespace(fn="validate"))
+    sample = batch(side=32) | {"game": torch.ones(2), "confidence": torch.ones(2, 1, 32, 32)}
+    sample["pseudo"] = torch.full((2, 32, 32), teacher)
+    sample["classes"] = torch.full((2, 32, 32), UNKNOWN if truth is None else truth)
+    with torch.no_grad():
+        job.on_validation_epoch_start()
+        job.validation_step(sample, 0)
+        job.on_validation_epoch_end()
+    return job.metrics
+
+
+TERMS = (("ce", "CrossEntropy"), ("pseudo", "PseudoCrossEntropy"))
+
+
+def test_agreement_with_a_teacher_is_no_loss_on_game_textures():
+    metrics = seen(teacher=3, truth=None)
+    assert not {"sky_val_loss", "val_loss", "seg_acc_sky"} & metrics.keys()
+    assert metrics["teacher_agreement_sky"] == 1
+
+
+def test_a_wrong_teacher_is_seen():
+    """Without truth the network that it teaches disagrees; with truth it is wrong."""
+    assert seen(teacher=5, truth=None)["teacher_agreement_sky"] == 0
+    right, wrong = seen(teacher=3, truth=3), seen(teacher=5, truth=3)
+    assert (right["teacher_accuracy_sky"], wrong["teacher_accuracy_sky"]) == (1, 0)
+    assert right["sky_val_loss"] == wrong["sky_val_loss"]  # the truth does not ask the teacher
+
+
+def test_a_compiled_network_in_another_memory_format_is_the_same():
+    network = MapsUNet("tu-test_resnet").eval()
+    plain = {name: value.clone() for name, value in network.state_dict().items()}
+    image = torch.rand(1, 6, 32, 32)
+    with torch.no_grad():
+        before = network(image)
+        job = MapsFromAlbedo(
+            build({"ao_l1": {"type": "l1"}}),
+            "D",
+            network,
+            ADAM,
+            channels_last=True,
+            compiler="eager",
+        )
+        after = job.network(image)
+    assert job.network.state_dict().keys() == plain.keys()
+    assert network.heads["ao"].weight.is_contiguous(memory_format=torch.channels_last)
+    for name, values in before.items():
+        torch.testing.assert_close(after[name], values)
+
+
+@pytest.mark.parametrize(
+    ("lpips", "l1", "ends"),
+    [
+        ([0.2, 0.3, 0.4, 0.5], [0.9, 0.8, 0.7, 0.6], True),
+        ([0.2, 0.3, 0.25, 0.5], [0.9, 0.8, 0.7, 0.6], False),  # one step down
+        ([0.2, 0.3, 0.4], [0.9, 0.8, 0.7], False),  # twice only
+    ],
+)
+def test_an_albedo_that_looks_worse_while_its_l1_falls_ends_its_training(lpips, l1, ends):
+    job = Albedo(build({"l1": {"type": "l1"}}), "A", nn.Conv2d(6, 3, 1), ADAM, overfit=3)
+    job._trainer = SimpleNamespace(state=SimpleNamespace(fn="fit"), should_stop=False)
+    for perceived, error in zip(lpips, l1, strict=True):
+        job.watch_overfit({"lpips_val_random": perceived, "u_alb_L1": error})
+    assert job.trainer.should_stop is ends

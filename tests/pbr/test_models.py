@@ -91,7 +91,37 @@ def test_adapters_go_on_from_adapters(tmp_path):
 
 def test_another_architecture_is_named(tmp_path):
     path = save(AlbedoUNet(TINY), tmp_path / "albedo.ckpt")
-    with pytest.raises(ConfigError, match=r"heads\.\w+"):
+    with pytest.raises(ConfigError, match=r"tensors of 'network' do not fit, such as \w+"):
         MapsUNet(TINY, weights=path)
     with pytest.raises(MissingError, match=r"gone\.ckpt"):
         MapsUNet(TINY, weights=str(tmp_path / "gone.ckpt"))
+
+
+@pytest.mark.parametrize("encoder", [TINY, "mit_b0"])
+@pytest.mark.parametrize("detail", [0, 16])
+def test_a_branch_at_full_resolution_lets_the_decoder_see_the_input(encoder, detail):
+    """Without it the decoder knows the encoder's stages alone, the finest at half the size."""
+    network = MapsUNet(encoder, detail=detail, relief=False).eval()
+    with torch.no_grad():
+        seen, *stages = network.encoder(image(64))
+        features = [network.decoder([shown, *stages]) for shown in (seen, 1 - seen)]
+    assert torch.equal(*features) is (detail == 0)
+
+
+def test_maps_start_from_what_is_usual_for_the_classes_of_a_pixel():
+    network = MapsUNet(TINY).eval()
+    network.usual[:] = torch.rand(network.usual.shape, generator=torch.Generator().manual_seed(0))
+    for head in network.heads.values():
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    logits = torch.full((2, 7, 8, 8), -50.0)
+    logits[0, 3] = logits[1, 5] = 50
+    condition = condition_of(logits, torch.zeros(2))
+    with torch.no_grad():
+        maps, alone = network(image(), condition), network(image())
+    for row, cls in enumerate((3, 5)):
+        found = [maps[name][row].mean() for name in ("roughness", "ao", "height")]
+        torch.testing.assert_close(torch.stack(found), network.usual[cls, [0, 2, 3]])
+    metal = maps["metallic"].sigmoid().mean()
+    torch.testing.assert_close(metal, network.usual[-1, 1])  # of no class
+    torch.testing.assert_close(alone["height"].mean(), network.usual[-1, 3])

@@ -20,14 +20,15 @@ D = tuple(f"phase_d_{job}" for job in JOBS)
 RUNGS = ["segformer", "albedo", "maps"]
 
 
+def full(phase: str, *overrides: str):
+    with initialize_config_dir(str(CONF), version_base=None):
+        typed = ["scale=full", f"+experiment=pbr/{phase}", "run_dir=x", *overrides]
+        return finalise(compose("launch", typed), typed)
+
+
 @pytest.fixture(scope="module")
 def composed():
-    with initialize_config_dir(str(CONF), version_base=None):
-        found = {}
-        for phase in (*PHASES, *D, "phase_a_syn"):
-            typed = ["scale=full", f"+experiment=pbr/{phase}", "run_dir=x"]
-            found[phase] = finalise(compose("launch", typed), typed)
-        return found
+    return {phase: full(phase) for phase in (*PHASES, *D, "phase_a_syn")}
 
 
 def rung(composed, phase: str, name: str = "segformer"):
@@ -84,6 +85,16 @@ def test_curriculum_of_the_crop(composed, phase, first, last):
     assert data["feed"] == (2048 if phase in D else 1024)
 
 
+@pytest.mark.parametrize("source", ["folder", "matsynth"])
+def test_files_have_the_pixels_that_a_phase_feeds(source):
+    """1 K up to C'; D is at 2 K, native."""
+    for phase in (*PHASES, *D):
+        roots = ["data.clean.root=.", "data.game.root=."]
+        config = full(phase, f"data=pbr/{source}", *roots)
+        data = rung({phase: config}, phase)["data"]
+        assert data["size"] == data["feed"] == (2048 if phase in D else 1024)
+
+
 ADAMW, ADAM, SLOW = ("AdamW", None), ("Adam", [0.9, 0.9995]), ("AdamW", [0.9, 0.9995])
 
 
@@ -138,6 +149,9 @@ def test_augmentation(composed, phase, name, geometry, jitter, mosaics, photomet
     assert used.get("selective", False) is geometry
     assert used.get("jitter", 0.0) == jitter
     assert (used.get("two_crops", 0.0), used.get("four_crops", 0.0)) == mosaics
+    assert (used.get("minorities", 1.0), used.get("flat_normals", 0.0)) == (
+        (1.5, 0.1) if geometry else (1.0, 0.0)
+    )
     strength = used.get("photometric_strength", 1.0)
     assert (used.get("photometric", 0.0), strength) == photometric
 
@@ -146,6 +160,8 @@ def test_balanced_sampler(composed):
     """In A, B, C and C'; not in A0 and D. A0 takes at most 144 materials of a class."""
     balanced = {phase for phase in (*PHASES, *D) if rung(composed, phase)["data"]["balanced"]}
     assert balanced == {"phase_a", "phase_b", "phase_c", "phase_cprime"}
+    shares = {phase: rung(composed, phase)["data"].get("derived_share", 1) for phase in PHASES}
+    assert shares == dict.fromkeys(PHASES, 1) | {"phase_c": 0.3, "phase_cprime": 0.3}
     limits = {phase: rung(composed, phase)["data"]["per_class"] for phase in PHASES}
     assert limits == dict.fromkeys(PHASES) | {"phase_a0": 144}
 
@@ -232,11 +248,22 @@ def test_share_of_the_parameters_that_train(composed):
     segmentation = [trained(rung(composed, phase)) for phase in (*PHASES, "phase_d_seg")]
     assert segmentation == [100, 100, 4.43, 88, 0.108, 3.83]
     albedo = [trained(rung(composed, phase, "albedo")) for phase in (*PHASES, "phase_d_alb")]
-    assert albedo == [99.9, 99.9, 13, 94.5, 0.0777, 0.00178]
-    assert trained(composed["phase_d_height"]) < 0.001
+    assert albedo == [99.9, 99.9, 13, 94.5, 0.0781, 0.00354]
+    assert trained(composed["phase_d_height"]) < 0.002
+
+
+def test_phase_d_validates_first_and_is_made_for_the_memory_of_a_gpu(composed):
+    for phase in (*PHASES, *D):
+        module = rung(composed, phase)["module"]
+        settings = [module[key] for key in ("validate_first", "channels_last", "compiler")]
+        assert settings == ([True, True, "inductor"] if phase in D else [False, False, None])
+    assert {
+        composed[p]["data"]["batch_size"] * composed[p]["trainer"]["accumulate"] for p in D
+    } == {4}
 
 
 def test_patience(composed):
+    assert rung(composed, "phase_a", "albedo")["module"]["overfit"] == 3
     assert rung(composed, "phase_a")["module"]["patience"] == 4
     assert {composed[phase]["module"]["patience"] for phase in D} == {3}
 
@@ -269,7 +296,8 @@ def test_the_optional_phase_lights_clean_materials_again_for_the_albedo_alone(co
     assert (short(data["crop"]["_target_"]), data["crop"]["value"]) == ("Constant", 256)
     assert (data["feed"], config["trainer"]["max_epochs"]) == (1024, 15)
     used = {key: value for key, value in data["augmentation"].items() if key != "_target_"}
-    assert used == {"geometry": True, "jitter": 0.05, "selective": True}
+    extra = {"minorities": 1.5, "flat_normals": 0.1}
+    assert used == {"geometry": True, "jitter": 0.05, "selective": True} | extra
     assert module["network"]["weights"] == "experiment:pbr/phase_a0/albedo"
     settings = {"lr": 5e-5, "weight_decay": 1e-2, "_partial_": True}
     assert module["optimizer"] == settings | {"_target_": "torch.optim.AdamW"}

@@ -108,3 +108,25 @@ def test_height_keeps_its_sixteen_bits(feed):
     torch.testing.assert_close(
         steps, torch.full_like(steps, 0.6 / 63 * 64 / feed), atol=1e-3, rtol=0
     )
+
+
+def test_a_class_of_less_than_half_of_the_largest_is_rare(materials):
+    wood = [m for m in materials if m.name == "wood_clean"]
+    assert samples(materials).rare == set()
+    assert samples([*materials, *2 * wood]).rare == set(KEPT) - {"wood"}
+
+
+def test_some_samples_have_no_normals(materials):
+    made = samples(materials, Augmentation(flat_normals=0.5), feed=32)
+    normals = [opened(made[(epoch, 0)])["normal"] for epoch in range(40)]
+    flat = [bool((normal[:2].abs() < 0.01).all()) for normal in normals]
+    assert 10 < sum(flat) < 30
+
+
+def test_a_whole_texture_that_is_not_square_is_not_stretched():
+    """A window of its shorter side, at the scale of the file."""
+    maps = material(0, "stone", CLEAN, 64)
+    packed = pack({name: values[:32] for name, values in maps.items()})
+    made = samples([Material("wide", CLEAN, 0, packed)], Augmentation(), crop=None, feed=32)
+    sample = made[(0, 0)]["planes"][0].numpy()
+    assert any(np.array_equal(sample, packed[0, :, left : left + 32]) for left in range(33))

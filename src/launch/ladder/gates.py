@@ -245,8 +245,68 @@ class Spike(Gate):
         return Verdict(passed, {"before": before, "after": after}, sentence, self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Threshold(Gate):
+    """Open if the best value of `metric` is `at_least` or `at_most` so much.
+
+    Attributes:
+        at_least: for a score. Give this or `at_most`.
+    """
+
+    type: Literal["threshold"]
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("a threshold gate has either at_least or at_most")
+
+    def metrics(self) -> Iterator[str]:
+        yield self.metric
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        name, history = series(rows, self.metric)
+        if self.at_least is not None:
+            best, passed = max(history), max(history) >= self.at_least
+            sentence = f"{name} reached {best:.4g}; at least {self.at_least:g} is asked"
+        else:
+            best, passed = min(history), min(history) <= (self.at_most or 0)
+            sentence = f"{name} reached {best:.4g}; at most {self.at_most:g} is asked"
+        return Verdict(passed, {"best": best}, sentence, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start(Gate):
+    """Open if the last validation is at most `drop` (relative) worse than the first.
+
+    For jobs whose first validation is made before the first update, so that it is of the weights
+    they start from.
+    """
+
+    type: Literal["start"]
+    metric: str
+    mode: Mode = "min"
+    drop: NonNegativeFloat = 0.0
+
+    def metrics(self) -> Iterator[str]:
+        yield self.metric
+
+    def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
+        name, history = series(rows, self.metric)
+        if len(history) < 2:
+            return too_short(self, len(history), 2)
+        before, now = history[0], history[-1]
+        loss = (before - now if self.mode == "max" else now - before) / (abs(before) or 1)
+        sentence = f"{name} went from {before:.4g} at the start to {now:.4g}"
+        if self.drop:
+            sentence += f"; {self.drop:.0%} worse is allowed"
+        return Verdict(loss <= self.drop + ROUNDING, {"before": before, "now": now}, sentence, self)
+
+
 AnyGate = Annotated[
-    Finite | Plateau | Patience | Overfit | Ratio | Forgetting | Spike, Field(discriminator="type")
+    Finite | Plateau | Patience | Overfit | Ratio | Forgetting | Spike | Threshold | Start,
+    Field(discriminator="type"),
 ]
 
 

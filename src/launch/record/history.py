@@ -19,7 +19,7 @@ def validations(run: Run) -> list[dict[str, float]]:
 def at_best(run: Run) -> dict[str, float]:
     """The metrics of the best checkpoint, from which later rungs start; else the last ones."""
     best = (run.record.get("best") or {}).get("iteration")
-    return dict(_rows(run)).get(best or -1) or dict(run.record.get("metrics", {}))
+    return dict(_rows(run)).get(-1 if best is None else best) or dict(run.record.get("metrics", {}))
 
 
 def _rows(run: Run) -> list[tuple[int, dict[str, float]]]:
