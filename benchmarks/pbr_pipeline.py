@@ -20,14 +20,14 @@ import cv2
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, Material, pack
+from launch.experiments.pbr.samples import FEED_MULTIPLE, Samples, round_to, tiles
+from launch.experiments.pbr.synthetic import material
 from torch.utils.data import default_collate
 
-from experiments.pbr.categories import KEPT
-from experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, Material, pack
-from experiments.pbr.samples import FEED_MULTIPLE, Samples, round_to, tiles
-from experiments.pbr.synthetic import material
 from launch.compose import finalise
-from launch.run import CONF
+from launch.record.run import CONF
 
 SIDE, TILE, SAMPLES, BATCH = 1024, 128, 48, 4
 PHASES = {"A": "phase_a", "B": "phase_b", "C": "phase_c", "C'": "phase_cprime"}

@@ -13,8 +13,7 @@ from functools import partial
 from statistics import median
 
 import torch
-
-from experiments.roi.balancing import (
+from launch.experiments.roi.balancing import (
     AreaController,
     DynamicWeightAverage,
     GradNorm,
@@ -22,13 +21,14 @@ from experiments.roi.balancing import (
     MovingBalance,
     Uncertainty,
 )
-from experiments.roi.losses import Consistency, Drop, Labels, Sparsity, Volume
-from experiments.roi.masks import LearnedMask
-from experiments.roi.module import MaskTraining
-from experiments.roi.networks import MaskNetwork, TimmClassifier
+from launch.experiments.roi.losses import Consistency, Drop, Labels, Sparsity, Volume
+from launch.experiments.roi.masks import LearnedMask
+from launch.experiments.roi.module import MaskTraining
+from launch.experiments.roi.networks import MaskNetwork, TimmClassifier
+
 from launch.losses.total_variation import TotalVariation
-from launch.objective import ScheduledLosses, Term
 from launch.schedules import Constant
+from launch.train.objective import ScheduledLosses, Term
 
 BATCH, SIDE, LABELS, UPDATES = 4, 64, 14, 16
 SMALL = {"depths": (1, 1, 2, 1), "dims": (16, 32, 64, 128)}

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import torch
 import yaml
+from launch.experiments.smoke.module import SmokeFlow
+from launch.experiments.smoke.rollout import Sampling
+from launch.experiments.smoke.samplers import Method
 from rich.console import Console
 from rich.table import Table
 
-from experiments.smoke.module import SmokeFlow
-from experiments.smoke.rollout import Sampling
-from experiments.smoke.samplers import Method
-from launch.build import build_data, build_module
-from launch.weights import load_weights
+from launch.train.build import build_data, build_module
+from launch.train.weights import load_weights
 
 SOLVERS: tuple[tuple[Method, int], ...] = (
     ("euler", 2),

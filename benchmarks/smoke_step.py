@@ -17,26 +17,26 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.smoke.autoencoder import VQAutoencoder
+from launch.experiments.smoke.module import SmokeFlow
+from launch.experiments.smoke.networks import ConvUNet
+from launch.experiments.smoke.path import draw
+from launch.experiments.smoke.rollout import Sampling
+from launch.experiments.smoke.weighting import SmokeWeighting
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from experiments.smoke.autoencoder import VQAutoencoder
-from experiments.smoke.module import SmokeFlow
-from experiments.smoke.networks import ConvUNet
-from experiments.smoke.path import draw
-from experiments.smoke.rollout import Sampling
-from experiments.smoke.weighting import SmokeWeighting
-from launch import objective
-from launch.build import Unprofiled
-from launch.callbacks.ema_update import EMAUpdate
-from launch.callbacks.health import Health
-from launch.callbacks.loss_schedule import LossSchedule
-from launch.callbacks.step_log import StepLog
-from launch.data import ScheduledDataModule
+from launch.train import objective
+from launch.train.build import Unprofiled
+from launch.train.callbacks.ema_update import EMAUpdate
+from launch.train.callbacks.health import Health
+from launch.train.callbacks.loss_schedule import LossSchedule
+from launch.train.callbacks.step_log import StepLog
+from launch.train.data import ScheduledDataModule
 
 CLIPS, FRAMES, SIDE, CHANNELS, CELLS = 32, 12, 32, 8, 64
 WARM_UP, TURN = 20, 10
-TERM = {"flow_matching": {"_target_": "experiments.smoke.weighting.WeightedMSE"}}
+TERM = {"flow_matching": {"_target_": "launch.experiments.smoke.weighting.WeightedMSE"}}
 
 
 def network() -> nn.Module:
@@ -97,7 +97,7 @@ class ClipData(ScheduledDataModule):
 def compare(steps: int) -> dict[str, list[float]]:
     """CPU seconds of each step, under `launch` with every shared callback at work, and bare."""
     autoencoder = VQAutoencoder(8, 2, CHANNELS, 16)
-    with patch("experiments.smoke.module.load_autoencoder", lambda path: autoencoder):
+    with patch("launch.experiments.smoke.module.load_autoencoder", lambda path: autoencoder):
         module = SmokeFlow(
             losses=objective.build(TERM),
             autoencoder="in memory",

@@ -13,19 +13,19 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from launch.experiments.sr.discriminators import UNetDiscriminator
+from launch.experiments.sr.module import SuperResolution
 from spandrel.architectures.Compact import Compact
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from experiments.sr.discriminators import UNetDiscriminator
-from experiments.sr.module import SuperResolution
-from launch import objective
-from launch.callbacks.ema_update import EMAUpdate
-from launch.callbacks.health import Health
-from launch.callbacks.loss_schedule import LossSchedule
-from launch.callbacks.mask_schedule import MaskSchedule
-from launch.callbacks.step_log import StepLog
 from launch.losses.gan import GAN
+from launch.train import objective
+from launch.train.callbacks.ema_update import EMAUpdate
+from launch.train.callbacks.health import Health
+from launch.train.callbacks.loss_schedule import LossSchedule
+from launch.train.callbacks.mask_schedule import MaskSchedule
+from launch.train.callbacks.step_log import StepLog
 
 BATCH, SIDE, SCALE = 4, 32, 4
 

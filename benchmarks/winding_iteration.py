@@ -18,21 +18,21 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
+from launch.experiments.winding.channels import Channels
+from launch.experiments.winding.mesh import Mesh, neighbours
+from launch.experiments.winding.module import WindingFit
+from launch.experiments.winding.pyramid import rebuild
+from launch.experiments.winding.slices import SyntheticSpiral
+from launch.experiments.winding.synthetic import Spiral, spiral
 from torch import Tensor
 
-from experiments.winding.channels import Channels
-from experiments.winding.mesh import Mesh, neighbours
-from experiments.winding.module import WindingFit
-from experiments.winding.pyramid import rebuild
-from experiments.winding.slices import SyntheticSpiral
-from experiments.winding.synthetic import Spiral, spiral
-from launch import objective
-from launch.callbacks.ema_update import EMAUpdate
-from launch.callbacks.health import Health
-from launch.callbacks.loss_schedule import LossSchedule
-from launch.callbacks.mask_schedule import MaskSchedule
-from launch.callbacks.step_log import StepLog
 from launch.masks.build import build as build_masks
+from launch.train import objective
+from launch.train.callbacks.ema_update import EMAUpdate
+from launch.train.callbacks.health import Health
+from launch.train.callbacks.loss_schedule import LossSchedule
+from launch.train.callbacks.mask_schedule import MaskSchedule
+from launch.train.callbacks.step_log import StepLog
 
 SPIRAL = Spiral(size=400, radius=260.0, warp=6.0, noise=0.15)
 WEIGHTS = {"data_plain": 1, "dir_v": 10, "dir_conn": 1, "gradmag": 3, "step": 100, "smooth_y": 0.2}
@@ -74,7 +74,10 @@ def stage(iterations: int) -> dict[str, Any]:
 def launched(iterations: int, mask_every: int | None) -> list[float]:
     """CPU seconds of each iteration under `launch`, with every shared callback at work."""
     losses = {
-        name: {"_target_": f"experiments.winding.losses.{loss}", "loss_weight": WEIGHTS[name]}
+        name: {
+            "_target_": f"launch.experiments.winding.losses.{loss}",
+            "loss_weight": WEIGHTS[name],
+        }
         for name, loss in LOSSES.items()
     }
     module = WindingFit(objective.build(losses), stages=[stage(iterations)], **SHAPE)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from launch.run import REPOSITORY
+from launch.record.run import REPOSITORY
 
 
 def start(*arguments, **options):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from launch import objective
-from launch.adversarial import AdversarialModule
 from launch.errors import ConfigError
+from launch.train import objective
+from launch.train.adversarial import AdversarialModule
 
 GAN = {"type": "gan", "loss_weight": 0.0, "start_iter": 10, "target_weight": 0.1}
 LOSSES = {"pixel": {"type": "l1"}, "gan": GAN | {"schedule_type": "step", "disable_after": 20}}

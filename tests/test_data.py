@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from launch.data import ScheduledDataModule, StreamSampler, rng
+from launch.train.data import ScheduledDataModule, StreamSampler, rng
 
 
 class Ten(ScheduledDataModule):

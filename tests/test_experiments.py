@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from launch.explain import description, options
 from omegaconf import open_dict
 
-from launch import build, check
+from launch import check
 from launch.compose import finalise
-from launch.run import CONF, Run
-from launch.weights import load_weights
+from launch.composition.explain import description, options
+from launch.record.run import CONF, Run
+from launch.train import build
+from launch.train.weights import load_weights
 
 EXPERIMENTS = options("experiment")
 

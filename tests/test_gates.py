@@ -3,9 +3,10 @@
 import math
 
 import pytest
-from launch.gates import AnyGate, waited
-from launch.verdicts import as_record, judge
 from pydantic import TypeAdapter, ValidationError
+
+from launch.ladder.gates import AnyGate, waited
+from launch.ladder.verdicts import as_record, judge
 
 ADAPTER = TypeAdapter(AnyGate)
 

@@ -5,13 +5,14 @@ import json
 
 import pytest
 from hydra import compose, initialize_config_dir
-from launch.explain import options
 
-from launch import child, ladder, ladder_plan
+from launch import child, ladder
+from launch.composition.explain import options
 from launch.errors import ConfigError, LaunchError
 from launch.ladder import Ladder, choose, read, settings
+from launch.ladder import plan as ladder_plan
 from launch.losses import files
-from launch.run import CONF, Run, sha256
+from launch.record.run import CONF, Run, sha256
 
 FINITE = {"type": "finite"}
 

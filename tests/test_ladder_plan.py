@@ -3,12 +3,13 @@
 import csv
 
 import pytest
-from launch.ladder_plan import TRAINED, describe, job, points, text, trained
 from PIL import Image
 
-from launch import ladder, ladder_plan
+from launch import ladder
 from launch.errors import ConfigError
+from launch.ladder import plan as ladder_plan
 from launch.ladder import read
+from launch.ladder.plan import TRAINED, describe, job, points, text, trained
 
 CROP = {
     "_target_": "launch.schedules.Points",
@@ -21,7 +22,7 @@ CONFIG = {
     "trainer": {"max_epochs": 4, "max_iterations": None, "accumulate": 1, "gradient_clip": None},
     "data": {"crop": CROP, "share": 0.25, "flip": True, "augmentation": None},
     "module": {
-        "_target_": "experiments.pbr.albedo.Albedo",
+        "_target_": "launch.experiments.pbr.albedo.Albedo",
         "phase": "A",
         "network": CONV | {"out_channels": 3},  # 18 + 3 parameters
         "segformer": CONV | {"out_channels": 7},  # looked at only
@@ -69,7 +70,7 @@ def test_values_are_read_from_the_configuration_whatever_they_are():
         ({}, 85.7),  # 18 of 21
         ({"trainable": None}, 100),
         ({"trainable": {"freeze": ["network.*"], "train": ["network.bias"]}}, 14.3),
-        ({"module": {"_target_": "launch.module.ScheduledModule"}, "trainable": None}, None),
+        ({"module": {"_target_": "launch.train.module.ScheduledModule"}, "trainable": None}, None),
         ({"module": CONFIG["module"] | {"network": CONV | {"out_channels": "rung:a"}}}, None),
     ],
 )

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from launch.run import REPOSITORY
+from launch.record.run import REPOSITORY
 
 SCENARIOS = sorted(
     path.name for path in (REPOSITORY / "experiments").iterdir() if (path / "module.py").is_file()

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from launch import learning_rate, plan
+from launch.show import plan
+from launch.train import learning_rate
 
 OPTIMIZER = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1}
 

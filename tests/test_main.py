@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.run import REPOSITORY
+from launch.record.run import REPOSITORY
 from tests.command_line import launch, stopped
 
 TINY = [

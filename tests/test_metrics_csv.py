@@ -1,6 +1,6 @@
 """`metrics.csv`: one row per iteration, columns as they come, rows dropped on resume."""
 
-from launch.metrics_csv import MetricsCSV, read
+from launch.train.metrics_csv import MetricsCSV, read
 
 
 def test_calls_for_one_iteration_are_one_row(tmp_path):

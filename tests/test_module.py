@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from launch import trainable_parts
 from launch.errors import ConfigError
-from launch.module import ScheduledModule
-from launch.objective import ScheduledLosses, Term
 from launch.schedules import Constant
+from launch.train import trainable_parts
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses, Term
 
 
 class Small(ScheduledModule):

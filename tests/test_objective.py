@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from launch import objective
 from launch.errors import ConfigError, NonFiniteError
-from launch.objective import Balance, ScheduledLosses, Term
 from launch.schedules import Constant, Exponential, LossWeight
+from launch.train import objective
+from launch.train.objective import Balance, ScheduledLosses, Term
 
 
 class Distance(nn.Module):

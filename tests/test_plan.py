@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from launch import plan
 from launch.errors import ConfigError
 from launch.schedules import Exponential, Points
+from launch.show import plan
 
 THREE_PHASES = {
     "perceptual": {"type": "convnext", "loss_weight": 0.12, "target_iter": 20000}

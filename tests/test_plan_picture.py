@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from launch.plan import Planned
-from launch.plan_picture import panel
 from launch.schedules import Exponential, LossWeight
+from launch.show.plan import Planned
+from launch.show.plan_picture import panel
 
 
 def test_a_jump_is_vertical_and_marked() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from launch.plan import Planned
-from launch.plan_table import course, number, tables
 from launch.schedules import LossWeight, Points, Schedule
+from launch.show.plan import Planned
+from launch.show.plan_table import course, number, tables
 
 
 @pytest.mark.parametrize(

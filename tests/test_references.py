@@ -8,7 +8,7 @@ from launch.references import References, is_open, require_parents, with_sources
 
 from launch import child
 from launch.errors import ConfigError, LaunchError, MissingError
-from launch.run import Run, sha256
+from launch.record.run import Run, sha256
 
 CLOCK = itertools.count()
 

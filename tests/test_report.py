@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from launch import report
 from launch.errors import MissingError
+from launch.show import report
 
 TIMES = {"started": "2026-01-01T10:00:00+00:00", "ended": "2026-01-01T10:05:00+00:00"}
 RECORD: dict[str, Any] = TIMES | {

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from launch.report_chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, scaled
+from launch.show.report_chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart, scaled
 
 
 def test_the_curve_fills_the_frame_and_is_valid_xml() -> None:

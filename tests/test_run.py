@@ -7,7 +7,7 @@ import os
 import pytest
 
 from launch.errors import MissingError
-from launch.run import Run, find_runs, locate, sha256
+from launch.record.run import Run, find_runs, locate, sha256
 
 
 def finished(folder, experiment="sr/static", started="2026-01-01", **fields):

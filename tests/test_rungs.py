@@ -8,7 +8,7 @@ import pytest
 from launch.rungs import climb
 
 from launch.errors import MissingError
-from launch.run import Run, find_runs, locate, sha256
+from launch.record.run import Run, find_runs, locate, sha256
 from tests.command_line import launch, stopped
 
 TWO_RUNGS = """

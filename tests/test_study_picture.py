@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from launch.study_picture import draw, panel
-from launch.study_table import completed
 from matplotlib.figure import Figure
 from PIL import Image
 
 from launch.study import Study
+from launch.study.picture import draw, panel
+from launch.study.table import completed
 
 STUDY = Study(
     name="s",

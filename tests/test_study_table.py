@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launch.study_table import (
+from scipy import stats
+
+from launch.record.run import Run
+from launch.study import Study
+from launch.study.table import (
     cells,
     completed,
     difference,
@@ -18,10 +22,6 @@ from launch.study_table import (
     table,
     write_csv,
 )
-from scipy import stats
-
-from launch.run import Run
-from launch.study import Study
 
 STUDY = Study(
     name="ramps",

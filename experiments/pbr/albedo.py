@@ -2,16 +2,16 @@
 
 import numpy as np
 import torch
+from launch.experiments.pbr.evaluation import DOMAIN, by_domain
+from launch.experiments.pbr.models import condition_of
+from launch.experiments.pbr.phase import Batch, Phase, image_of, truth_mask
+from launch.experiments.pbr.pictures import row, tile, unknown
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from experiments.pbr.evaluation import DOMAIN, by_domain
-from experiments.pbr.models import condition_of
-from experiments.pbr.phase import Batch, Phase, image_of, truth_mask
-from experiments.pbr.pictures import row, tile, unknown
 from launch.losses.structural import SSIM
-from launch.module import OptimizerFactory, SchedulerFactory
-from launch.objective import Inputs, ScheduledLosses
+from launch.train.module import OptimizerFactory, SchedulerFactory
+from launch.train.objective import Inputs, ScheduledLosses
 
 
 class Albedo(Phase):

@@ -14,9 +14,7 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-from pydantic import Field
-
-from experiments.pbr.layers import (
+from launch.experiments.pbr.layers import (
     COLOURS,
     DEPTH,
     GAME,
@@ -26,6 +24,7 @@ from experiments.pbr.layers import (
     dominant,
     is_constant,
 )
+from pydantic import Field
 
 cv2.setNumThreads(1)  # loader processes share the cores already
 

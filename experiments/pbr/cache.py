@@ -13,12 +13,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from launch.experiments.pbr.categories import Categories
+from launch.experiments.pbr.layers import Maps, Material, pack, resize
+from launch.experiments.pbr.sources import Entry
+from launch.experiments.pbr.textures import UnreadableTextureError
 from rich.progress import track
-
-from experiments.pbr.categories import Categories
-from experiments.pbr.layers import Maps, Material, pack, resize
-from experiments.pbr.sources import Entry
-from experiments.pbr.textures import UnreadableTextureError
 
 FORMAT = 2
 

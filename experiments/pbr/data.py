@@ -8,14 +8,10 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
-
-from experiments.pbr.augment import CONFIDENT, Augmentation
-from experiments.pbr.cache import Prepared, prepare
-from experiments.pbr.categories import Categories
-from experiments.pbr.layers import (
+from launch.experiments.pbr.augment import CONFIDENT, Augmentation
+from launch.experiments.pbr.cache import Prepared, prepare
+from launch.experiments.pbr.categories import Categories
+from launch.experiments.pbr.layers import (
     CLEAN,
     DOMAINS,
     GAME,
@@ -27,10 +23,14 @@ from experiments.pbr.layers import (
     resize,
     unpack,
 )
-from experiments.pbr.samples import FEED_MULTIPLE, Sample, Samples, Views, expand, round_to
-from experiments.pbr.sources import Entry
-from launch.data import ScheduledDataModule, rng
+from launch.experiments.pbr.samples import FEED_MULTIPLE, Sample, Samples, Views, expand, round_to
+from launch.experiments.pbr.sources import Entry
+from pydantic import Field, NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
 from launch.errors import MissingError
+from launch.train.data import ScheduledDataModule, rng
 
 HELD_OUT = {CLEAN: 0.05, GAME: 0.10}
 TEACHER_SIDE = 1024

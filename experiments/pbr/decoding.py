@@ -8,11 +8,10 @@ from typing import Literal
 
 import cv2
 import numpy as np
-
-from experiments.pbr import textures
-from experiments.pbr.layers import TARGETS, Maps
-from experiments.pbr.shading import occlusion_of, relight
-from experiments.pbr.textures import UnreadableTextureError
+from launch.experiments.pbr import textures
+from launch.experiments.pbr.layers import TARGETS, Maps
+from launch.experiments.pbr.shading import occlusion_of, relight
+from launch.experiments.pbr.textures import UnreadableTextureError
 
 Convention = Literal["auto", "opengl", "directx"]
 SMALLEST = 32

@@ -6,9 +6,8 @@ Names end in `_mat` for clean materials and `_sky` for game textures.
 from collections import defaultdict
 
 import torch
+from launch.experiments.pbr.layers import CLEAN, GAME, UNKNOWN
 from torch import Tensor
-
-from experiments.pbr.layers import CLEAN, GAME, UNKNOWN
 
 SUFFIX = ("mat", "sky")
 DOMAIN = {"mat": CLEAN, "sky": GAME}

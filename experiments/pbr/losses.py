@@ -7,10 +7,9 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from launch.experiments.pbr.layers import UNKNOWN
 from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
-
-from experiments.pbr.layers import UNKNOWN
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

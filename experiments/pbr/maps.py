@@ -5,20 +5,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from launch.experiments.pbr.albedo import albedo_terms, rooted
+from launch.experiments.pbr.evaluation import DOMAIN, SUFFIX, by_domain
+from launch.experiments.pbr.layers import SCALARS
+from launch.experiments.pbr.models import condition_of
+from launch.experiments.pbr.phase import Batch, Phase, image_of, truth_mask
+from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
+from launch.experiments.pbr.predict import convert_folder
+from launch.experiments.pbr.render import LIGHTS, LIT, render, rerender_error
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from experiments.pbr.albedo import albedo_terms, rooted
-from experiments.pbr.evaluation import DOMAIN, SUFFIX, by_domain
-from experiments.pbr.layers import SCALARS
-from experiments.pbr.models import condition_of
-from experiments.pbr.phase import Batch, Phase, image_of, truth_mask
-from experiments.pbr.pictures import class_tile, row, tile, unknown
-from experiments.pbr.predict import convert_folder
-from experiments.pbr.render import LIGHTS, LIT, render, rerender_error
 from launch.losses.structural import SSIM
-from launch.module import OptimizerFactory, SchedulerFactory
-from launch.objective import Inputs, ScheduledLosses
+from launch.train.module import OptimizerFactory, SchedulerFactory
+from launch.train.objective import Inputs, ScheduledLosses
 
 Maps = dict[str, Tensor]
 

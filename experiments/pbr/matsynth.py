@@ -13,12 +13,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from launch.experiments.pbr import textures
+from launch.experiments.pbr.decoding import Loaded, complete, unite
+from launch.experiments.pbr.layers import CLEAN
+from launch.experiments.pbr.sources import Entry
 from pydantic import DirectoryPath
 
-from experiments.pbr import textures
-from experiments.pbr.decoding import Loaded, complete, unite
-from experiments.pbr.layers import CLEAN
-from experiments.pbr.sources import Entry
 from launch.errors import MissingError
 
 MAPS = {

@@ -12,11 +12,10 @@ from typing import Literal
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
+from launch.experiments.pbr.adapters import add_lora, load
+from launch.experiments.pbr.layers import DOMAINS
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
-
-from experiments.pbr.adapters import add_lora, load
-from experiments.pbr.layers import DOMAINS
 
 IMAGE_CHANNELS = 6  # colour and normal
 HEAD_CHANNELS = 16  # of the last decoder stage

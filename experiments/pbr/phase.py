@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from launch.experiments.pbr.evaluation import SUFFIX, Tally
+from launch.experiments.pbr.layers import TARGETS
+from launch.experiments.pbr.pictures import captions, legend
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import PositiveInt
@@ -13,13 +16,10 @@ from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LRScheduler, OneCycleLR
 
-from experiments.pbr.evaluation import SUFFIX, Tally
-from experiments.pbr.layers import TARGETS
-from experiments.pbr.pictures import captions, legend
 from launch.errors import ConfigError, nearest
 from launch.losses.total_variation import TotalVariation
-from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
-from launch.objective import Inputs, ScheduledLosses
+from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.train.objective import Inputs, ScheduledLosses
 
 Batch = dict[str, Tensor]
 

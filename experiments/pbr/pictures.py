@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from launch.experiments.pbr.layers import UNKNOWN
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-
-from experiments.pbr.layers import UNKNOWN
 
 SIDE = 128  # of a map in a picture, in pixels
 GAP = 2

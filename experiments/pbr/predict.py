@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.pbr import textures
+from launch.experiments.pbr.decoding import Loaded
+from launch.experiments.pbr.layers import SCALARS
+from launch.experiments.pbr.sources import Entry, GameFolder
+from launch.experiments.pbr.textures import UnreadableTextureError
 from rich.progress import track
 from torch import Tensor
-
-from experiments.pbr import textures
-from experiments.pbr.decoding import Loaded
-from experiments.pbr.layers import SCALARS
-from experiments.pbr.sources import Entry, GameFolder
-from experiments.pbr.textures import UnreadableTextureError
 
 TILE = 1024
 WHOLE = 1024  # longer side of the picture on which classes are decided

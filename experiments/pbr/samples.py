@@ -9,11 +9,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.pbr.augment import Augmentation, believed, resize, turn
+from launch.experiments.pbr.layers import (
+    CLEAN,
+    DEPTH,
+    GAME,
+    PLACES,
+    TARGETS,
+    UNKNOWN,
+    Material,
+    constant,
+)
 from torch import Tensor
 from torch.utils.data import Dataset
-
-from experiments.pbr.augment import Augmentation, believed, resize, turn
-from experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, TARGETS, UNKNOWN, Material, constant
 
 Sample = dict[str, Tensor]
 FEED_MULTIPLE = 32  # sides of crops: encoders halve five times

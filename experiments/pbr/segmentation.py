@@ -1,16 +1,16 @@
 """The first job of a phase: what is each pixel made of?"""
 
 import torch
+from launch.experiments.pbr.adapters import merged
+from launch.experiments.pbr.evaluation import DOMAIN, by_domain
+from launch.experiments.pbr.layers import UNKNOWN
+from launch.experiments.pbr.phase import Batch, Phase, image_of
+from launch.experiments.pbr.pictures import class_tile, row, tile
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from experiments.pbr.adapters import merged
-from experiments.pbr.evaluation import DOMAIN, by_domain
-from experiments.pbr.layers import UNKNOWN
-from experiments.pbr.phase import Batch, Phase, image_of
-from experiments.pbr.pictures import class_tile, row, tile
-from launch.module import OptimizerFactory, SchedulerFactory
-from launch.objective import Inputs, ScheduledLosses
+from launch.train.module import OptimizerFactory, SchedulerFactory
+from launch.train.objective import Inputs, ScheduledLosses
 
 
 class Segmentation(Phase):

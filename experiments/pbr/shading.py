@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-
-from experiments.pbr.layers import Maps, unit
-from experiments.pbr.noise import Generator, blur
+from launch.experiments.pbr.layers import Maps, unit
+from launch.experiments.pbr.noise import Generator, blur
 
 DIELECTRIC = 0.04  # reflectance of non-metals at normal incidence
 

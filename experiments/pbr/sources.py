@@ -8,11 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import DirectoryPath, NonNegativeInt, PositiveInt
-
-from experiments.pbr import synthetic, textures
-from experiments.pbr.categories import KEPT
-from experiments.pbr.decoding import (
+from launch.experiments.pbr import synthetic, textures
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.decoding import (
     Convention,
     Loaded,
     invert_height,
@@ -20,8 +18,10 @@ from experiments.pbr.decoding import (
     read_material,
     relit,
 )
-from experiments.pbr.layers import CLEAN, GAME
-from experiments.pbr.naming import parse
+from launch.experiments.pbr.layers import CLEAN, GAME
+from launch.experiments.pbr.naming import parse
+from pydantic import DirectoryPath, NonNegativeInt, PositiveInt
+
 from launch.errors import MissingError
 
 EXCLUDED = ("pbr", "lod", "interface", "cubemaps", "effects")

@@ -11,11 +11,10 @@ import colorsys
 from collections.abc import Callable
 
 import numpy as np
-
-from experiments.pbr.categories import KEPT
-from experiments.pbr.layers import GAME, Maps
-from experiments.pbr.noise import Generator, cells, fractal, smoothstep, unit_range
-from experiments.pbr.shading import BAKED, STUDIO, bake, normals_of, occlusion_of, weather
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.layers import GAME, Maps
+from launch.experiments.pbr.noise import Generator, cells, fractal, smoothstep, unit_range
+from launch.experiments.pbr.shading import BAKED, STUDIO, bake, normals_of, occlusion_of, weather
 
 FREQUENCY = {
     "stone": 0.28,

@@ -8,7 +8,7 @@ import torch.distributed
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from launch.objective import Balance
+from launch.train.objective import Balance
 
 Anchors = Callable[[str], list[nn.Parameter]]
 

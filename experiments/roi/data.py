@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from launch.experiments.roi import radiographs
+from launch.experiments.roi.findings import Xray, drawn, read_boxes, read_findings
+from launch.experiments.roi.loading import Item, XrayData, normalised
 from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch.utils.data import Dataset
 
-from experiments.roi import radiographs
-from experiments.roi.findings import Xray, drawn, read_boxes, read_findings
-from experiments.roi.loading import Item, XrayData, normalised
-from launch.data import Key
 from launch.errors import ConfigError, MissingError
+from launch.train.data import Key
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

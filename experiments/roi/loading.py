@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from launch.data import ScheduledDataModule
+from launch.train.data import ScheduledDataModule
 
 Item = dict[str, Tensor]
 """`image` (1, S, S) normalised and `labels` (C,); for evaluation `regions` (1, S, S), true where a

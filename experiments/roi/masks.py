@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import torch
+from launch.experiments.roi.straight_through import MaskSample, Surrogate, sample, top_k
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-
-from experiments.roi.straight_through import MaskSample, Surrogate, sample, top_k
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 

@@ -5,20 +5,20 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from launch.experiments.roi.balancing import MovingBalance
+from launch.experiments.roi.filling import Fill, cover, random_blocks
+from launch.experiments.roi.grad_cam import grad_cam, smoothed_gradient
+from launch.experiments.roi.losses import DropToNormal
+from launch.experiments.roi.masks import Cutout, LearnedMask, RandomMask, Ratio
+from launch.experiments.roi.recipe import NetworkFactory, XrayRecipe, share
+from launch.experiments.roi.straight_through import MaskSample, top_k
 from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from experiments.roi.balancing import MovingBalance
-from experiments.roi.filling import Fill, cover, random_blocks
-from experiments.roi.grad_cam import grad_cam, smoothed_gradient
-from experiments.roi.losses import DropToNormal
-from experiments.roi.masks import Cutout, LearnedMask, RandomMask, Ratio
-from experiments.roi.recipe import NetworkFactory, XrayRecipe, share
-from experiments.roi.straight_through import MaskSample, top_k
-from launch.module import OptimizerFactory, SchedulerFactory
-from launch.objective import ScheduledLosses
 from launch.schedules import Schedule
+from launch.train.module import OptimizerFactory, SchedulerFactory
+from launch.train.objective import ScheduledLosses
 
 # N batch, C labels, S image side, s mask stride
 

@@ -3,9 +3,8 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.roi.loading import brightness
 from torch import Tensor
-
-from experiments.roi.loading import brightness
 
 ENLARGED = 160  # smallest side of a picture in a panel
 MASK = np.array([255, 96, 32])

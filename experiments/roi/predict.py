@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import torch
+from launch.experiments.roi import pictures, radiographs
+from launch.experiments.roi.filling import cover
+from launch.experiments.roi.loading import normalised
+from launch.experiments.roi.radiographs import UnreadableXrayError
 from PIL import Image
 from rich.progress import track
 
-from experiments.roi import pictures, radiographs
-from experiments.roi.filling import cover
-from experiments.roi.loading import normalised
-from experiments.roi.radiographs import UnreadableXrayError
 from launch.errors import LaunchError, MissingError
 
 if TYPE_CHECKING:
-    from experiments.roi.recipe import XrayRecipe
+    from launch.experiments.roi.recipe import XrayRecipe
 
 PARTS = ("full", "kept", "dropped")
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.roi import evaluation, pictures
+from launch.experiments.roi.evaluation import Predictions
+from launch.experiments.roi.filling import Fill, cover
+from launch.experiments.roi.straight_through import MaskSample, top_k
+from launch.experiments.roi.training_log import TrainingLog
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from experiments.roi import evaluation, pictures
-from experiments.roi.evaluation import Predictions
-from experiments.roi.filling import Fill, cover
-from experiments.roi.straight_through import MaskSample, top_k
-from experiments.roi.training_log import TrainingLog
 from launch.errors import ConfigError, MissingError
-from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
-from launch.objective import ScheduledLosses
+from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.train.objective import ScheduledLosses
 
 # N batch, C labels, S image side, h w the mask's grid
 
@@ -273,7 +273,7 @@ class XrayRecipe(ScheduledModule):
     # Prediction
 
     def predict(self, source: Path, destination: Path) -> dict[str, float]:
-        from experiments.roi.predict import predict_folder  # noqa: PLC0415 - files are needed here only
+        from launch.experiments.roi.predict import predict_folder  # noqa: PLC0415 - files are needed here only
 
         return predict_folder(self, source, destination)
 

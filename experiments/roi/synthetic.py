@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from launch.experiments.roi.loading import Item, XrayData, normalised
 from pydantic import Field, NonNegativeInt, PositiveInt
 from scipy.ndimage import zoom
 from torch.utils.data import Dataset
 
-from experiments.roi.loading import Item, XrayData, normalised
-from launch.data import Key, rng
+from launch.train.data import Key, rng
 
 FINDINGS = ("Nodule", "Infiltration", "Cavity")
 REFERENCE_SIZE = 32  # pixels; lesions are given at this size

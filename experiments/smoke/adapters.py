@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from launch.experiments.smoke.autoencoder import VQAutoencoder
+from launch.experiments.smoke.ldm import LatentDiffusionVQ
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from experiments.smoke.autoencoder import VQAutoencoder
-from experiments.smoke.ldm import LatentDiffusionVQ
 from launch.errors import ConfigError, MissingError
 
 GROUPS = 32

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from rich.console import Console
-from rich.table import Table
-from torch import Tensor
-
-from experiments.smoke import pictures
-from experiments.smoke.latents import as_float
-from experiments.smoke.weighting import (
+from launch.experiments.smoke import pictures
+from launch.experiments.smoke.latents import as_float
+from launch.experiments.smoke.weighting import (
     VISIBLE_CELL,
     MaskMode,
     View,
@@ -24,10 +19,15 @@ from experiments.smoke.weighting import (
     calibrated_threshold,
     score,
 )
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
 
 if TYPE_CHECKING:
-    from experiments.smoke.module import SmokeFlow
-    from launch.data import ScheduledDataModule
+    from launch.experiments.smoke.module import SmokeFlow
+
+    from launch.train.data import ScheduledDataModule
 
 THRESHOLDS = (0.05, 0.1, 0.2)
 WINDOWS = 64

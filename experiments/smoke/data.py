@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from launch.experiments.smoke import clips, simulate
+from launch.experiments.smoke.clips import Clip
+from launch.experiments.smoke.simulate import Regime
+from launch.experiments.smoke.windows import Windows
 from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import DirectoryPath, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch.utils.data import DataLoader
 
-from experiments.smoke import clips, simulate
-from experiments.smoke.clips import Clip
-from experiments.smoke.simulate import Regime
-from experiments.smoke.windows import Windows
-from launch.data import ScheduledDataModule
 from launch.errors import MissingError
+from launch.train.data import ScheduledDataModule
 
 SHORTEST = 3
 NOTED_AT_MOST = 20

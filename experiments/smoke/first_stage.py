@@ -4,16 +4,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from launch.experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
+from launch.experiments.smoke.latents import as_float
+from launch.experiments.smoke.metrics import psnr
 from pydantic import NonNegativeInt
 from torch import Tensor
 
-from experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
-from experiments.smoke.latents import as_float
-from experiments.smoke.metrics import psnr
-from launch.adversarial import AdversarialModule
 from launch.losses.gan import GAN
-from launch.module import OptimizerFactory, SchedulerFactory
-from launch.objective import Inputs, ScheduledLosses
+from launch.train.adversarial import AdversarialModule
+from launch.train.module import OptimizerFactory, SchedulerFactory
+from launch.train.objective import Inputs, ScheduledLosses
 
 PANEL_FRAMES = 8
 FEW_CODES = 0.1

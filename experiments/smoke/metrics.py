@@ -8,9 +8,8 @@ import math
 
 import torch
 import torch.nn.functional as F
+from launch.experiments.smoke.simulate import advect
 from torch import Tensor
-
-from experiments.smoke.simulate import advect
 
 # B clips, N samples, T frames, H W pixels; grey frames in [0, 1]
 

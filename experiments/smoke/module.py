@@ -5,22 +5,22 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
+from launch.experiments.smoke import pictures
+from launch.experiments.smoke.adapters import load_autoencoder
+from launch.experiments.smoke.calibrate import calibrate
+from launch.experiments.smoke.latents import Latents, as_float
+from launch.experiments.smoke.metrics import RolloutMetrics, grey, psnr
+from launch.experiments.smoke.path import FlowPath, draw, pick
+from launch.experiments.smoke.predict import predict_folder
+from launch.experiments.smoke.rollout import Sampling
+from launch.experiments.smoke.weighting import VISIBLE_CELL, SmokeWeighting, View, brightest, parts
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
-from experiments.smoke import pictures
-from experiments.smoke.adapters import load_autoencoder
-from experiments.smoke.calibrate import calibrate
-from experiments.smoke.latents import Latents, as_float
-from experiments.smoke.metrics import RolloutMetrics, grey, psnr
-from experiments.smoke.path import FlowPath, draw, pick
-from experiments.smoke.predict import predict_folder
-from experiments.smoke.rollout import Sampling
-from experiments.smoke.weighting import VISIBLE_CELL, SmokeWeighting, View, brightest, parts
-from launch.data import ScheduledDataModule
 from launch.errors import ConfigError, MissingError
-from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
-from launch.objective import ScheduledLosses
+from launch.train.data import ScheduledDataModule
+from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.train.objective import ScheduledLosses
 
 # B clips, T frames, D latent channels, h w latent cells, H W pixels
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from launch.experiments.smoke import clips, pictures
+from launch.experiments.smoke.latents import as_float
+from launch.experiments.smoke.metrics import RolloutMetrics, grey
 from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
-from experiments.smoke import clips, pictures
-from experiments.smoke.latents import as_float
-from experiments.smoke.metrics import RolloutMetrics, grey
 from launch.errors import MissingError
 
 if TYPE_CHECKING:
-    from experiments.smoke.module import SmokeFlow
+    from launch.experiments.smoke.module import SmokeFlow
 
 
 def predict_folder(module: SmokeFlow, source: Path, destination: Path) -> dict[str, float]:

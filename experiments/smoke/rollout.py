@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Annotated
 
 import torch
+from launch.experiments.smoke.path import pick
+from launch.experiments.smoke.samplers import Method, Velocity, evaluations, integrate
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor
-
-from experiments.smoke.path import pick
-from experiments.smoke.samplers import Method, Velocity, evaluations, integrate
 
 # B clips, D latent channels, h w latent cells; latents are standardised
 

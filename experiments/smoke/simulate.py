@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from launch.data import rng
+from launch.train.data import rng
 
 Regime = Literal["determined", "uncertain"]
 

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.smoke.latents import as_float
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
-from experiments.smoke.latents import as_float
 from launch.errors import ConfigError
 from launch.schedules import Constant, Schedule
 

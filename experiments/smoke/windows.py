@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from launch.experiments.smoke.path import draw
 from torch.utils.data import Dataset
 
-from experiments.smoke.path import draw
-from launch.data import Key, rng
+from launch.train.data import Key, rng
 
 Sample = dict[str, Any]
 

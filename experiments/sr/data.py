@@ -9,16 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+from launch.experiments.sr import images
+from launch.experiments.sr.degradation import RealWorldDegradation
+from launch.experiments.sr.metrics import smallest_side
+from launch.experiments.sr.pairs import Crops, WholeImages
+from launch.experiments.sr.sources import (
+    Pairs,
+    Source,
+    high_resolution,
+    hold_out,
+    paired,
+    read_pair,
+)
 from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import DirectoryPath, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from experiments.sr import images
-from experiments.sr.degradation import RealWorldDegradation
-from experiments.sr.metrics import smallest_side
-from experiments.sr.pairs import Crops, WholeImages
-from experiments.sr.sources import Pairs, Source, high_resolution, hold_out, paired, read_pair
-from launch.data import ScheduledDataModule
 from launch.errors import ConfigError, MissingError
+from launch.train.data import ScheduledDataModule
 
 NAMED_AT_MOST = 20
 

@@ -9,10 +9,9 @@ lowers a PSNR of 28 dB by less than 0.02 dB.
 """
 
 import torch
+from launch.experiments.sr.resize import quantise
 from pytorch_msssim import ssim
 from torch import Tensor
-
-from experiments.sr.resize import quantise
 
 SSIM_WINDOW = 11
 

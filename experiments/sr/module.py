@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.sr.metrics import psnr_y, ssim_y
+from launch.experiments.sr.predict import upscale_folder
+from launch.experiments.sr.resize import upscale
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from experiments.sr.metrics import psnr_y, ssim_y
-from experiments.sr.predict import upscale_folder
-from experiments.sr.resize import upscale
-from launch.adversarial import AdversarialModule
 from launch.errors import ConfigError
 from launch.losses.gan import GAN
 from launch.losses.ldl import LDL
-from launch.module import OptimizerFactory, SchedulerFactory
-from launch.objective import Inputs, ScheduledLosses
+from launch.train.adversarial import AdversarialModule
+from launch.train.module import OptimizerFactory, SchedulerFactory
+from launch.train.objective import Inputs, ScheduledLosses
 
 # B batch, h w low resolution, s scale: low (B, 3, h, w), high and pred (B, 3, s*h, s*w), in [0, 1]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from launch.experiments.sr.resize import downscale, quantise
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from experiments.sr.resize import downscale, quantise
-from launch.data import Key, rng
+from launch.train.data import Key, rng
 
 CROPS_PER_IMAGE = 64
 DEGRADATION_MARGIN = 8

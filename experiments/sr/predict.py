@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from launch.experiments.sr import images, resize
+from launch.experiments.sr.images import Picture
+from launch.experiments.sr.tiling import tiled
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from experiments.sr import images, resize
-from experiments.sr.images import Picture
-from experiments.sr.tiling import tiled
 from launch.errors import ConfigError, LaunchError, MissingError
 
 PER_FILE = (LaunchError, OSError, RuntimeError, ValueError)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from launch.experiments.sr import images
+from launch.experiments.sr.images import UnreadableImageError
+from launch.experiments.sr.pairs import Pair, Window, shrink
 
-from experiments.sr import images
-from experiments.sr.images import UnreadableImageError
-from experiments.sr.pairs import Pair, Window, shrink
 from launch.errors import MissingError
 
 HELD_OUT = 0.1

@@ -3,13 +3,13 @@
 import hashlib
 
 import numpy as np
+from launch.experiments.sr.metrics import smallest_side
+from launch.experiments.sr.pairs import Crops, Pair, WholeImages, shrink
+from launch.experiments.sr.scenes import scene
 from pydantic import NonNegativeInt, PositiveInt
 
-from experiments.sr.metrics import smallest_side
-from experiments.sr.pairs import Crops, Pair, WholeImages, shrink
-from experiments.sr.scenes import scene
-from launch.data import ScheduledDataModule
 from launch.errors import ConfigError
+from launch.train.data import ScheduledDataModule
 
 TRAINING, VALIDATION = 0, 1
 

@@ -10,9 +10,8 @@ import math
 from dataclasses import dataclass
 
 import torch
+from launch.experiments.winding.geometry import FitResult
 from torch import Tensor
-
-from experiments.winding.geometry import FitResult
 
 IN_PHASE = math.pi / 3  # a sixth of a winding
 LEAST = 0.25  # of the amplitude of a perfect cosine; below, the data say nothing

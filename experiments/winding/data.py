@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import tifffile
 import zarr
+from launch.experiments.winding import structure
+from launch.experiments.winding.channels import Channels, Image, Truth
 
-from experiments.winding import structure
-from experiments.winding.channels import Channels, Image, Truth
 from launch.errors import ConfigError, MissingError
 
 FILES = {"density": "mag", "dir0": "dir0", "dir1": "dir1"}

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from launch.experiments.winding import export
+from launch.experiments.winding.channels import Channels, Image
+from launch.experiments.winding.confidence import confidence
+from launch.experiments.winding.geometry import FitResult
+from launch.experiments.winding.metrics import compare, in_image, shape_metrics, truth_metrics
 
-from experiments.winding import export
-from experiments.winding.channels import Channels, Image
-from experiments.winding.confidence import confidence
-from experiments.winding.geometry import FitResult
-from experiments.winding.metrics import compare, in_image, shape_metrics, truth_metrics
 from launch.masks.scheduled import sample
 
 

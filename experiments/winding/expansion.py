@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.winding.stages import Stage, parse, read
-from experiments.winding.terms import TERMS
+from launch.experiments.winding.stages import Stage, parse, read
+from launch.experiments.winding.terms import TERMS
+
 from launch.errors import ConfigError
 
 Config = dict[str, Any]
@@ -45,7 +46,7 @@ def losses(stages: Sequence[Stage], given: Config) -> Config:
         raise ConfigError(f"losses.{name}: no stage gives {name} a weight; set stages.base.{name}")
     return {
         name: {
-            "_target_": f"experiments.winding.losses.{TERMS[name].loss}",
+            "_target_": f"launch.experiments.winding.losses.{TERMS[name].loss}",
             **given.get(name, {}),
             "loss_weight": points(stages, name),
             "schedule_type": "step",

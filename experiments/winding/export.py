@@ -12,9 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 import tifffile
+from launch.experiments.winding.channels import Channels, Image
 from PIL import Image as Picture
-
-from experiments.winding.channels import Channels, Image
 
 INVALID = -1.0  # position of a vertex that is not on the data, in tifxyz
 

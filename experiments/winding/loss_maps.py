@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import tifffile
 import torch
+from launch.experiments.winding.channels import Image
+from launch.experiments.winding.export import write_picture
+from launch.experiments.winding.geometry import FitResult
+from launch.experiments.winding.losses import WindingLoss
 from torch import Tensor
 
-from experiments.winding.channels import Image
-from experiments.winding.export import write_picture
-from experiments.winding.geometry import FitResult
-from experiments.winding.losses import WindingLoss
-from launch.objective import ScheduledLosses
+from launch.train.objective import ScheduledLosses
 
 HIGH = 0.98  # quantile of a term that is drawn brightest
 

@@ -9,9 +9,8 @@ import math
 from typing import ClassVar
 
 import torch
+from launch.experiments.winding.geometry import FitResult
 from torch import Tensor, nn
-
-from experiments.winding.geometry import FitResult
 
 
 class WindingLoss(nn.Module):

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 import torch
+from launch.experiments.winding import pyramid
+from launch.experiments.winding.geometry import FitResult, Scales
 from torch import Tensor, nn
 
-from experiments.winding import pyramid
-from experiments.winding.geometry import FitResult, Scales
 from launch.errors import ConfigError
 from launch.masks.scheduled import ScheduledMasks
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from launch.experiments.winding import data, loss_maps
+from launch.experiments.winding.channels import Channels
+from launch.experiments.winding.evaluation import Evaluation, background, evaluate, picture, write
+from launch.experiments.winding.geometry import FitResult, Scales
+from launch.experiments.winding.mesh import Links, Mesh
+from launch.experiments.winding.optimizer import adam, restart
+from launch.experiments.winding.stages import Stage
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from experiments.winding import data, loss_maps
-from experiments.winding.channels import Channels
-from experiments.winding.evaluation import Evaluation, background, evaluate, picture, write
-from experiments.winding.geometry import FitResult, Scales
-from experiments.winding.mesh import Links, Mesh
-from experiments.winding.optimizer import adam, restart
-from experiments.winding.stages import Stage
 from launch.errors import ConfigError
-from launch.module import ScheduledModule
-from launch.objective import ScheduledLosses
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses
 
 
 class WindingFit(ScheduledModule):
@@ -26,7 +26,7 @@ class WindingFit(ScheduledModule):
 
     The slice is that of the datamodule; the mesh gets its size when the run starts, or from a
     checkpoint. Weights of terms and the windows of masks follow from the stages, see
-    `experiments.winding.expansion`.
+    `launch.experiments.winding.expansion`.
 
     Args:
         losses: terms that read a FitResult.

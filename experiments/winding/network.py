@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from launch.experiments.winding import structure
+from launch.experiments.winding.channels import Channels, Image
 from pydantic import PositiveInt
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from experiments.winding import structure
-from experiments.winding.channels import Channels, Image
 from launch.errors import ConfigError
-from launch.weights import mismatch
+from launch.train.weights import mismatch
 
 MAPS = 4
 OVERLAP = 0.25  # of a tile

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from launch.experiments.winding.mesh import Mesh
+from launch.experiments.winding.stages import Stage
 from torch import nn
 
-from experiments.winding.mesh import Mesh
-from experiments.winding.stages import Stage
 from launch.errors import ConfigError
 
 

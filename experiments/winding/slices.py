@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from launch.experiments.winding import data, network
+from launch.experiments.winding.channels import Channels, flag_gaps
+from launch.experiments.winding.synthetic import Spiral, spiral
 from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import nn
 from torch.utils.data import Dataset
 
-from experiments.winding import data, network
-from experiments.winding.channels import Channels, flag_gaps
-from experiments.winding.synthetic import Spiral, spiral
-from launch.data import ScheduledDataModule
+from launch.train.data import ScheduledDataModule
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ONLY = np.zeros(1, np.int64)
@@ -157,7 +157,7 @@ class NetworkSlice(Slice):
 
     Args:
         root: PNG, TIFF or JPEG.
-        network: from a grey picture to four maps, see `experiments.winding.network`.
+        network: from a grey picture to four maps, see `launch.experiments.winding.network`.
         checkpoint: its weights.
         tile: pixels of a side of what the network sees at once.
         downscale: full-resolution pixels per model pixel.

@@ -1,6 +1,6 @@
 """The stages of a fit: how long, what is trained how fast, which terms count, which masks gate.
 
-Torch-free. Stages follow one another on one iteration axis; see `experiments.winding.expansion`
+Torch-free. Stages follow one another on one iteration axis; see `launch.experiments.winding.expansion`
 for what becomes of them.
 """
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.winding.terms import TERMS
+from launch.experiments.winding.terms import TERMS
+
 from launch.errors import ConfigError, MissingError, nearest
 
 PARAMS = ("theta", "winding_scale", "mesh_ms", "conn_offset_ms", "amp", "bias")

@@ -9,9 +9,9 @@ density adds up to one winding from ridge to ridge.
 
 import cv2
 import numpy as np
+from launch.experiments.winding.channels import Channels, Image, encode
 from skimage.filters import threshold_otsu
 
-from experiments.winding.channels import Channels, Image, encode
 from launch.errors import ConfigError
 
 FLATTEST = 1e-6  # amplitude below which a picture has no layers

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
+from launch.experiments.winding.channels import Channels, Image, Truth, encode_gradient
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 from scipy.ndimage import gaussian_filter
 
-from experiments.winding.channels import Channels, Image, Truth, encode_gradient
 from launch.errors import ConfigError
 
 MARGIN = 80  # pixels of noise beyond the image, so that its borders are not special

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from launch.callbacks import checkpoints
-from launch.callbacks.checkpoints import Checkpoints
 from launch.errors import PreemptedError
-from launch.module import ScheduledModule
-from launch.objective import ScheduledLosses
+from launch.train.callbacks import checkpoints
+from launch.train.callbacks.checkpoints import Checkpoints
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses
 
 
 class Trainer:

@@ -1,8 +1,8 @@
 """The average moves once per completed update."""
 
-from launch.callbacks.ema_update import EMAUpdate
-from launch.module import ScheduledModule
-from launch.objective import ScheduledLosses
+from launch.train.callbacks.ema_update import EMAUpdate
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses
 
 
 class Counting(ScheduledModule):

@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from launch.callbacks.image_panels import ImagePanels, stack
-from launch.module import ScheduledModule
-from launch.objective import ScheduledLosses
+from launch.train.callbacks.image_panels import ImagePanels, stack
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses
 
 
 class Drawing(ScheduledModule):

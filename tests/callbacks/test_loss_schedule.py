@@ -2,9 +2,9 @@
 
 import pytest
 
-from launch.callbacks.loss_schedule import LossSchedule
-from launch.module import ScheduledModule
-from launch.objective import ScheduledLosses
+from launch.train.callbacks.loss_schedule import LossSchedule
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses
 
 
 @pytest.mark.parametrize("hook", ["on_train_batch_start", "on_validation_start"])

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from launch.callbacks.step_log import StepLog, row
-from launch.module import ScheduledModule
-from launch.objective import ScheduledLosses, Term
 from launch.schedules import LossWeight
+from launch.train.callbacks.step_log import StepLog, row
+from launch.train.module import ScheduledModule
+from launch.train.objective import ScheduledLosses, Term
 
 
 def module_with(**weights):

@@ -44,7 +44,7 @@ BAD = [
     (TEND, "weights", "heavy", "must be a number"),  # a tensor cannot be written in YAML
     (TEND, "count", "four", "must be a number"),  # no annotation, but a number as default
     ("torch.optim.AdamW", "lr", "fast", "must be a number"),
-    ("launch.module.ScheduledModule", "optimizer", "adam", "must be a node with `_target_`"),
+    ("launch.train.module.ScheduledModule", "optimizer", "adam", "must be a node with `_target_`"),
     ("launch.schedules.Points", "points", [[0, "x"]], "item [0][1] must be a number"),
 ]
 

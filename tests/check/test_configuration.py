@@ -18,7 +18,7 @@ GOOD: dict[str, Any] = {
     "from": None,
     "plan": {"at": [], "learning_rate": False},
     "module": {
-        "_target_": "launch.module.ScheduledModule",
+        "_target_": "launch.train.module.ScheduledModule",
         "optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 2e-4},
         "lr_scheduler": None,
     },
@@ -26,7 +26,7 @@ GOOD: dict[str, Any] = {
     "masks": [],
     "ema": {"modules": ["network"], "decay": 0.999, "warmup": True},
     "trainable": None,
-    "data": {"_target_": "launch.data.ScheduledDataModule", "batch_size": 16},
+    "data": {"_target_": "launch.train.data.ScheduledDataModule", "batch_size": 16},
     "trainer": {
         "max_iterations": 100,
         "max_epochs": None,
@@ -153,7 +153,10 @@ def test_all_problems_are_told_at_once_each_with_its_source():
 
 def test_missing_files_alone_have_exit_code_3_and_say_what_to_do():
     config = changed("data", FOLDER | {"folder": "no/pictures"})
-    config["module"] = {"_target_": "experiments.sr.module.SuperResolution", "_partial_": True}
+    config["module"] = {
+        "_target_": "launch.experiments.sr.module.SuperResolution",
+        "_partial_": True,
+    }
     with pytest.raises(MissingError) as caught:
         check.require(config)
     assert caught.value.exit_code == 3

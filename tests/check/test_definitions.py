@@ -15,7 +15,7 @@ DEFINED = [
     ("garden.sheds.tin.Roof", "garden.sheds.tin", "Roof"),  # a folder without __init__.py
     ("torch.optim.AdamW", "torch.optim.adamw", "AdamW"),
     ("spandrel.architectures.Compact.Compact", None, "SRVGGNetCompact"),
-    ("launch.module.ScheduledModule", "launch.module", "ScheduledModule"),
+    ("launch.train.module.ScheduledModule", "launch.train.module", "ScheduledModule"),
 ]
 
 
@@ -93,7 +93,7 @@ def test_a_file_is_parsed_only_when_its_names_are_asked_for():
 def test_following_names_imports_nothing():
     code = (
         "import sys; from launch.check.definitions import find;"
-        "find('torch.optim.AdamW'); find('experiments.winding.losses.Data');"
+        "find('torch.optim.AdamW'); find('launch.experiments.winding.losses.Data');"
         "sys.exit(bool({'torch', 'lightning', 'experiments'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -63,7 +63,7 @@ def test_missing_files_and_packages_have_their_own_exit_code(value: Any, key: st
 
 
 def test_the_worker_gives_the_losses_to_the_module():
-    recipe = {"_target_": "launch.module.ScheduledModule"}
+    recipe = {"_target_": "launch.train.module.ScheduledModule"}
     assert list(walk("module", recipe)) == []
     assert [p.key for p in walk("other", recipe)] == ["other.losses"]
 

@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from launch.check.settings import EMA, Trainer, keys
-from launch.run import REPOSITORY
+from launch.record.run import REPOSITORY
 
 CONF = REPOSITORY / "conf"
 

@@ -7,8 +7,9 @@ import torch
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 
-from launch import __main__, child, jobs, worker
+from launch import __main__, child, jobs
 from launch.errors import LaunchError
+from launch.train import worker
 
 
 @pytest.fixture(scope="module")

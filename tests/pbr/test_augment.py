@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from experiments.pbr.augment import (
+from launch.experiments.pbr.augment import (
     TABLE,
     Augmentation,
     by_category,
@@ -14,9 +13,9 @@ from experiments.pbr.augment import (
     turn,
     warp,
 )
-from experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, pack, unpack
-from experiments.pbr.shading import normals_of
-from experiments.pbr.synthetic import material
+from launch.experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, pack, unpack
+from launch.experiments.pbr.shading import normals_of
+from launch.experiments.pbr.synthetic import material
 
 SIDE = 32
 DIFFUSE, ALBEDO, NORMAL = (PLACES[name] for name in ("diffuse", "albedo", "normal"))

@@ -9,11 +9,11 @@ import math
 import cv2
 import numpy as np
 import pytest
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.layers import CLEAN, GAME
+from launch.experiments.pbr.synthetic import material
 
-from experiments.pbr.categories import KEPT
-from experiments.pbr.layers import CLEAN, GAME
-from experiments.pbr.synthetic import material
-from launch.run import Run
+from launch.record.run import Run
 
 pytestmark = pytest.mark.slow
 

@@ -1,8 +1,7 @@
 """Category hygiene: what is kept, merged, dropped, and what the user is told."""
 
 import pytest
-
-from experiments.pbr.categories import Categories
+from launch.experiments.pbr.categories import Categories
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,15 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.data import Textures, guess, hold_out, pseudo_report
+from launch.experiments.pbr.layers import CLEAN, GAME, Material, pack
+from launch.experiments.pbr.samples import Samples
+from launch.experiments.pbr.sources import Synthetic
+from launch.experiments.pbr.synthetic import material
 from torch import nn
 from torch.utils.data import default_collate
 
-from experiments.pbr.categories import KEPT
-from experiments.pbr.data import Textures, guess, hold_out, pseudo_report
-from experiments.pbr.layers import CLEAN, GAME, Material, pack
-from experiments.pbr.samples import Samples
-from experiments.pbr.sources import Synthetic
-from experiments.pbr.synthetic import material
 from launch.errors import MissingError
 from launch.schedules import Constant
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from launch.experiments.pbr.layers import SCALARS, UNKNOWN
+from launch.experiments.pbr.maps import MapsFromAlbedo
+from launch.experiments.pbr.models import MapsUNet
+from launch.experiments.pbr.segmentation import Segmentation
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, OneCycleLR, StepLR
 
 import launch
-from experiments.pbr.layers import SCALARS, UNKNOWN
-from experiments.pbr.maps import MapsFromAlbedo
-from experiments.pbr.models import MapsUNet
-from experiments.pbr.segmentation import Segmentation
-from launch.build import build_module
 from launch.compose import finalise
-from launch.objective import build
+from launch.train.build import build_module
+from launch.train.objective import build
 
 CONF = Path(launch.__file__).parents[2] / "conf"
 SIDE = 64
@@ -46,7 +46,7 @@ def batch(samples: int = 2, side: int = SIDE) -> dict[str, torch.Tensor]:
 
 def rates(scheduler, epochs: int, batches: int, accumulate: int = 1) -> list[float]:
     """Learning rate of every update."""
-    losses = build({"ce": {"_target_": "experiments.pbr.losses.CrossEntropy"}})
+    losses = build({"ce": {"_target_": "launch.experiments.pbr.losses.CrossEntropy"}})
     job = Segmentation(losses, "A", nn.Conv2d(6, 7, 1), ADAM, scheduler)
     job.batches_per_epoch, job.accumulate = batches, accumulate
     (optimizer,), (entry,) = job.configure_optimizers()

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from launch.experiments.pbr.layers import SCALARS, TARGETS
+from launch.experiments.pbr.maps import MapsFromAlbedo
 from torch import nn
 
-from experiments.pbr.layers import SCALARS, TARGETS
-from experiments.pbr.maps import MapsFromAlbedo
-from launch.build import build_trainer, prepare_stream, restore_counters, validate_each_epoch
-from launch.data import ScheduledDataModule
-from launch.objective import build
-from launch.run import Run
+from launch.record.run import Run
+from launch.train.build import build_trainer, prepare_stream, restore_counters, validate_each_epoch
+from launch.train.data import ScheduledDataModule
+from launch.train.objective import build
 
 BATCHES, EPOCHS, JOINT = 3, 4, 3
 TRAINER = {

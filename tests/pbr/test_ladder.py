@@ -13,8 +13,8 @@ import torch
 import yaml
 from torch import nn
 
-from launch.build import build_module
-from launch.run import Run
+from launch.record.run import Run
+from launch.train.build import build_module
 from tests.command_line import launch, stopped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

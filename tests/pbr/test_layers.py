@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from experiments.pbr.layers import TARGETS, UNKNOWN, dominant, pack, unit, unpack
+from launch.experiments.pbr.layers import TARGETS, UNKNOWN, dominant, pack, unit, unpack
 
 
 def test_packing_keeps_every_map_to_its_precision():

@@ -4,9 +4,8 @@ import math
 
 import pytest
 import torch
-
-from experiments.pbr.layers import UNKNOWN
-from experiments.pbr.losses import BalancedBCE, CrossEntropy, PseudoCrossEntropy
+from launch.experiments.pbr.layers import UNKNOWN
+from launch.experiments.pbr.losses import BalancedBCE, CrossEntropy, PseudoCrossEntropy
 
 
 def test_unknown_pixels_do_not_count():

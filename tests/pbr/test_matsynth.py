@@ -6,13 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from launch.experiments.pbr.cache import prepare
+from launch.experiments.pbr.categories import Categories
+from launch.experiments.pbr.layers import CLEAN, TARGETS
+from launch.experiments.pbr.matsynth import CATEGORIES, MatSynth
+from launch.experiments.pbr.synthetic import material
 from PIL import Image
 
-from experiments.pbr.cache import prepare
-from experiments.pbr.categories import Categories
-from experiments.pbr.layers import CLEAN, TARGETS
-from experiments.pbr.matsynth import CATEGORIES, MatSynth
-from experiments.pbr.synthetic import material
 from launch.errors import MissingError
 
 SIDE = 32

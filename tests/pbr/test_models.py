@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
+from launch.experiments.pbr.adapters import merged
+from launch.experiments.pbr.models import AlbedoUNet, FiLM, MapsUNet, SegFormer, condition_of
 
-from experiments.pbr.adapters import merged
-from experiments.pbr.models import AlbedoUNet, FiLM, MapsUNet, SegFormer, condition_of
 from launch.errors import ConfigError, MissingError
 
 TINY = "tu-test_resnet"

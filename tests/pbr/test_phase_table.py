@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from launch.ladder_plan import trained
 
 import launch
 from launch.compose import finalise
+from launch.ladder.plan import trained
 
 CONF = Path(launch.__file__).parents[2] / "conf"
 PHASES = ("phase_a0", "phase_a", "phase_b", "phase_c", "phase_cprime")

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from launch.experiments.pbr import pictures
+from launch.experiments.pbr.layers import TARGETS, UNKNOWN
+from launch.experiments.pbr.maps import MapsFromAlbedo
+from launch.experiments.pbr.models import MapsUNet
 
-from experiments.pbr import pictures
-from experiments.pbr.layers import TARGETS, UNKNOWN
-from experiments.pbr.maps import MapsFromAlbedo
-from experiments.pbr.models import MapsUNet
-from launch.callbacks.image_panels import stack
-from launch.objective import build
+from launch.train.callbacks.image_panels import stack
+from launch.train.objective import build
 
 
 @pytest.mark.parametrize("side", [48, 64, 300])

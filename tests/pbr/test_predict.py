@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from launch.experiments.pbr import textures
+from launch.experiments.pbr.predict import convert_folder, convert_texture, hann, is_tileable, tiled
+from launch.experiments.pbr.synthetic import material
 from torch import Tensor, nn
-
-from experiments.pbr import textures
-from experiments.pbr.predict import convert_folder, convert_texture, hann, is_tileable, tiled
-from experiments.pbr.synthetic import material
 
 SIDE = 64
 

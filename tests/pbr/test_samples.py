@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from launch.experiments.pbr.augment import Augmentation
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.layers import CLEAN, GAME, TARGETS, UNKNOWN, Material, pack
+from launch.experiments.pbr.samples import Samples, Views, expand
+from launch.experiments.pbr.synthetic import material
 from torch.utils.data import default_collate
 
-from experiments.pbr.augment import Augmentation
-from experiments.pbr.categories import KEPT
-from experiments.pbr.layers import CLEAN, GAME, TARGETS, UNKNOWN, Material, pack
-from experiments.pbr.samples import Samples, Views, expand
-from experiments.pbr.synthetic import material
 from launch.schedules import Points
 
 ALL = Augmentation(True, 0.05, True, 0.3, 0.3, 0.6)

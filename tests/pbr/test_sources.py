@@ -5,17 +5,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from launch.experiments.pbr import textures
+from launch.experiments.pbr.cache import prepare
+from launch.experiments.pbr.categories import Categories
+from launch.experiments.pbr.decoding import points_down, split_packed
+from launch.experiments.pbr.layers import CLEAN, UNKNOWN, unpack
+from launch.experiments.pbr.naming import parse
+from launch.experiments.pbr.shading import normals_of
+from launch.experiments.pbr.sources import GameFolder, MaterialFolder
+from launch.experiments.pbr.synthetic import material
 from PIL import Image
 
-from experiments.pbr import textures
-from experiments.pbr.cache import prepare
-from experiments.pbr.categories import Categories
-from experiments.pbr.decoding import points_down, split_packed
-from experiments.pbr.layers import CLEAN, UNKNOWN, unpack
-from experiments.pbr.naming import parse
-from experiments.pbr.shading import normals_of
-from experiments.pbr.sources import GameFolder, MaterialFolder
-from experiments.pbr.synthetic import material
 from launch.errors import MissingError
 
 SIDE = 64

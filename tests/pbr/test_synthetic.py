@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-
-from experiments.pbr.categories import KEPT
-from experiments.pbr.layers import CLEAN, GAME
-from experiments.pbr.synthetic import draw, material
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.layers import CLEAN, GAME
+from launch.experiments.pbr.synthetic import draw, material
 
 SIDE = 48
 

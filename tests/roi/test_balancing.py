@@ -2,15 +2,14 @@
 
 import pytest
 import torch
-from torch import nn
-
-from experiments.roi.balancing import (
+from launch.experiments.roi.balancing import (
     AreaController,
     DynamicWeightAverage,
     GradNorm,
     Magnitude,
     Uncertainty,
 )
+from torch import nn
 
 SCALES = {"small": 1.0, "large": 100.0}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from launch.experiments.roi.data import NIHXrays
 from PIL import Image
 
-from experiments.roi.data import NIHXrays
 from launch.errors import ConfigError, MissingError
 
 LABELS = ["Mass", "Nodule"]

@@ -5,8 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-
-from experiments.roi.evaluation import (
+from launch.experiments.roi.evaluation import (
     Predictions,
     aurocs,
     best_thresholds,

@@ -92,7 +92,7 @@ def test_the_mask_rung_follows_the_classifier_and_leaves_it_alone(experiment):
     assert mask["classifier_weights"] == mask["judge_weights"] == "rung:classifier"
     assert mask["freeze_classifier"]
     assert mask["classifier"] == {
-        "_target_": "experiments.roi.networks.TinyClassifier", "_partial_": True,
+        "_target_": "launch.experiments.roi.networks.TinyClassifier", "_partial_": True,
     }  # fmt: skip
 
 

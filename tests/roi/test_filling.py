@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from experiments.roi.filling import blurred, cover, random_blocks
+from launch.experiments.roi.filling import blurred, cover, random_blocks
 
 IMAGE = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0)) + 1
 

@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from launch.experiments.roi.findings import (
+    NIH_LABELS,
+    drawn,
+    parse_labels,
+    read_boxes,
+    read_findings,
+)
 
-from experiments.roi.findings import NIH_LABELS, drawn, parse_labels, read_boxes, read_findings
 from launch.errors import ConfigError
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from launch.experiments.roi.grad_cam import grad_cam, smoothed_gradient
 from torch import nn
 
-from experiments.roi.grad_cam import grad_cam, smoothed_gradient
 from launch.errors import ConfigError
 
 

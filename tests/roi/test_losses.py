@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-
-from experiments.roi.losses import Consistency, Drop, DropToNormal, Labels, Sparsity, Volume
+from launch.experiments.roi.losses import Consistency, Drop, DropToNormal, Labels, Sparsity, Volume
 
 ZEROS, TWOS = torch.zeros(4, 3), torch.full((4, 3), 2.0)
 P2 = 1 / (1 + math.exp(-2))

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-
-from experiments.roi.masks import Cutout, LearnedMask, RandomMask
-from experiments.roi.networks import MaskNetwork
+from launch.experiments.roi.masks import Cutout, LearnedMask, RandomMask
+from launch.experiments.roi.networks import MaskNetwork
 
 IMAGE = torch.randn(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 

@@ -4,15 +4,15 @@ from functools import partial
 
 import pytest
 import torch
+from launch.experiments.roi.balancing import GradNorm
+from launch.experiments.roi.losses import Consistency, Drop, DropToNormal, Labels, Sparsity, Volume
+from launch.experiments.roi.masks import LearnedMask, RandomMask
+from launch.experiments.roi.module import ClassifierTraining, MaskTraining
+from launch.experiments.roi.networks import MaskNetwork, TinyClassifier
 
-from experiments.roi.balancing import GradNorm
-from experiments.roi.losses import Consistency, Drop, DropToNormal, Labels, Sparsity, Volume
-from experiments.roi.masks import LearnedMask, RandomMask
-from experiments.roi.module import ClassifierTraining, MaskTraining
-from experiments.roi.networks import MaskNetwork, TinyClassifier
 from launch.errors import ConfigError, MissingError
-from launch.objective import ScheduledLosses, Term
 from launch.schedules import Constant, Exponential
+from launch.train.objective import ScheduledLosses, Term
 
 LABELS = ["a", "b", "c"]
 TINY = partial(TinyClassifier, width=4)

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from launch.experiments.roi.networks import MaskNetwork, MaskUNet, TimmClassifier, TinyClassifier
 from torch import nn
 
-from experiments.roi.networks import MaskNetwork, MaskUNet, TimmClassifier, TinyClassifier
 from launch.errors import ConfigError
 
 IMAGE = torch.randn(2, 1, 32, 32)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
+from launch.experiments.roi.radiographs import UnreadableXrayError, find, is_image, read, resized
 from PIL import Image
-
-from experiments.roi.radiographs import UnreadableXrayError, find, is_image, read, resized
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from launch.experiments.roi.recipe import peak
 from PIL import Image
 
-from experiments.roi.recipe import peak
-from launch import worker
+from launch.train import worker
 
 TRAINER = {
     "max_iterations": 4, "max_epochs": None, "validate_every": 4, "log_every": 1,
@@ -19,9 +19,9 @@ TRAINER = {
     "strategy": "auto", "threads": 1,
 }  # fmt: skip
 LABELS = ["Nodule", "Infiltration", "Cavity"]
-TINY = {"_target_": "experiments.roi.networks.TinyClassifier", "_partial_": True, "width": 4}
+TINY = {"_target_": "launch.experiments.roi.networks.TinyClassifier", "_partial_": True, "width": 4}
 SGD = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.01}
-TERM = "experiments.roi.losses."
+TERM = "launch.experiments.roi.losses."
 
 
 def config(module, losses):
@@ -32,7 +32,7 @@ def config(module, losses):
         "module": {"labels": LABELS, "img_size": 32, "optimizer": SGD, "log_csv": "log.csv",
                    "classifier": TINY, "judge": TINY, "mask_fill": "blur", **module},
         "losses": {n: {"_target_": TERM + t, "loss_weight": 1.0} for n, t in losses.items()},
-        "data": {"_target_": "experiments.roi.synthetic.SyntheticXrays", "train_images": 16,
+        "data": {"_target_": "launch.experiments.roi.synthetic.SyntheticXrays", "train_images": 16,
                  "validation_images": 30, "batch_size": 8},
     }  # fmt: skip
 
@@ -47,10 +47,13 @@ def run(folder, content):
 def mask_config(classifier):
     return config(
         {
-            "_target_": "experiments.roi.module.MaskTraining",
+            "_target_": "launch.experiments.roi.module.MaskTraining",
             "mask": {
-                "_target_": "experiments.roi.masks.LearnedMask",
-                "network": {"_target_": "experiments.roi.networks.MaskNetwork", "mask_stride": 2},
+                "_target_": "launch.experiments.roi.masks.LearnedMask",
+                "network": {
+                    "_target_": "launch.experiments.roi.networks.MaskNetwork",
+                    "mask_stride": 2,
+                },
             },
             "temperature": {
                 "_target_": "launch.schedules.Exponential",
@@ -70,7 +73,7 @@ def mask_config(classifier):
 def rungs(tmp_path_factory):
     """Run folders of a classifier and of the mask trained for it, four updates each."""
     folder = tmp_path_factory.mktemp("roi")
-    module = {"_target_": "experiments.roi.module.ClassifierTraining"}
+    module = {"_target_": "launch.experiments.roi.module.ClassifierTraining"}
     first = config(module, {"full": "Labels", "masked": "Labels", "judge": "Labels"})
     run(folder / "classifier", first)
     classifier = str(folder / "classifier" / "checkpoints" / "best.ckpt")
@@ -99,7 +102,9 @@ def test_the_mask_rung_keeps_the_classifier_of_the_first(rungs):
 
 def scored_by(folder, rungs, judge):
     """Validates a run that has no judge of its own by the judge of another."""
-    plain = config({"_target_": "experiments.roi.module.ClassifierTraining"}, {"full": "Labels"})
+    plain = config(
+        {"_target_": "launch.experiments.roi.module.ClassifierTraining"}, {"full": "Labels"}
+    )
     if not (rungs / "plain").is_dir():
         assert "auroc_kept" not in run(rungs / "plain", plain)["metrics"]
     plain["module"]["judge_weights"] = str(judge)

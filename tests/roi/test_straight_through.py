@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from experiments.roi.straight_through import sample, soft_top_k, straight_through, top_k
+from launch.experiments.roi.straight_through import sample, soft_top_k, straight_through, top_k
 
 
 @pytest.fixture

@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+from launch.experiments.roi.synthetic import (
+    FINDINGS,
+    SyntheticXrays,
+    Xrays,
+    add_lesion,
+    draw,
+    draw_body,
+)
 
-from experiments.roi.synthetic import FINDINGS, SyntheticXrays, Xrays, add_lesion, draw, draw_body
-from launch.data import rng
+from launch.train.data import rng
 
 
 def many(count=60, **settings):

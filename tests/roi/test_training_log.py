@@ -4,8 +4,8 @@ import csv
 
 import pytest
 import torch
+from launch.experiments.roi.training_log import COLUMNS, TrainingLog
 
-from experiments.roi.training_log import COLUMNS, TrainingLog
 from launch.errors import ConfigError
 
 METRICS = {"auroc_macro": 0.9, "f1_macro": 0.8}

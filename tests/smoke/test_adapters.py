@@ -3,11 +3,11 @@ from functools import reduce
 
 import pytest
 import torch
+from launch.experiments.smoke.adapters import load_autoencoder
+from launch.experiments.smoke.autoencoder import VQAutoencoder
 from safetensors.torch import save_file
 from torch import nn
 
-from experiments.smoke.adapters import load_autoencoder
-from experiments.smoke.autoencoder import VQAutoencoder
 from launch.errors import ConfigError, MissingError
 
 # A VQ model of two levels in the names of taming-transformers: (name, shape of its weight)
@@ -109,7 +109,7 @@ def save(path, content):
 @pytest.fixture(autouse=True)
 def two_groups(monkeypatch):
     """The published models have 32 groups, more than this one has channels."""
-    monkeypatch.setattr("experiments.smoke.adapters.GROUPS", 2)
+    monkeypatch.setattr("launch.experiments.smoke.adapters.GROUPS", 2)
 
 
 def test_our_own_checkpoint_needs_nothing_but_the_file(tmp_path):

@@ -1,6 +1,5 @@
 import torch
-
-from experiments.smoke.autoencoder import Codebook, PatchDiscriminator, VQAutoencoder
+from launch.experiments.smoke.autoencoder import Codebook, PatchDiscriminator, VQAutoencoder
 
 
 def small() -> VQAutoencoder:

@@ -2,9 +2,8 @@ import math
 
 import pytest
 import torch
-
-from experiments.smoke.calibrate import MODES, measure, picture, table
-from experiments.smoke.weighting import View
+from launch.experiments.smoke.calibrate import MODES, measure, picture, table
+from launch.experiments.smoke.weighting import View
 
 
 def scored():

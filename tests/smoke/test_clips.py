@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 import pytest
+from launch.experiments.smoke import clips
 
-from experiments.smoke import clips
 from launch.errors import MissingError
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from launch.experiments.smoke.data import FrameFolders, FrameLists, SimulatedSmoke, Videos
 
-from experiments.smoke.data import FrameFolders, FrameLists, SimulatedSmoke, Videos
 from launch.errors import MissingError
 
 REAL = Path(os.environ.get("LAUNCH_DATA", Path(__file__).parents[3] / "shared" / "data")) / "smoke"

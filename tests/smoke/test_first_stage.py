@@ -1,10 +1,10 @@
 import pytest
 import torch
+from launch.experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
+from launch.experiments.smoke.first_stage import AutoencoderTraining
 
-from experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
-from experiments.smoke.first_stage import AutoencoderTraining
-from launch import objective
 from launch.errors import ConfigError
+from launch.train import objective
 
 TERMS = {
     "reconstruction": {"type": "mse"},

@@ -1,7 +1,6 @@
 import torch
+from launch.experiments.smoke.latents import Latents
 from torch import nn
-
-from experiments.smoke.latents import Latents
 
 
 class Halves(nn.Module):

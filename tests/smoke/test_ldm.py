@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from experiments.smoke.ldm import Attention, Block, Codes, Level, _Builder
+from launch.experiments.smoke.ldm import Attention, Block, Codes, Level, _Builder
 
 
 def state(**shapes: tuple[int, ...]) -> dict[str, torch.Tensor]:

@@ -2,8 +2,7 @@ import math
 
 import pytest
 import torch
-
-from experiments.smoke.metrics import RolloutMetrics, background, grey, psnr, radial_spectrum
+from launch.experiments.smoke.metrics import RolloutMetrics, background, grey, psnr, radial_spectrum
 
 
 def plume(shift: int = 0, level: float = 0.8) -> torch.Tensor:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from launch.experiments.smoke.autoencoder import VQAutoencoder
+from launch.experiments.smoke.module import SmokeFlow
+from launch.experiments.smoke.networks import ConvUNet, UTransformer
+from launch.experiments.smoke.rollout import Sampling
+from launch.experiments.smoke.weighting import SmokeWeighting
 
-from experiments.smoke.autoencoder import VQAutoencoder
-from experiments.smoke.module import SmokeFlow
-from experiments.smoke.networks import ConvUNet, UTransformer
-from experiments.smoke.rollout import Sampling
-from experiments.smoke.weighting import SmokeWeighting
-from launch import objective, worker
 from launch.errors import ConfigError, MissingError
+from launch.train import objective, worker
 
 ADAM = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 1e-3}
 TRAINER = {
@@ -37,9 +37,9 @@ TRAINER = {
     "threads": 1,
 }
 AUTOENCODER = {
-    "_target_": "experiments.smoke.first_stage.AutoencoderTraining",
+    "_target_": "launch.experiments.smoke.first_stage.AutoencoderTraining",
     "autoencoder": {
-        "_target_": "experiments.smoke.autoencoder.VQAutoencoder",
+        "_target_": "launch.experiments.smoke.autoencoder.VQAutoencoder",
         "channels": 8,
         "halvings": 2,
         "latent_channels": 4,
@@ -47,26 +47,26 @@ AUTOENCODER = {
     },
     "optimizer": ADAM,
     "discriminator": {
-        "_target_": "experiments.smoke.autoencoder.PatchDiscriminator",
+        "_target_": "launch.experiments.smoke.autoencoder.PatchDiscriminator",
         "channels": 4,
     },
     "discriminator_optimizer": ADAM,
     "warmup_iters": 1,
 }
 FLOW = {
-    "_target_": "experiments.smoke.module.SmokeFlow",
+    "_target_": "launch.experiments.smoke.module.SmokeFlow",
     "network": {
-        "_target_": "experiments.smoke.networks.ConvUNet",
+        "_target_": "launch.experiments.smoke.networks.ConvUNet",
         "latent_channels": 4,
         "width": 16,
     },
     "weighting": {
-        "_target_": "experiments.smoke.weighting.SmokeWeighting",
+        "_target_": "launch.experiments.smoke.weighting.SmokeWeighting",
         "mask_mode": "black_distance",
         "smoke_threshold": "auto",
     },
     "sampling": {
-        "_target_": "experiments.smoke.rollout.Sampling",
+        "_target_": "launch.experiments.smoke.rollout.Sampling",
         "method": "euler",
         "steps": 2,
         "samples": 2,
@@ -82,7 +82,7 @@ def run(folder: Path, cache: Path, **sections) -> dict:
     """Run a worker on a configuration; returns its run.json."""
     frames = sections.pop("frames")
     data = {
-        "_target_": "experiments.smoke.data.SimulatedSmoke",
+        "_target_": "launch.experiments.smoke.data.SimulatedSmoke",
         "clips": 6,
         "validation_clips": 2,
         "clip_frames": 5,
@@ -134,7 +134,7 @@ def flow(folder: Path, name: str, task: str = "train", **sections) -> dict:
     checkpoint = str(folder / "autoencoder" / "checkpoints" / "best.ckpt")
     settings = {
         "module": {**FLOW, "autoencoder": checkpoint},
-        "losses": {"flow_matching": {"_target_": "experiments.smoke.weighting.WeightedMSE"}},
+        "losses": {"flow_matching": {"_target_": "launch.experiments.smoke.weighting.WeightedMSE"}},
         "ema": {"modules": ["network"], "decay": 0.9, "warmup": True},
         "main_metric": {"name": "rmse_smoke", "mode": "min"},
     }
@@ -222,7 +222,7 @@ def test_prediction_leaves_videos_a_grid_and_floats(rungs, tmp_path):
 def module(**settings) -> SmokeFlow:
     torch.manual_seed(0)
     losses = objective.build(
-        {"flow_matching": {"_target_": "experiments.smoke.weighting.WeightedMSE"}}
+        {"flow_matching": {"_target_": "launch.experiments.smoke.weighting.WeightedMSE"}}
     )
     autoencoder = VQAutoencoder(channels=8, halvings=2, latent_channels=4, codes=16)
     defaults = {
@@ -231,7 +231,7 @@ def module(**settings) -> SmokeFlow:
         "network": ConvUNet(4, 16),
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.smoke.module.load_autoencoder", lambda path: autoencoder)
+        patch.setattr("launch.experiments.smoke.module.load_autoencoder", lambda path: autoencoder)
         return SmokeFlow(
             losses=losses,
             sampling=Sampling(steps=1),

@@ -1,7 +1,7 @@
 import pytest
 import torch
+from launch.experiments.smoke.networks import ConvUNet, UTransformer
 
-from experiments.smoke.networks import ConvUNet, UTransformer
 from launch.errors import ConfigError
 
 NETWORKS = [

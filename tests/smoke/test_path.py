@@ -1,6 +1,5 @@
 import torch
-
-from experiments.smoke.path import FlowPath, draw, pick
+from launch.experiments.smoke.path import FlowPath, draw, pick
 
 
 def test_the_path_begins_at_the_noise_and_ends_at_the_frame_with_sigma_of_noise_left():

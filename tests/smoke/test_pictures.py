@@ -1,9 +1,8 @@
 import cv2
 import numpy as np
 import torch
+from launch.experiments.smoke import pictures
 from PIL import Image
-
-from experiments.smoke import pictures
 
 
 def test_a_comparison_has_three_rows_of_frames():

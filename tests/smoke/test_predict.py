@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from launch.experiments.smoke.latents import Latents
+from launch.experiments.smoke.predict import find, longest, predict_folder
+from launch.experiments.smoke.rollout import Sampling
 
-from experiments.smoke.latents import Latents
-from experiments.smoke.predict import find, longest, predict_folder
-from experiments.smoke.rollout import Sampling
 from launch.errors import MissingError
 
 

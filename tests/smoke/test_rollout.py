@@ -1,6 +1,5 @@
 import torch
-
-from experiments.smoke.rollout import Sampling
+from launch.experiments.smoke.rollout import Sampling
 
 
 class Recorder:

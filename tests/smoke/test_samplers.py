@@ -2,8 +2,7 @@ import math
 
 import pytest
 import torch
-
-from experiments.smoke.samplers import evaluations, integrate
+from launch.experiments.smoke.samplers import evaluations, integrate
 
 
 @pytest.mark.parametrize(("method", "order"), [("euler", 1), ("midpoint", 2), ("rk4", 4)])

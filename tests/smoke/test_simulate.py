@@ -1,7 +1,6 @@
 import numpy as np
 import torch
-
-from experiments.smoke.simulate import advect, cached, project, simulate
+from launch.experiments.smoke.simulate import advect, cached, project, simulate
 
 
 def test_a_clip_depends_on_its_seed_and_number_only():

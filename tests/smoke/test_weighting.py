@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-
-from experiments.smoke.weighting import (
+from launch.experiments.smoke.weighting import (
     SmokeWeighting,
     View,
     WeightedMSE,
@@ -16,6 +15,7 @@ from experiments.smoke.weighting import (
     parts,
     score,
 )
+
 from launch.errors import ConfigError
 from launch.schedules import Points
 

@@ -1,7 +1,6 @@
 import numpy as np
 import torch
-
-from experiments.smoke.windows import Windows
+from launch.experiments.smoke.windows import Windows
 
 
 def clip(length: int) -> np.ndarray:

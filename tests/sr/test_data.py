@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from launch.experiments.sr.data import HighResolutionFolder, PairedFolder
+from launch.experiments.sr.degradation import RealWorldDegradation
+from launch.experiments.sr.metrics import psnr_y, ssim_y
+from launch.experiments.sr.resize import downscale, quantise, upscale
 
-from experiments.sr.data import HighResolutionFolder, PairedFolder
-from experiments.sr.degradation import RealWorldDegradation
-from experiments.sr.metrics import psnr_y, ssim_y
-from experiments.sr.resize import downscale, quantise, upscale
 from launch.errors import ConfigError, MissingError
 
 

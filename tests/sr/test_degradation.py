@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-
-from experiments.sr.degradation import (
+from launch.experiments.sr.degradation import (
     RealWorldDegradation,
     bell_kernel,
     compressed,
@@ -13,7 +12,7 @@ from experiments.sr.degradation import (
     with_gaussian_noise,
     with_poisson_noise,
 )
-from experiments.sr.pairs import shrink
+from launch.experiments.sr.pairs import shrink
 
 GREY = np.full((64, 64, 3), 0.5, np.float32)
 

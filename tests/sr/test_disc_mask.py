@@ -4,11 +4,11 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from launch import check
-from launch.build import build_module
-from launch.callbacks.loss_schedule import LossSchedule
-from launch.callbacks.mask_schedule import MaskSchedule
 from launch.compose import finalise
-from launch.run import CONF
+from launch.record.run import CONF
+from launch.train.build import build_module
+from launch.train.callbacks.loss_schedule import LossSchedule
+from launch.train.callbacks.mask_schedule import MaskSchedule
 
 
 def module():

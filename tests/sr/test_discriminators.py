@@ -1,8 +1,8 @@
 import pytest
 import torch
+from launch.experiments.sr.discriminators import PatchDiscriminator, UNetDiscriminator
 from torch import Tensor, nn
 
-from experiments.sr.discriminators import PatchDiscriminator, UNetDiscriminator
 from launch.losses.gan import GAN
 
 

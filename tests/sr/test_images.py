@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
+from launch.experiments.sr.images import Picture, UnreadableImageError, find, read, write
 from PIL import Image, ImageOps
-
-from experiments.sr.images import Picture, UnreadableImageError, find, read, write
 
 HEIGHT, WIDTH = 6, 8
 

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
+from launch.experiments.sr.metrics import luma, psnr_y, ssim_y
 from skimage.metrics import structural_similarity
-
-from experiments.sr.metrics import luma, psnr_y, ssim_y
 
 
 def test_luma_of_black_white_and_the_primaries():

@@ -5,17 +5,17 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from launch.explain import options
+from launch.experiments.sr.module import SuperResolution
 from omegaconf import open_dict
 from safetensors.torch import save_file
 from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
 
-from experiments.sr.module import SuperResolution
-from launch import objective
 from launch.compose import finalise
+from launch.composition.explain import options
 from launch.errors import ConfigError
-from launch.run import CONF
+from launch.record.run import CONF
+from launch.train import objective
 
 
 def build(losses):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-
-from experiments.sr.pairs import Crops, Pair, WholeImages, shrink, to_float, turned
+from launch.experiments.sr.pairs import Crops, Pair, WholeImages, shrink, to_float, turned
 
 SCALE = 2
 

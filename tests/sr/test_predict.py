@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from launch.experiments.sr.images import Picture, read, write
+from launch.experiments.sr.predict import upscale_folder
+from launch.experiments.sr.resize import upscale
 from PIL import Image
 
-from experiments.sr.images import Picture, read, write
-from experiments.sr.predict import upscale_folder
-from experiments.sr.resize import upscale
 from launch.errors import ConfigError, LaunchError, MissingError
 
 SCALE = 2

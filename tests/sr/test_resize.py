@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-
-from experiments.sr.resize import downscale, mod_crop, quantise, upscale
+from launch.experiments.sr.resize import downscale, mod_crop, quantise, upscale
 
 # What MATLAB printed for imresize(A, size(A) * 2, 'bicubic') on a page of 2011,
 # https://www.mathworks.com/matlabcentral/answers/1628. That version repeated the edge pixel where

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from experiments.sr.scenes import GROUNDS, LINES, SHAPES, scene
+from launch.experiments.sr.scenes import GROUNDS, LINES, SHAPES, scene
 
 
 def test_a_scene_depends_on_its_numbers_alone():

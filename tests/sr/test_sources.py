@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from experiments.sr.images import Picture, UnreadableImageError, write
-from experiments.sr.sources import (
+from launch.experiments.sr.images import Picture, UnreadableImageError, write
+from launch.experiments.sr.sources import (
     Pairs,
     Source,
     high_resolution,
@@ -13,6 +12,7 @@ from experiments.sr.sources import (
     read_pair,
     read_pixels,
 )
+
 from launch.errors import MissingError
 
 

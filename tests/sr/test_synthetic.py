@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from launch.experiments.sr.pairs import shrink
+from launch.experiments.sr.synthetic import SyntheticScenes
 
-from experiments.sr.pairs import shrink
-from experiments.sr.synthetic import SyntheticScenes
 from launch.errors import ConfigError
 
 

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
+from launch.experiments.sr.tiling import tile_weights, tiled
 from torch import nn
-
-from experiments.sr.tiling import tile_weights, tiled
 
 SCALE = 2
 

@@ -9,9 +9,10 @@ import torch
 import yaml
 from hydra import compose, initialize_config_dir
 
-from launch import check, worker
+from launch import check
 from launch.compose import finalise
-from launch.run import CONF, Run
+from launch.record.run import CONF, Run
+from launch.train import worker
 
 SHORT = (
     "data.spiral.size=64",
@@ -52,7 +53,7 @@ def configure() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Callable[..., Run]:
-    """run_folder(config, "name") is a folder in which `launch.worker` can start."""
+    """run_folder(config, "name") is a folder in which `launch.train.worker` can start."""
 
     def made(config: dict[str, Any], name: str = "run") -> Run:
         return prepared(tmp_path / name, config)

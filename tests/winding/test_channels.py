@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from launch.experiments.winding.channels import MAPS, Channels, flag_gaps
+from launch.experiments.winding.synthetic import Spiral, spiral
 
-from experiments.winding.channels import MAPS, Channels, flag_gaps
-from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import LaunchError
 
 

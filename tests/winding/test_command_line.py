@@ -12,13 +12,13 @@ import pytest
 import tifffile
 import torch
 import zarr
+from launch.experiments.winding.data import write_directory
+from launch.experiments.winding.metrics import truth_metrics
+from launch.experiments.winding.network import SliceUNet
+from launch.experiments.winding.synthetic import Spiral, spiral
 from safetensors.torch import load_file, save_file
 
-from experiments.winding.data import write_directory
-from experiments.winding.metrics import truth_metrics
-from experiments.winding.network import SliceUNet
-from experiments.winding.synthetic import Spiral, spiral
-from launch.run import REPOSITORY
+from launch.record.run import REPOSITORY
 from tests.command_line import launch, stopped
 
 pytestmark = pytest.mark.slow

@@ -4,9 +4,8 @@ import math
 
 import pytest
 import torch
-
-from experiments.winding.confidence import confidence
-from experiments.winding.mesh import Mesh
+from launch.experiments.winding.confidence import confidence
+from launch.experiments.winding.mesh import Mesh
 
 
 def fitted(shift: torch.Tensor | float = 0.0, blank: slice = slice(0, 0)):

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 import zarr
+from launch.experiments.winding.data import read, write_directory
+from launch.experiments.winding.synthetic import Spiral, spiral
 
-from experiments.winding.data import read, write_directory
-from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import ConfigError, MissingError
 
 SMALL = Spiral(size=64, radius=100, flagged_gaps=1)

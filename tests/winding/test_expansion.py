@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launch.experiments.winding.expansion import expand
 
-from experiments.winding.expansion import expand
 from launch.errors import ConfigError
 
 PIE = {
@@ -32,7 +32,7 @@ def test_weights_step_at_stage_boundaries() -> None:
     stages = [{"steps": 10, "w_fac": {"step": 0}}, {"steps": 5}, {"steps": 5, "default_mul": 2}]
     config = expanded(stages={"base": {"step": 3.0, "dir_v": 0.0}, "stages": stages})
     assert config["losses"]["step"] == {
-        "_target_": "experiments.winding.losses.Step",
+        "_target_": "launch.experiments.winding.losses.Step",
         "loss_weight": [[0, 0.0], [10, 3.0], [15, 6.0]],
         "schedule_type": "step",
     }
@@ -96,5 +96,5 @@ def test_the_requirement_documents_json_runs_unchanged(tmp_path: Path, configure
 
 
 def test_expansion_needs_no_torch() -> None:
-    code = "import sys, experiments.winding.expansion; sys.exit('torch' in sys.modules)"
+    code = "import sys, launch.experiments.winding.expansion; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image
-
-from experiments.winding.channels import MAPS, Channels
-from experiments.winding.export import (
+from launch.experiments.winding.channels import MAPS, Channels
+from launch.experiments.winding.export import (
     overlay,
     polylines,
     write_animation,
     write_polylines,
     write_tifxyz,
 )
+from PIL import Image
 
 
 def slice_maps() -> Channels:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import torch
+from launch.experiments.winding.loss_maps import heat, loss_maps, write
+from launch.experiments.winding.mesh import Mesh
+from launch.experiments.winding.terms import TERMS
 
-from experiments.winding.loss_maps import heat, loss_maps, write
-from experiments.winding.mesh import Mesh
-from experiments.winding.terms import TERMS
-from launch import objective
+from launch.train import objective
 
 
 def fit(valid_from: int = 0):
@@ -23,7 +23,7 @@ def fit(valid_from: int = 0):
 def every_term():
     return objective.build(
         {
-            name: {"_target_": f"experiments.winding.losses.{term.loss}", "loss_weight": 1.0}
+            name: {"_target_": f"launch.experiments.winding.losses.{term.loss}", "loss_weight": 1.0}
             for name, term in TERMS.items()
         }
     )

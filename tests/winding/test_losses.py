@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from launch.experiments.winding import losses
+from launch.experiments.winding.channels import encode_gradient
+from launch.experiments.winding.geometry import FitResult
+from launch.experiments.winding.mesh import Mesh
+from launch.experiments.winding.terms import TERMS
 from torch import Tensor
 
-from experiments.winding import losses
-from experiments.winding.channels import encode_gradient
-from experiments.winding.geometry import FitResult
-from experiments.winding.mesh import Mesh
-from experiments.winding.terms import TERMS
 from launch.masks.scheduled import ScheduledMask, ScheduledMasks
 
 SIZE = (100, 120)

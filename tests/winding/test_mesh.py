@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from launch.experiments.winding.channels import encode_gradient
+from launch.experiments.winding.geometry import Scales
+from launch.experiments.winding.mesh import Mesh, neighbours, ray_offsets
 from torch import Tensor
 
-from experiments.winding.channels import encode_gradient
-from experiments.winding.geometry import Scales
-from experiments.winding.mesh import Mesh, neighbours, ray_offsets
 from launch.errors import ConfigError
 
 SIZE = (100, 120)

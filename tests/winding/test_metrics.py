@@ -2,9 +2,8 @@
 
 import pytest
 import torch
+from launch.experiments.winding.metrics import shape_metrics, truth_metrics
 from torch import Tensor
-
-from experiments.winding.metrics import shape_metrics, truth_metrics
 
 
 def truth(pitch: float = 10.0) -> Tensor:

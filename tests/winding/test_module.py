@@ -9,15 +9,15 @@ import pytest
 import tifffile
 import torch
 import yaml
+from launch.experiments.winding.data import write_directory
+from launch.experiments.winding.mesh import Mesh
+from launch.experiments.winding.module import WindingFit
+from launch.experiments.winding.optimizer import adam, restart
+from launch.experiments.winding.stages import Stage
+from launch.experiments.winding.synthetic import Spiral, spiral
 
-from experiments.winding.data import write_directory
-from experiments.winding.mesh import Mesh
-from experiments.winding.module import WindingFit
-from experiments.winding.optimizer import adam, restart
-from experiments.winding.stages import Stage
-from experiments.winding.synthetic import Spiral, spiral
-from launch import worker
 from launch.errors import ConfigError, LaunchError
+from launch.train import worker
 
 METRICS = (
     "slip_rate",
@@ -178,7 +178,7 @@ def test_broken_maps_end_with_one_line(
     folder = write_maps(tmp_path / "maps")
     damage(folder)
     config = configure()
-    config["data"] = {"_target_": "experiments.winding.slices.Maps", "root": str(folder)}
+    config["data"] = {"_target_": "launch.experiments.winding.slices.Maps", "root": str(folder)}
     run = run_folder(config)
     assert worker.main([str(run.folder)]) == code
     assert message in run.record["error"]

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from launch.experiments.winding.network import SliceUNet, channels, load, maps_of, spans
 from safetensors.torch import save_file
 from torch import nn
 
-from experiments.winding.network import SliceUNet, channels, load, maps_of, spans
 from launch.errors import ConfigError
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from experiments.winding.pyramid import rebuild, shapes, split, zeros
+from launch.experiments.winding.pyramid import rebuild, shapes, split, zeros
 
 
 def test_levels_halve_down_to_two() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launch.experiments.winding.stages import parse, read
 
-from experiments.winding.stages import parse, read
 from launch.errors import ConfigError, MissingError
 
 PIE = {"label": "pie", "type": "central_winding_pie_ema", "losses": ["gradmag"]}

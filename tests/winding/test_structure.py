@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from launch.experiments.winding.structure import channels, typical_pitch
+from launch.experiments.winding.synthetic import Spiral, spiral
 
-from experiments.winding.structure import channels, typical_pitch
-from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import ConfigError
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from launch.experiments.winding.channels import flag_gaps
+from launch.experiments.winding.synthetic import Spiral, spiral
 
-from experiments.winding.channels import flag_gaps
-from experiments.winding.synthetic import Spiral, spiral
 from launch.errors import ConfigError
 
 CLEAN = Spiral(size=96, radius=120, warp=0, noise=0)

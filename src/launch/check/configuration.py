@@ -15,7 +15,7 @@ from launch.check.annotations import sentence
 from launch.check.nodes import UNSET, Problem, children, unset, walk
 from launch.check.settings import SECTIONS, Root, keys
 from launch.check.sources import Sources
-from launch.compose.composition import Composition
+from launch.composition.compose import Composition
 from launch.errors import ConfigError, MissingError, nearest
 
 Config = dict[str, Any]

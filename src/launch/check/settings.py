@@ -47,7 +47,7 @@ class EMA(Section):
 
 
 class Trainable(Section):
-    """Patterns over parameter names; see `launch.trainable_parts`."""
+    """Patterns over parameter names; see `launch.train.trainable_parts`."""
 
     freeze: list[str] | None = None
     train: list[str] | None = None

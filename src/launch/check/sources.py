@@ -8,9 +8,9 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from launch.compose.composition import SAVED, Composition
-from launch.compose.recipes import Part, folders, named
-from launch.compose.typed import Typed
+from launch.composition.compose import SAVED, Composition
+from launch.composition.recipes import Part, folders, named
+from launch.composition.typed import Typed
 
 COMMAND_LINE = "command line"
 HYDRA_KEYS = ("defaults", "hydra", "rungs")

@@ -9,17 +9,17 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
-from launch.compose.composition import Composition, compose, compose_saved, started
-from launch.compose.explain import COMPOSING, explain
-from launch.compose.recipes import names
-from launch.compose.typed import Typed, command, normalised
+from launch.composition.compose import Composition, compose, compose_saved, started
+from launch.composition.explain import COMPOSING, explain
+from launch.composition.recipes import names
+from launch.composition.typed import Typed, command, normalised
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.ladder.climb import Climber, climb_command, settings
 from launch.ladder.ladder import ladder_of
-from launch.ladder.references import PASSED_ON
-from launch.run import Run, find_runs, locate
-from launch.start.child import die_with_parent
-from launch.start.expand import expanded
+from launch.record.expand import expanded
+from launch.record.process import die_with_parent
+from launch.record.references import PASSED_ON
+from launch.record.run import Run, find_runs, locate
 from launch.start.start import (
     Job,
     Parent,

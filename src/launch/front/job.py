@@ -7,11 +7,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from launch.compose.composition import Composition, started
-from launch.compose.typed import Typed, from_here
+from launch.composition.compose import Composition, started
+from launch.composition.typed import Typed, from_here
 from launch.errors import LaunchError
 from launch.ladder.climb import climb_command
-from launch.run import Run
+from launch.record.run import Run
 from launch.start.start import failed, main_metric, typed_record
 
 

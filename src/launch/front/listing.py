@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from launch.compose.recipes import description, folders, options
-from launch.run import Run, find_runs
+from launch.composition.recipes import description, folders, options
+from launch.record.run import Run, find_runs
 
 LISTED = ("experiment", "ladder", "study")
 

@@ -10,11 +10,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from launch.compose.composition import Composition
-from launch.compose.explain import COMPOSING, explain
-from launch.compose.typed import Typed, as_value
+from launch.composition.compose import Composition
+from launch.composition.explain import COMPOSING, explain
+from launch.composition.typed import Typed, as_value
 from launch.errors import ConfigError, LaunchError
-from launch.run import Run, now, read_json, write, write_json
+from launch.record.run import Run, now, read_json, write, write_json
 from launch.start.start import checked
 from launch.study import study
 

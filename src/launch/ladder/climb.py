@@ -12,17 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from launch.compose.composition import Composition, Config, compose
-from launch.compose.typed import Typed, command, last_wins, normalised
+from launch.composition.compose import Composition, Config, compose
+from launch.composition.typed import Typed, command, last_wins, normalised
 from launch.errors import LaunchError, MissingError
 from launch.ladder import table
 from launch.ladder.gates import Verdict
-from launch.ladder.history import at_best, jobs_of, validations
 from launch.ladder.ladder import Ladder, Rung, ladder_of
-from launch.ladder.references import PASSED_ON, meant, owner, references
 from launch.ladder.verdicts import as_record, judge
-from launch.run import Run, find_runs, locate
-from launch.start.identity import identity, require_same
+from launch.record.history import at_best, jobs_of, validations
+from launch.record.identity import identity, require_same
+from launch.record.references import PASSED_ON, meant, owner, references
+from launch.record.run import Run, find_runs, locate
 from launch.start.start import (
     Job,
     Parent,

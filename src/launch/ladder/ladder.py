@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar
 from omegaconf import OmegaConf
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from launch.compose.composition import Composition
-from launch.compose.recipes import rungs_of
+from launch.composition.compose import Composition
+from launch.composition.recipes import rungs_of
 from launch.errors import ConfigError, nearest
 from launch.ladder.gates import AnyGate
 

@@ -16,11 +16,11 @@ from launch.errors import MissingError
 from launch.ladder.climb import Target
 from launch.ladder.gates import Gate
 from launch.ladder.ladder import Ladder
-from launch.ladder.references import REFERENCES
-from launch.plan import nodes
-from launch.plan_table import number
+from launch.record.expand import expanded
+from launch.record.references import REFERENCES
 from launch.schedules import Schedule
-from launch.start.expand import expanded
+from launch.show.plan import nodes
+from launch.show.plan_table import number
 
 WIDTH = 160  # characters at least
 NARROW = 20  # characters of a column; what is wider is told below the table

@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from launch.ladder.history import at_best, jobs_of
-from launch.run import Run, now, write_json
+from launch.record.history import at_best, jobs_of
+from launch.record.run import Run, now, write_json
 
 
 def write(

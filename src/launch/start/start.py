@@ -17,14 +17,14 @@ from hydra.types import HydraContext
 from omegaconf import open_dict, read_write
 
 from launch import check
-from launch.compose.composition import Composition
-from launch.compose.typed import command
+from launch.composition.compose import Composition
+from launch.composition.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
-from launch.run import Run, now, sha256
-from launch.start.child import LOCK, PARENT
-from launch.start.expand import expanded
-from launch.start.identity import Config, Standing, identity, standing
+from launch.record.expand import expanded
+from launch.record.identity import Config, Standing, identity, standing
+from launch.record.process import LOCK, PARENT
+from launch.record.run import Run, now, sha256
 
 CHOSEN = ("hydra.searchpath",)
 """Overrides of Hydra's own that decide what is composed."""
@@ -268,7 +268,7 @@ def work(run: Run, config: Config, lock: int) -> int:
     environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | own
     if config["trainer"]["threads"]:
         environment |= {"OMP_NUM_THREADS": str(config["trainer"]["threads"])}
-    worker = [sys.executable, "-m", "launch.worker", str(run.folder)]
+    worker = [sys.executable, "-m", "launch.train.worker", str(run.folder)]
     process = subprocess.Popen(worker, env=environment, pass_fds=[lock])
     code = wait(process)
     if code < 0:

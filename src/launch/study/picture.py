@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from launch.run import Run
+from launch.record.run import Run
 from launch.study.study import Job, Study
 from launch.study.table import baseline, completed, estimate, results
 

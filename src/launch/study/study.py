@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from launch.compose.typed import as_value, last_wins, normalised
+from launch.composition.typed import as_value, last_wins, normalised
 from launch.errors import ConfigError, nearest
-from launch.run import Run
+from launch.record.run import Run
 
 Overrides = dict[str, list[str]]
 

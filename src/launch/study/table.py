@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 
 from scipy.special import stdtrit
 
-from launch.run import Run
+from launch.record.run import Run
 from launch.study.study import Job, Study
 
 Values = dict[int, float]  # by seed

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import Any
 
 from launch.errors import ConfigError
-from launch.run import Run
+from launch.record.run import Run
 
 Config = dict[str, Any]
 

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from launch.errors import ConfigError, nearest
 from launch.masks.scheduled import ScheduledMasks
-from launch.objective import ScheduledLosses
+from launch.train.objective import ScheduledLosses
 
 NORMS = (
     nn.modules.batchnorm._BatchNorm,

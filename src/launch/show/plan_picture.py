@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from launch.plan import Planned
-from launch.plan_table import number
+from launch.show.plan import Planned
+from launch.show.plan_table import number
 
 LINE, CHANGE = "#0072B2", "#D55E00"  # told apart in every kind of colour vision
 COLUMNS = 3

@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 import numpy as np
 from PIL import Image
 
-from launch.module import ScheduledModule
+from launch.train.module import ScheduledModule
 
 
 class ImagePanels(pl.Callback):

@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 import torch
 
 from launch.errors import PreemptedError
-from launch.module import ScheduledModule
+from launch.train.module import ScheduledModule
 
 
 class Checkpoints(pl.Callback):

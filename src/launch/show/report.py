@@ -15,8 +15,8 @@ from PIL import Image
 
 from launch.errors import MissingError, nearest
 from launch.ladder.table import sentences
-from launch.report_chart import chart
-from launch.run import Run, find_runs
+from launch.record.run import Run, find_runs
+from launch.show.report_chart import chart
 
 PICTURE_WIDTH = 960  # pixels
 JPEG_QUALITY = 85

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from launch.errors import ConfigError
 from launch.losses.gan import GAN
-from launch.module import OptimizerFactory, ScheduledModule, SchedulerFactory
-from launch.objective import ScheduledLosses
+from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
+from launch.train.objective import ScheduledLosses
 
 
 class AdversarialModule(ScheduledModule):

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from launch.errors import ConfigError, nearest
-from launch.module import ScheduledModule
+from launch.train.module import ScheduledModule
 
 
 def save_weights(module: ScheduledModule, path: Path) -> None:

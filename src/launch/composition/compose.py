@@ -15,11 +15,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from launch.compose import recipes
-from launch.compose.explain import COMPOSING, explain
-from launch.compose.typed import Typed
+from launch.composition import recipes
+from launch.composition.explain import COMPOSING, explain
+from launch.composition.typed import Typed
 from launch.errors import ConfigError
-from launch.run import CONF, Run
+from launch.record.run import CONF, Run
 
 Config = dict[str, Any]
 

@@ -8,8 +8,8 @@ import lightning.pytorch as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from launch.callbacks.step_log import StepLog
-from launch.module import ScheduledModule
+from launch.train.callbacks.step_log import StepLog
+from launch.train.module import ScheduledModule
 
 SECONDS_BETWEEN_LINES = 15.0
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from launch.plan import Planned
 from launch.schedules import Schedule
+from launch.show.plan import Planned
 
 POINTS_PER_TABLE = 6
 WIDTH = 100  # characters where the output is not a terminal

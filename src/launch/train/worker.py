@@ -1,4 +1,4 @@
-"""`python -m launch.worker RUN_DIR`: does what RUN_DIR/config.yaml says.
+"""`python -m launch.train.worker RUN_DIR`: does what RUN_DIR/config.yaml says.
 
 The worker never composes a configuration, so that it can be started as a plain process, as a
 distributed rank or by a cluster's scheduler, and again to resume.
@@ -16,8 +16,13 @@ import lightning.pytorch as pl
 import torch
 from hydra.errors import InstantiationException
 
-from launch import plan
-from launch.build import (
+from launch.errors import ConfigError, LaunchError, PreemptedError
+from launch.record.expand import expanded
+from launch.record.process import LOCK, die_with_parent
+from launch.record.references import with_checkpoints
+from launch.record.run import Run, sha256
+from launch.show import plan
+from launch.train.build import (
     build_data,
     build_module,
     build_trainer,
@@ -25,16 +30,11 @@ from launch.build import (
     restore_counters,
     validate_each_epoch,
 )
-from launch.callbacks.checkpoints import Checkpoints
-from launch.callbacks.step_log import log_validation
-from launch.data import ScheduledDataModule
-from launch.errors import ConfigError, LaunchError, PreemptedError
-from launch.ladder.references import with_checkpoints
-from launch.module import ScheduledModule
-from launch.run import Run, sha256
-from launch.start.child import LOCK, die_with_parent
-from launch.start.expand import expanded
-from launch.weights import load_weights, save_weights
+from launch.train.callbacks.checkpoints import Checkpoints
+from launch.train.callbacks.step_log import log_validation
+from launch.train.data import ScheduledDataModule
+from launch.train.module import ScheduledModule
+from launch.train.weights import load_weights, save_weights
 
 Config = dict[str, Any]
 

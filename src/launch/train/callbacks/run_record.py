@@ -4,8 +4,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from launch.module import ScheduledModule
-from launch.run import Run
+from launch.record.run import Run
+from launch.train.module import ScheduledModule
 
 
 class RunRecord(pl.Callback):

@@ -4,7 +4,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from launch.module import ScheduledModule
+from launch.train.module import ScheduledModule
 
 
 class EMAUpdate(pl.Callback):

@@ -10,22 +10,22 @@ from hydra.utils import instantiate
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.profilers import PassThroughProfiler
 
-from launch import objective, trainable_parts
-from launch.callbacks.checkpoints import Checkpoints
-from launch.callbacks.ema_update import EMAUpdate
-from launch.callbacks.health import Health
-from launch.callbacks.image_panels import ImagePanels
-from launch.callbacks.loss_schedule import LossSchedule
-from launch.callbacks.mask_schedule import MaskSchedule
-from launch.callbacks.progress import ProgressBar
-from launch.callbacks.run_record import RunRecord
-from launch.callbacks.step_log import StepLog
-from launch.data import ScheduledDataModule
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
-from launch.metrics_csv import MetricsCSV
-from launch.module import ScheduledModule
-from launch.run import Run
+from launch.record.run import Run
+from launch.train import objective, trainable_parts
+from launch.train.callbacks.checkpoints import Checkpoints
+from launch.train.callbacks.ema_update import EMAUpdate
+from launch.train.callbacks.health import Health
+from launch.train.callbacks.image_panels import ImagePanels
+from launch.train.callbacks.loss_schedule import LossSchedule
+from launch.train.callbacks.mask_schedule import MaskSchedule
+from launch.train.callbacks.progress import ProgressBar
+from launch.train.callbacks.run_record import RunRecord
+from launch.train.callbacks.step_log import StepLog
+from launch.train.data import ScheduledDataModule
+from launch.train.metrics_csv import MetricsCSV
+from launch.train.module import ScheduledModule
 
 Config = dict[str, Any]
 

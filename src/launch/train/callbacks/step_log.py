@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from launch.module import ScheduledModule
+from launch.train.module import ScheduledModule
 
 
 class StepLog(pl.Callback):

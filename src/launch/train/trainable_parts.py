@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from torch.nn import Parameter
 
 from launch.errors import ConfigError, nearest
-from launch.module import NORMS, ScheduledModule
+from launch.train.module import NORMS, ScheduledModule
 
 
 def apply(

@@ -2,7 +2,7 @@
 
 import csv
 
-from launch.run import Run
+from launch.record.run import Run
 
 
 def jobs_of(run: Run) -> dict[str, Run]:

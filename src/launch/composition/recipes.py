@@ -30,7 +30,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from launch.errors import ConfigError
-from launch.run import CONF
+from launch.record.run import CONF
 
 NESTED = ("experiment", "ladder", "study", "data", "network")
 """Groups whose options lie in folders: their lists name `sr/static`, as one types it."""

@@ -17,9 +17,9 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from launch.compose.recipes import groups
-from launch.compose.recipes import names as options
-from launch.compose.typed import GROUPS, quoted
+from launch.composition.recipes import groups
+from launch.composition.recipes import names as options
+from launch.composition.typed import GROUPS, quoted
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.schedules import LOSS_WEIGHT_KEYS
 

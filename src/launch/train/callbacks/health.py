@@ -6,7 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_warn
 
-from launch.module import ScheduledModule
+from launch.train.module import ScheduledModule
 
 SHARE_WORTH_A_WARNING = 0.2
 

@@ -1,0 +1,1 @@
+"""What a person looks at: plans and reports. Reads run folders and configurations only."""

@@ -1,0 +1,1 @@
+"""What trains: the worker, and what it builds from a finished configuration."""
