@@ -4,16 +4,11 @@
 the mix, epochs, crop, composites, samplers, optimizers, schedulers, losses, trainable parts
 """
 
-from pathlib import Path
-
 import pytest
-from hydra import compose, initialize_config_dir
 
-import launch
-from launch.compose import finalise
 from launch.ladder.plan import trained
+from tests.compositions import trainings
 
-CONF = Path(launch.__file__).parents[2] / "conf"
 PHASES = ("phase_a0", "phase_a", "phase_b", "phase_c", "phase_cprime")
 JOBS = ("seg", "alb", "rough", "metal", "ao", "height")
 D = tuple(f"phase_d_{job}" for job in JOBS)
@@ -22,16 +17,16 @@ RUNGS = ["segformer", "albedo", "maps"]
 
 @pytest.fixture(scope="module")
 def composed():
-    with initialize_config_dir(str(CONF), version_base=None):
-        found = {}
-        for phase in (*PHASES, *D, "phase_a_syn"):
-            typed = ["scale=full", f"+experiment=pbr/{phase}", "run_dir=x"]
-            found[phase] = finalise(compose("launch", typed), typed)
-        return found
+    """Phase -> its configuration, or rung -> configuration."""
+    found = {}
+    for phase in (*PHASES, *D, "phase_a_syn"):
+        plain = {n: c.plain for n, c in trainings(f"experiment=pbr/{phase}", "scale=full").items()}
+        found[phase] = plain.get("") or plain
+    return found
 
 
 def rung(composed, phase: str, name: str = "segformer"):
-    return composed[phase]["rungs"][name] if "rungs" in composed[phase] else composed[phase]
+    return composed[phase].get(name) or composed[phase]
 
 
 def short(target: str) -> str:

@@ -135,6 +135,10 @@ class Unprofiled(PassThroughProfiler):
 
 
 def build_loggers(run: Run, config: Config, module: ScheduledModule) -> list[Logger]:
-    """`metrics.csv` always, and those of `logger:`."""
-    extra = instantiate(list((config["logger"] or {}).values()), _convert_="all")
+    """`metrics.csv` always, and those of `logger:`, each in a folder of its name."""
+    nodes = {
+        name: node | {"save_dir": node.get("save_dir") or str(run.folder / name)}
+        for name, node in (config["logger"] or {}).items()
+    }
+    extra = instantiate(list(nodes.values()), _convert_="all")
     return [MetricsCSV(run.folder / "metrics.csv", module.iteration), *extra]
