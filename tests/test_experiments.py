@@ -3,29 +3,23 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
-from launch.compose import finalise
-from omegaconf import open_dict
 
 from launch import check
-from launch.composition.explain import description, options
+from launch.check.configuration import referred
+from launch.composition.recipes import description, names
+from launch.record.expand import expanded
 from launch.record.run import CONF, Run
 from launch.train import build
 from launch.train.weights import load_weights
+from tests.compositions import trainings
 
-EXPERIMENTS = options("experiment")
+EXPERIMENTS = names("experiment")
 
 
 def composed(experiment, *overrides):
-    typed = [f"+experiment={experiment}", *overrides]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("launch", typed, return_hydra_config=True)
-        HydraConfig.instance().set_config(config)
-        with open_dict(config):
-            del config["hydra"]
-        plain = finalise(config, typed)
-    return plain.get("rungs") or {"": plain}
+    """The finished configuration of each rung, and what is its own that others refer to."""
+    found = trainings(f"experiment={experiment}", *overrides)
+    return {name: (expanded(c.plain), c) for name, c in found.items()}
 
 
 def test_they_are_found():
@@ -36,8 +30,9 @@ def test_they_are_found():
 @pytest.mark.parametrize("scale", ["demo", "full"])
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_it_composes_and_passes_the_check(experiment, scale):
-    for rung in composed(experiment, f"scale={scale}").values():
-        found = [str(p) for p in check.problems(rung) if p.exit_code == 2]
+    for config, composition in composed(experiment, f"scale={scale}").values():
+        sections = referred(composition.config)
+        found = [str(p) for p in check.problems(config, sections) if p.exit_code == 2]
         assert not found
 
 
@@ -75,7 +70,7 @@ class Steps:
     def experiment(self, name):
         """Step every rung of an experiment; returns the modules by rung."""
         modules = {}
-        for rung, config in composed(name, f"runs={self.folder}").items():
+        for rung, (config, _) in composed(name, f"runs={self.folder}").items():
             modules[rung] = self.rung(name, rung, config)
         return modules
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from launch import check
+from launch.composition.compose import compose, started
 from launch.errors import ConfigError, MissingError
 
 GOOD: dict[str, Any] = {
@@ -51,7 +52,6 @@ FOLDER = {"_target_": "garden.beds.tend", "_partial_": True}
 MISTAKES = [
     # a key, its wrong value, what is said
     ("seed", "abc", "seed = abc: must be a whole number"),
-    ("scale", "ful", "scale = ful: must be 'demo' or 'full'. Did you mean 'full'?"),
     ("task", "trian", "task = trian: must be 'train', 'validate', 'predict', 'calibrate',"),
     ("lossess", {}, "lossess = {}: there is no such key. Did you mean 'losses'?"),
     ("max_iterations", 5, "there is no such key. Did you mean 'trainer.max_iterations'?"),
@@ -80,14 +80,6 @@ MISTAKES = [
     ),
     ("logger", {"a": {"_target_": "os.remove"}}, "logger.a._target_ = os.remove: a target is a"),
     ("masks", [{"label": "m", "losses": ["x"]}], "masks.0.losses.0 = x: there is no such loss"),
-    ("demo", {"trainer": {"threds": 2}}, "demo.trainer.threds: the experiment has no such key."),
-    ("demo", {"losses": {"pixel": {"start_itr": 2}}}, "Did you mean 'start_iter'"),
-    ("demo", {"losses": {"pixl": {"start_iter": 2}}}, "demo.losses.pixl: the experiment has no"),
-    (
-        "demo",
-        {"trainr": {"threads": 2}},
-        "demo.trainr: the experiment has no such key. Did you mean",
-    ),
 ]
 
 
@@ -121,9 +113,6 @@ def test_one_mistake(key: str, value: Any, said: str):
         ("trainer.devices", [0, 1]),
         ("trainer.devices", -1),
         ("ema", None),
-        ("demo", {"trainer": {"threads": 2}, "data": {"workers": 2}}),  # an argument not written
-        ("demo", {"losses": {"pixel": {"start_iter": 0}}}),
-        ("demo", {"module": {"lr_scheduler": {"gamma": 0.5}}}),  # instead of null
     ],
 )
 def test_a_change_that_is_no_mistake(key: str, value: Any):
@@ -137,17 +126,15 @@ def test_a_task_without_experiment_needs_none(task: str):
 
 
 def test_all_problems_are_told_at_once_each_with_its_source():
-    config = changed("seed", -1)
-    config["losses"]["pixel"]["eps"] = 1
-    sources = check.Sources({"seed": "command line", "losses.pixel": "conf/a.yaml:3"})
-    with pytest.raises(ConfigError) as caught:
-        check.require(config, sources)
+    with started(), pytest.raises(ConfigError) as caught:
+        composition = compose(["experiment=sr/static", "seed=-1", "+losses.pixel.eps=1"])
+        check.require(composition.plain, composition)
     assert caught.value.exit_code == 2
     assert caught.value.message.splitlines() == [
         "2 problems:",
         "  seed = -1: must be at least 0  (command line)",
         "  losses.pixel.eps = 1: L1 has no argument 'eps'. It takes disable_after, loss_weight, "
-        "schedule_type, start_iter, target_iter, target_weight.  (conf/a.yaml:3)",
+        "schedule_type, start_iter, target_iter, target_weight.  (command line)",
     ]
 
 
@@ -172,14 +159,25 @@ def test_a_missing_file_beside_another_problem_has_exit_code_2():
         check.require(config)
 
 
-def test_a_demo_key_is_checked_at_full_scale_too():
-    sources = check.Sources({"demo.trainer.log_evry": "conf/experiment/sr/x.yaml:9"})
-    (problem,) = check.problems(GOOD | {"scale": "full"}, sources)
-    assert str(problem) == (
-        "demo.trainer.log_evry: the experiment has no such key. "
-        "Did you mean 'log_every' or 'image_every'?"
-        "  (conf/experiment/sr/x.yaml:9)"
-    )
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("trainer: {threds: 2}", "trainer.threds = 2: there is no such key. Did you mean"),
+        ("losses: {pixel: {start_itr: 2}}", "Did you mean 'start_iter'"),
+        ("losses: {pixl: {start_iter: 2}}", "losses.pixl: a loss needs a type"),
+        ("trainr: {threads: 2}", "there is no such key. Did you mean 'trainer'"),
+    ],
+)
+def test_a_mistake_in_the_block_of_a_scale_is_named_with_its_line(tmp_path, block, said):
+    path = tmp_path / "conf/experiment/my/own.yaml"
+    path.parent.mkdir(parents=True)
+    head = "# @package _global_\ndefaults: [/experiment/sr/static, _self_]\ndemo:\n"
+    path.write_text(f"{head}  {block}\n")
+    with started(config_dir=str(tmp_path / "conf")), pytest.raises(ConfigError) as caught:
+        composition = compose(["experiment=my/own"])
+        check.require(composition.plain, composition)
+    assert said in caught.value.message
+    assert "conf/experiment/my/own.yaml:4" in caught.value.message
 
 
 def test_warnings_do_not_stop_a_run():

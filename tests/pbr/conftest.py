@@ -4,11 +4,11 @@ import sys
 
 import pytest
 import torch
-import yaml
 from hydra.core.global_hydra import GlobalHydra
 
-from launch import __main__, child, jobs
 from launch.errors import LaunchError
+from launch.front import command_line
+from launch.start import start
 from launch.train import worker
 
 
@@ -16,8 +16,7 @@ from launch.train import worker
 def launch_here():
     """A function that does what `python -m launch ARGUMENTS` does; returns the exit code."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(child, "launch", dispatch)
-        patch.setattr(jobs, "work", work)
+        patch.setattr(start, "work", work)
         patch.setattr(sys, "argv", ["launch"])
         yield dispatch
 
@@ -25,15 +24,15 @@ def launch_here():
 def dispatch(arguments):
     GlobalHydra.instance().clear()
     try:
-        return __main__.dispatch(arguments)
+        return command_line.dispatch(arguments)
     except LaunchError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return error.exit_code
 
 
-def work(run):
+def work(run, config, lock):
     threads = torch.get_num_threads()
-    code = worker.work(run, yaml.safe_load((run.folder / "config.yaml").read_text()))
+    code = worker.work(run, worker.as_built(run))
     torch.set_num_threads(threads)
     run.update(exit_code=code)
     return code

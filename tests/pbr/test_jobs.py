@@ -1,17 +1,14 @@
 """The three jobs of a phase: rates by epoch, what trains, what is missing, what is remembered."""
 
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from launch.compose import finalise
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, OneCycleLR, StepLR
 
-import launch
+from launch.errors import ConfigError
 from launch.experiments.pbr.albedo import Albedo
 from launch.experiments.pbr.layers import SCALARS, UNKNOWN
 from launch.experiments.pbr.maps import MapsFromAlbedo
@@ -19,8 +16,8 @@ from launch.experiments.pbr.models import MapsUNet
 from launch.experiments.pbr.segmentation import Segmentation
 from launch.train.build import build_module
 from launch.train.objective import build
+from tests.compositions import configuration
 
-CONF = Path(launch.__file__).parents[2] / "conf"
 SIDE = 64
 ADAM = partial(torch.optim.Adam, lr=1.0)
 
@@ -91,13 +88,9 @@ def test_warm_restarts_fall_within_an_epoch_and_begin_again():
     assert found == pytest.approx([1.0, 0.854, 0.5, 0.146] * 2, abs=1e-3)
 
 
-def composed(phase: str, rung: str | None = None) -> dict:
+def composed(phase: str, rung: str = "") -> dict:
     """A phase at demo scale without start weights."""
-    with initialize_config_dir(str(CONF), version_base=None):
-        typed = [f"+experiment=pbr/{phase}", "run_dir=x"]
-        config = finalise(compose("launch", typed), typed)
-    config = config["rungs"][rung] if rung else config
-    return without_references(config)
+    return without_references(configuration(f"+experiment=pbr/{phase}", rung=rung))
 
 
 def without_references(value):
@@ -206,7 +199,7 @@ def test_all_pixels_unknown_is_a_loss_of_zero_with_a_graph():
 
 def test_a_term_that_the_job_does_not_know_is_named():
     job = maps_job("rougness_l1")
-    with pytest.raises(launch.errors.ConfigError, match=r"Did you mean 'roughness_l1'"):
+    with pytest.raises(ConfigError, match=r"Did you mean 'roughness_l1'"):
         job.training_step(batch(side=32), 0)
 
 

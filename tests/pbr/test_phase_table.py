@@ -4,16 +4,11 @@
 the mix, epochs, crop, composites, samplers, optimizers, schedulers, losses, trainable parts
 """
 
-from pathlib import Path
-
 import pytest
-from hydra import compose, initialize_config_dir
-from launch.compose import finalise
 
-import launch
 from launch.ladder.plan import trained
+from tests.compositions import trainings
 
-CONF = Path(launch.__file__).parents[2] / "conf"
 PHASES = ("phase_a0", "phase_a", "phase_b", "phase_c", "phase_cprime")
 JOBS = ("seg", "alb", "rough", "metal", "ao", "height")
 D = tuple(f"phase_d_{job}" for job in JOBS)
@@ -21,9 +16,10 @@ RUNGS = ["segformer", "albedo", "maps"]
 
 
 def full(phase: str, *overrides: str):
-    with initialize_config_dir(str(CONF), version_base=None):
-        typed = ["scale=full", f"+experiment=pbr/{phase}", "run_dir=x", *overrides]
-        return finalise(compose("launch", typed), typed)
+    """Its configuration at full scale, or rung -> configuration."""
+    found = trainings(f"experiment=pbr/{phase}", "scale=full", *overrides)
+    plain = {name: composition.plain for name, composition in found.items()}
+    return plain.get("") or plain
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +28,7 @@ def composed():
 
 
 def rung(composed, phase: str, name: str = "segformer"):
-    return composed[phase]["rungs"][name] if "rungs" in composed[phase] else composed[phase]
+    return composed[phase].get(name) or composed[phase]
 
 
 def short(target: str) -> str:

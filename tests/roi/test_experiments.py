@@ -1,30 +1,24 @@
 """The shipped experiments: settings of the requirement document, flag by flag, and demo sizes."""
 
-from pathlib import Path
-
 import pytest
-from hydra import compose, initialize_config_dir
-from launch.compose import finalise
 
-import launch
+from tests.compositions import configuration, trainings
 
-CONF = Path(launch.__file__).parents[2] / "conf"
 IMAGES = {
     "train_csv": "a.csv", "image_root": "images", "batch_size": 12, "workers": 3, "img_size": 96,
     "prefetch_factor": 2, "persistent_workers": False,
 }  # fmt: skip
 
 
-def composed(experiment, *overrides):
-    typed = [f"+experiment=roi/{experiment}", *overrides]
-    with initialize_config_dir(str(CONF), version_base=None):
-        config = compose("launch", typed)
-        config.run_dir = "run"
-    return finalise(config, typed)
-
-
 def literal(*overrides):
-    return composed("seed_literal", "scale=full", *overrides)
+    return configuration("+experiment=roi/seed_literal", "scale=full", *overrides)
+
+
+def rungs(experiment):
+    """What each rung trains: the name and the values that others refer to are of no account."""
+    found = trainings(f"+experiment=roi/{experiment}")
+    apart = {"name": None, "recipe": None}
+    return {name: composition.plain | apart for name, composition in found.items()}
 
 
 def test_settings_of_the_requirement_document():
@@ -88,7 +82,7 @@ def test_flags_of_the_images_are_keys_of_the_data():
 
 @pytest.mark.parametrize("experiment", ["stochastic", "deterministic", "deterministic_st"])
 def test_the_mask_rung_follows_the_classifier_and_leaves_it_alone(experiment):
-    mask = composed(experiment)["rungs"]["mask"]["module"]
+    mask = rungs(experiment)["mask"]["module"]
     assert mask["classifier_weights"] == mask["judge_weights"] == "rung:classifier"
     assert mask["freeze_classifier"]
     assert mask["classifier"] == {
@@ -97,9 +91,9 @@ def test_the_mask_rung_follows_the_classifier_and_leaves_it_alone(experiment):
 
 
 def test_baselines_differ_from_the_stochastic_recipe_in_the_mask_alone():
-    rungs = [composed(e)["rungs"] for e in ("stochastic", "deterministic_st", "deterministic")]
-    for rung in rungs:
+    found = [rungs(e) for e in ("stochastic", "deterministic_st", "deterministic")]
+    for rung in found:
         source = rung["mask"]["module"].pop("mask")
-        assert source["mask_gumbel"] == (rung is rungs[0])
-        assert source["straight_through"] == (rung is not rungs[2])
-    assert rungs[0] == rungs[1] == rungs[2]
+        assert source["mask_gumbel"] == (rung is found[0])
+        assert source["straight_through"] == (rung is not found[2])
+    assert found[0] == found[1] == found[2]

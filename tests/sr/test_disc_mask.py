@@ -1,20 +1,16 @@
 """`masks:` outside the scenario they come from: a growing disc gates one loss of an sr run."""
 
 import torch
-from hydra import compose, initialize_config_dir
-from launch.compose import finalise
 
 from launch import check
-from launch.record.run import CONF
 from launch.train.build import build_module
 from launch.train.callbacks.loss_schedule import LossSchedule
 from launch.train.callbacks.mask_schedule import MaskSchedule
+from tests.compositions import configuration
 
 
 def module():
-    typed = ["+experiment=sr/disc_mask", "run_dir=unused", "module.network.num_conv=1"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = finalise(compose("launch", typed), typed)
+    config = configuration("+experiment=sr/disc_mask", "module.network.num_conv=1")
     check.require(config)
     return build_module(config)
 

@@ -2,20 +2,16 @@
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from launch.compose import finalise
-from omegaconf import open_dict
 from safetensors.torch import save_file
 from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
 
-from launch.composition.explain import options
+from launch.composition.recipes import names
 from launch.errors import ConfigError
 from launch.experiments.sr.module import SuperResolution
-from launch.record.run import CONF
 from launch.train import objective
+from tests.compositions import configuration
 
 
 def build(losses):
@@ -48,15 +44,9 @@ def test_ldl_without_an_average_is_an_error():
     assert terms(module, 0)["ldl"] >= 0
 
 
-@pytest.mark.parametrize("network", options("network"))
+@pytest.mark.parametrize("network", names("network"))
 def test_other_programs_read_the_weights_of_every_network(tmp_path, network):
-    typed = ["+experiment=sr/static", f"network={network}"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("launch", typed, return_hydra_config=True)
-        HydraConfig.instance().set_config(config)
-        with open_dict(config):
-            del config["hydra"]
-        node = finalise(config, typed)["module"]["network"]
+    node = configuration("+experiment=sr/static", f"network={network}")["module"]["network"]
     net = instantiate(node).eval()
     save_file(net.state_dict(), tmp_path / "weights.safetensors")
     loaded = ModelLoader().load_from_file(tmp_path / "weights.safetensors")

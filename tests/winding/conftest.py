@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from launch.compose import finalise
 
-from launch import check
-from launch.record.run import CONF, Run
+from launch.record.run import Run
 from launch.train import worker
+from tests.compositions import checked_configuration
 
 SHORT = (
     "data.spiral.size=64",
@@ -42,11 +40,7 @@ def configure() -> Callable[..., dict[str, Any]]:
     """configure("data.spiral.noise=0.2", ...) composes and checks a short fit."""
 
     def composed(*overrides: str, experiment: str = "mask_stages") -> dict[str, Any]:
-        typed = [f"+experiment=winding/{experiment}", "run_dir=unused", *SHORT, *overrides]
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = finalise(compose("launch", typed), typed)
-        check.require(config)
-        return config
+        return checked_configuration(f"+experiment=winding/{experiment}", *SHORT, *overrides)
 
     return composed
 
@@ -66,7 +60,7 @@ def finished(configure: Callable[..., dict[str, Any]], tmp_path_factory) -> Run:
     """A short fit that is done. To be read only."""
     run = prepared(tmp_path_factory.mktemp("finished") / "run", configure())
     assert worker.main([str(run.folder)]) == 0
-    return run
+    return run.reread()
 
 
 def prepared(folder: Path, config: dict[str, Any]) -> Run:

@@ -10,6 +10,7 @@ import pytest
 
 from launch.errors import ConfigError
 from launch.experiments.winding.expansion import expand
+from launch.record.expand import expanded as follow
 
 PIE = {
     "label": "cw_pie",
@@ -24,8 +25,9 @@ SEED_STAGE = {"name": "stage0", "steps": 2000, "masks": [PIE]}
 SEED_DOCUMENT = {"base": {"gradmag": 1.0}, "stages": [SEED_STAGE]}
 
 
-def expanded(**config: Any) -> dict[str, Any]:
-    return expand({"trainer": {"max_iterations": None, "log_every": 1}, **config})
+def expanded(stages: Any, iterations: int | None = None, **config: Any) -> dict[str, Any]:
+    trainer = {"max_iterations": iterations, "log_every": 1}
+    return expand({"trainer": trainer, **config}, stages, None)
 
 
 def test_weights_step_at_stage_boundaries() -> None:
@@ -59,7 +61,7 @@ def test_the_module_learns_of_its_stages() -> None:
         "params": ["theta"],
         "min_scaledown": 0,
     }
-    assert config["module"]["_target_"] == "x" and config["stages"] is None
+    assert config["module"]["_target_"] == "x"
 
 
 def test_settings_of_a_term_stand_beside_its_weight() -> None:
@@ -71,21 +73,20 @@ def test_settings_of_a_term_stand_beside_its_weight() -> None:
 
 
 def test_a_run_may_be_cut_short_but_not_outlast_its_stages() -> None:
-    trainer = {"max_iterations": 30}
-    assert expand({"stages": SEED_DOCUMENT, "trainer": trainer})["trainer"] == trainer
+    assert expanded(SEED_DOCUMENT, 30)["trainer"]["max_iterations"] == 30
     with pytest.raises(ConfigError, match="stages end after 2000"):
-        expand({"stages": SEED_DOCUMENT, "trainer": {"max_iterations": 2001}})
+        expanded(SEED_DOCUMENT, 2001)
 
 
 def test_stages_are_needed() -> None:
     with pytest.raises(ConfigError, match="needs stages"):
-        expanded()
+        expanded(None)
 
 
 def test_the_requirement_documents_json_runs_unchanged(tmp_path: Path, configure) -> None:
     path = tmp_path / "stages.json"
     path.write_text(json.dumps(SEED_DOCUMENT))
-    config = configure(f"stages_file={path}")
+    config = follow(configure(f"stages_file={path}"))
     assert config["trainer"]["max_iterations"] == 2000
     assert config["masks"] == [PIE | {"start": 0, "stop": 2000}]
     assert {name: loss["loss_weight"] for name, loss in config["losses"].items()} == {

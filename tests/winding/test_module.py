@@ -77,7 +77,7 @@ def test_a_finished_fit_is_applied_to_its_slice(
     paths = {"input": str(tmp_path / "maps"), "output": str(tmp_path / "out")}
     predicting = run_folder(config | paths | {"task": "predict", "from": str(finished.last)})
     assert worker.main([str(predicting.folder)]) == 0
-    assert predicting.record["metrics"] == pytest.approx(finished.record["metrics"])
+    assert predicting.reread().record["metrics"] == pytest.approx(finished.record["metrics"])
     folders = finished.folder / "result", tmp_path / "out"
     same = [(f / "polylines.json").read_text() for f in folders]
     drawn = [[line["points"] for line in json.loads(text)["polylines"]] for text in same]
@@ -88,7 +88,7 @@ def test_a_checkpoint_of_another_slice_is_refused(finished, configure, run_folde
     given = {"from": str(finished.last)}
     started = run_folder(configure("data.spiral.size=80", "data.spiral.radius=100") | given)
     assert worker.main([str(started.folder)]) == 2
-    assert "fitted to 1 slices of [64, 64]" in started.record["error"]
+    assert "fitted to 1 slices of [64, 64]" in started.reread().record["error"]
 
 
 # One optimizer per stage
@@ -156,7 +156,7 @@ def test_mistakes_in_stages_end_before_a_run(configure, overrides, message) -> N
 def test_a_mask_that_ends_before_it_starts_is_one_line(configure, run_folder) -> None:
     run = run_folder(configure("stages.stages.snap.masks.0.ramp_stop_it=3"))
     assert worker.main([str(run.folder)]) == 2
-    assert "ramp_stop_it 3 is before ramp_start_it 90" in run.record["error"]
+    assert "ramp_stop_it 3 is before ramp_start_it 90" in run.reread().record["error"]
 
 
 def write_maps(folder: Path) -> Path:
@@ -181,8 +181,8 @@ def test_broken_maps_end_with_one_line(
     config["data"] = {"_target_": "launch.experiments.winding.slices.Maps", "root": str(folder)}
     run = run_folder(config)
     assert worker.main([str(run.folder)]) == code
-    assert message in run.record["error"]
-    assert "\n" not in run.record["error"]
+    assert message in run.reread().record["error"]
+    assert "\n" not in run.reread().record["error"]
 
 
 def spoil(path: Path) -> None:

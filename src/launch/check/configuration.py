@@ -14,7 +14,7 @@ from launch.check import terms
 from launch.check.annotations import sentence
 from launch.check.nodes import UNSET, Problem, children, unset, walk
 from launch.check.settings import SECTIONS, Root, keys
-from launch.check.sources import Sources
+from launch.check.sources import COMMAND_LINE, Sources
 from launch.composition.compose import Composition
 from launch.errors import ConfigError, MissingError, nearest
 
@@ -42,10 +42,19 @@ def require(config: Config, composition: Composition | None = None) -> None:
         return
     if composition:
         sources = Sources.read(composition)
-        found = [replace(problem, source=sources.of(problem.key)) for problem in found]
+        found = [_sourced(problem, sources) for problem in found]
     lines = [str(problem) for problem in found]
     message = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} problems:", *lines])
     raise (MissingError if all(p.exit_code == 3 for p in found) else ConfigError)(message)
+
+
+def _sourced(problem: Problem, sources: Sources) -> Problem:
+    """With where it was written, and how to take away what a typed class has no use for."""
+    place, node = sources.of(problem.key), problem.key.rpartition(".")[0]
+    typed = COMMAND_LINE in (sources.places.get(f"{node}.{k}") for k in ("type", "_target_"))
+    stale = typed and place != COMMAND_LINE and "has no argument" in problem.message
+    advice = f" Type ~{problem.key} as well to take it away." if stale else ""
+    return replace(problem, source=place, message=problem.message + advice)
 
 
 def referred(config: DictConfig) -> set[str]:

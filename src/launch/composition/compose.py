@@ -64,7 +64,7 @@ class Composition:
 
     def overrides_of_task(self) -> list[str]:
         """What was typed, without Hydra's own."""
-        return [str(o) for o in self.whole.hydra.overrides.task]
+        return Typed.read(self.overrides).without("hydra")
 
     @property
     def folder(self) -> Path:
@@ -108,7 +108,8 @@ def compose(overrides: list[str], primary: str = ROOT) -> Composition:
         ConfigError: for everything that is wrong with them.
     """
     try:
-        whole = hydra.compose(primary, overrides, return_hydra_config=True)
+        chosen = Typed.read(overrides).of_the_whole
+        whole = hydra.compose(primary, chosen, return_hydra_config=True)
     except COMPOSING as error:
         raise explain(error, overrides, primary) from error
     HydraConfig.instance().set_config(whole)
@@ -164,6 +165,6 @@ def saved_config(run: Run) -> Config:
         content: Any = OmegaConf.to_container(OmegaConf.load(path))
     except Exception as error:
         raise ConfigError(f"{path} is damaged ({error}); restore it from config.yaml") from error
-    if not isinstance(content, dict):
+    if not content or not isinstance(content, dict):
         raise ConfigError(f"{path} is damaged: it holds no mapping; restore it from config.yaml")
     return content

@@ -109,7 +109,7 @@ def unreadable(error: OverrideParseException) -> ConfigError:
 def missing_option(error: MissingConfigException) -> ConfigError:
     """An experiment, data set, trainer, ... that no file under conf/ has."""
     wanted = (error.missing_cfg_file or "").removesuffix(".yaml")
-    group, _, option = wanted.partition("/")
+    group, _, option = wanted.rpartition("/") if wanted[:6] == "hydra/" else wanted.partition("/")
     known = options(group)
     if not known:
         return ConfigError(f"there is no {wanted!r}.{nearest(group, groups())}")
@@ -121,14 +121,28 @@ def impossible_override(error: Exception, overrides: list[str], primary: str) ->
     """A key that does not exist, or a `+` for one that does."""
     key = named_key(error)
     if not key:
-        return ConfigError(first_line(error))
+        return unmergeable(error)
     if "already at" in f"{error}{error.__cause__}":
         return ConfigError(f"{key} is there already; type {key}=VALUE without the +")
     keys = known_keys(key, overrides, primary)
+    if key in keys and "Could not delete" in f"{error}{error.__cause__}":
+        return ConfigError(f"~{key}: it is null already; ~ takes away what has a value")
     parent, _, last = key.rpartition(".")
     if parent.startswith("losses.") and last in LOSS_WEIGHT_KEYS and parent in keys:
         return ConfigError(f"{key} is not set in this experiment; add it with +{key}=VALUE")
     return ConfigError(f"there is no key {key!r}.{nearest(key, keys)}{siblings(key, keys)}")
+
+
+def unmergeable(error: Exception) -> ConfigError:
+    """An error about a value; Hydra's own remedies are kept."""
+    if "Ambiguous value" in str(error):
+        return ConfigError(str(error).strip())
+    if "override losses=[" in str(error):
+        return ConfigError(
+            f"{first_line(error)}: losses have names here; type losses.NAME.KEY=VALUE, "
+            "+losses.NAME='{type: l1}' for another one, ~losses.NAME to go without"
+        )
+    return ConfigError(first_line(error))
 
 
 def siblings(key: str, keys: list[str]) -> str:

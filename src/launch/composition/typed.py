@@ -15,6 +15,13 @@ from hydra.core.override_parser.types import Override
 GROUPS = ("experiment", "ladder", "study", "scale")
 """Groups with a default, which one may type with a plus all the same."""
 
+OF_SEVERAL = ("ladder", "study")
+OF_THE_WHOLE = (
+    *(*GROUPS, "hydra", "task", "seed", "run_dir", "runs", "from", "extend", "needs", "input"),
+    *("output", "debug", "plan", "rungs", "trainer", "logger"),
+)
+"""Root sections that a ladder and a study have themselves; others are of what they train."""
+
 PLUS = re.compile(rf"^\+(?=({'|'.join(GROUPS)})[=@])")
 RUNG = re.compile(r"^(?=rungs\.[^.=]+\.)")
 SAFE = re.compile(r"[\w./@%+-]*", re.ASCII)
@@ -53,6 +60,12 @@ class Typed:
         """All overrides but those of some root sections."""
         pairs = zip(self.texts, self.parsed, strict=True)
         return [text for text, o in pairs if section(o) not in sections]
+
+    @property
+    def of_the_whole(self) -> list[str]:
+        """What is composed itself: of a ladder or a study, without what its trainings have."""
+        several = any(self.value(group) for group in OF_SEVERAL)
+        return self.of(*OF_THE_WHOLE) if several else self.texts
 
     def for_rung(self, name: str) -> list[str]:
         """What was typed for all rungs, then for this one: `rungs.NAME.seed=1` as `seed=1`."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from launch.composition.typed import as_value, last_wins, normalised
+from launch.composition.typed import Typed, as_value, last_wins, normalised, quoted
 from launch.errors import ConfigError, nearest
 
 Overrides = dict[str, list[str]]
@@ -110,13 +110,22 @@ def contradictions(study: Study) -> Iterator[str]:
 # Before the jobs
 
 
+def passed_on(overrides: list[str]) -> list[str]:
+    """A command line of a study with what is for its arms alone as `study.typed`."""
+    typed = Typed.read(overrides)
+    own = typed.of_the_whole
+    rest = [text for text in overrides if text not in own]
+    return [*own, f"++study.typed=[{','.join(map(quoted, rest))}]"] if rest else overrides
+
+
 def listed(config: DictConfig, typed: list[str]) -> list[list[str]]:
     """The overrides of every job, with the place of each below the folder of the study.
 
     Raises:
         ConfigError: for everything that is wrong with the study.
     """
-    study = replace(read(config), typed=typed)
+    study = read(config)
+    study = replace(study, typed=[*study.typed, *typed])
     return [
         [*study.overrides(job), f"hydra.sweep.subdir={as_value(job.place)}"] for job in study.jobs()
     ]

@@ -5,10 +5,10 @@ import csv
 import pytest
 from PIL import Image
 
-from launch import ladder
 from launch.errors import ConfigError
-from launch.ladder import plan as ladder_plan
-from launch.ladder import read
+from launch.ladder import plan
+from launch.ladder.climb import Target
+from launch.ladder.ladder import Rung, read
 from launch.ladder.plan import TRAINED, describe, job, points, text, trained
 
 CROP = {
@@ -99,11 +99,19 @@ def test_a_gate_is_told_with_its_numbers_and_what_follows():
     assert describe(rung.gates[0]) == told
 
 
-def test_the_plan_prints_draws_and_lists_every_rung_and_job(tmp_path, monkeypatch, capsys):
-    two = {"rungs": {"one": CONFIG, "two": CONFIG | {"trainable": None}}}
-    composed = {"+experiment=toy/a": two, "+experiment=toy/b": CONFIG}
-    monkeypatch.setattr(ladder_plan, "composed", lambda overrides, _: composed[overrides[0]])
-    assert ladder_plan.main(ladder.read(LADDER), tmp_path, []) == 0
+def target(name, config=None, *inner):
+    """A training, or an experiment of several; nothing of a plan looks at a composition."""
+    rungs = [(Rung(f"{name}/{part.name}"), part) for part in inner]
+    return Target(name, None, config or {}, None, rungs)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_plan_prints_draws_and_lists_every_rung_and_job(tmp_path, capsys):
+    free = CONFIG | {"trainable": None}
+    two = target("toy/a", None, target("one", CONFIG), target("two", free))
+    ladder = read(LADDER)
+    inner = list(zip(ladder.rungs, [two, target("toy/b", CONFIG)], strict=True))
+    whole = Target("toy", None, {}, ladder, inner)  # pyright: ignore[reportArgumentType]
+    assert plan.main(whole, tmp_path) == 0
     printed = capsys.readouterr().out
     assert "toy/a" in printed
     assert "one: network.weight" in printed

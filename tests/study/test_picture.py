@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from launch.study import Study
 from launch.study.picture import draw, panel
+from launch.study.study import Study
 from launch.study.table import completed
 
 STUDY = Study(

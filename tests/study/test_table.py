@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from launch.record.run import Run
-from launch.study import Study
+from launch.study.study import Study
 from launch.study.table import (
     cells,
     completed,

@@ -1,0 +1,119 @@
+"""What holds for every shipped experiment at every scale: what is shown can be typed."""
+
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from launch.check.nodes import children
+from launch.composition.compose import compose, started
+from launch.composition.recipes import names, scales
+from launch.composition.typed import normalised, quoted
+from launch.errors import ConfigError
+from launch.record.run import CONF
+from launch.start.start import checked
+from tests.compositions import trainings
+
+EVERY = [
+    pytest.param(name, scale, marks=[pytest.mark.slow] * (scale != "demo"))
+    for name in names("experiment")
+    for scale in sorted(scales(CONF))
+]
+GROUPS = ("data", "network", "trainer", "logger", "ladder", "study", "scale")
+"""Sections that are config groups, whose names choose an option; their keys are typed."""
+
+
+def value(content: Any) -> str:
+    """A value in Hydra's grammar."""
+    if isinstance(content, dict):
+        return "{" + ",".join(f"{key}:{value(inner)}" for key, inner in content.items()) + "}"
+    if isinstance(content, list):
+        return "[" + ",".join(map(value, content)) + "]"
+    if isinstance(content, str):
+        return quoted(content)
+    return {None: "null", True: "true", False: "false"}.get(content, repr(content))
+
+
+def leaves(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted key -> value, lists and empty mappings as they are."""
+    found: dict[str, Any] = {}
+    for key, inner in content.items():
+        nested = isinstance(inner, dict) and inner
+        found |= leaves(inner, f"{prefix}{key}.") if nested else {f"{prefix}{key}": inner}
+    return found
+
+
+def shown(*overrides: str) -> dict[str, Any]:
+    """What `--cfg job` shows."""
+    plain: Any = OmegaConf.to_container(compose([*map(normalised, overrides)]).config)
+    return plain
+
+
+@pytest.mark.parametrize(("name", "scale"), EVERY)
+def test_each_leaf_of_what_is_shown_is_typed_back(name, scale):
+    chosen = [f"experiment={name}", f"scale={scale}"]
+    with started():
+        first = shown(*chosen)
+        typed = [f"{k}={value(v)}" for k, v in leaves(first).items() if k not in GROUPS]
+        assert shown(*chosen, *typed) == first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "scale"), EVERY)
+def test_each_leaf_is_typed_back_alone(name, scale):
+    chosen = [f"experiment={name}", f"scale={scale}"]
+    with started():
+        first = shown(*chosen)
+        for key, content in leaves(first).items():
+            if key not in GROUPS:
+                assert shown(*chosen, f"{key}={value(content)}") == first, key
+
+
+@pytest.mark.parametrize("group", ["data", "ladder", "study", "network"])
+def test_a_group_takes_no_null_and_says_what_to_type(group):
+    with started(), pytest.raises(ConfigError, match=f"to go without, type ~{group}"):
+        shown("experiment=sr/static", f"{group}=null")
+
+
+@pytest.mark.parametrize(("name", "scale"), EVERY)
+def test_each_loss_is_deleted_or_needed(name, scale):
+    for rung, composition in trainings(f"experiment={name}", f"scale={scale}").items():
+        chosen = [f"experiment={'/'.join(filter(None, (name, rung)))}", f"scale={scale}"]
+        for loss, _ in children(composition.plain["losses"]):
+            with started():
+                without = compose([*chosen, f"~losses.{loss}"])
+                assert loss not in without.whole.losses
+                refuse_with_a_reason(without)
+
+
+def refuse_with_a_reason(composition):
+    """Nothing is wrong without the loss, except what the message names."""
+    try:
+        checked(composition)
+    except ConfigError as error:
+        reasons = ("no loss is active", "there is no loss", "there is no such loss", "losses")
+        assert any(reason in error.message for reason in reasons), error.message
+    except Exception as error:
+        assert getattr(error, "exit_code", None) == 3, error
+
+
+THIRD = "# @package _global_\n# Between the two.\nscale: middle\n"
+OWN = """\
+# @package _global_
+defaults: [/experiment/sr/gan_ramp, _self_]
+demo: {trainer: {max_iterations: 20}}
+middle: {trainer: {max_iterations: 300}, losses: {gan: {start_iter: 30}}}
+"""
+
+
+def test_a_third_scale_is_one_more_file(tmp_path):
+    for name, text in {"scale/middle": THIRD, "experiment/my/own": OWN}.items():
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    expected = {"demo": (20, 400), "middle": (300, 30), "full": (100_000, 20_000)}
+    with started(config_dir=str(tmp_path)):
+        for scale, values in expected.items():
+            whole = compose(["experiment=my/own", f"scale={scale}"]).whole
+            assert (whole.trainer.max_iterations, whole.losses.gan.start_iter) == values
+            assert not {"demo", "middle"} & set(whole)

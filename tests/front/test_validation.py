@@ -1,0 +1,58 @@
+"""`task=validate from=RUN` after a training gives the metrics of its `run.json`, bit for bit."""
+
+import json
+
+import pytest
+
+from launch.composition.recipes import names
+from tests.command_line import launch
+
+SHORT = {
+    "sr": ["trainer.max_iterations=2", "data.scenes=4", "data.validation_images=1"],
+    "pbr": [
+        *("trainer.max_epochs=1", "data.samples_per_epoch=8", "data.batch_size=4"),
+        *("data.clean.count=14", "data.game.count=14", "data.clean.size=64", "data.game.size=64"),
+        *("data.feed=64", "data.validation_crop=64", "needs=none"),
+    ],
+    "roi": ["data.train_images=32", "data.validation_images=30", "data.batch_size=8"],
+    "smoke": ["trainer.max_iterations=2", "data.clips=4", "data.validation_clips=2"],
+    "winding": [
+        *("data.spiral.size=64", "data.spiral.radius=80", "data.spiral.warp=1"),
+        *("module.windings=3", "trainer.max_iterations=8"),
+    ],
+}
+RUNGS = ["recipe.classifier_iterations=2", "recipe.mask_iterations=2"]
+ROI = dict.fromkeys(("deterministic", "deterministic_st", "stochastic"), RUNGS)
+SMALLEST = (
+    "sr/static",
+    "pbr/phase_d_rough",
+    "roi/standard",
+    "smoke/autoencoder",
+    "winding/no_mask",
+)
+SHIPPED = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name not in SMALLEST))
+    for name in names("experiment")
+]
+
+
+def short(name: str) -> list[str]:
+    """An experiment as small as it can be made."""
+    scenario, _, experiment = name.partition("/")
+    length = ROI.get(experiment, ["recipe.iterations=2"]) if scenario == "roi" else []
+    return [f"+experiment={name}", *SHORT[scenario], *length, "trainer.threads=1"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_validated_run_has_its_own_metrics(tmp_path, name):
+    run, again = tmp_path / "run", tmp_path / "again"
+    code, printed = launch(*short(name), f"run_dir={run}", f"runs={tmp_path}")
+    assert code == 0, printed
+    code, printed = launch("task=validate", f"from={run}", f"run_dir={again}", f"runs={tmp_path}")
+    assert code == 0, printed
+    last = json.loads((run / "run.json").read_text())
+    trained = json.loads((run / (last.get("rungs") or ["."])[-1] / "run.json").read_text())
+    found = json.loads((again / "run.json").read_text())["metrics"]
+    assert found.keys() <= trained["metrics"].keys()
+    assert found == {metric: trained["metrics"][metric] for metric in found}
+    assert found
