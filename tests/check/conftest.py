@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.check import signatures
+from launch.record import targets
 
 FILES = {
     "__init__.py": """
@@ -95,5 +95,7 @@ def garden(tmp_path_factory: pytest.TempPathFactory):
         path.write_text("\n".join(line.removeprefix(" " * 8) for line in text.splitlines()))
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        patch.setattr(signatures, "PACKAGES", (*signatures.PACKAGES, "garden", "absent_package"))
+        patch.setenv(targets.VARIABLE, "garden,absent_package")
+        targets.own.cache_clear()
         yield
+    targets.own.cache_clear()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from launch.record.process import PARENT
-from launch.start import child
+from launch.record import process as child
 
 ORPHAN = "from launch.record.process import die_with_parent; die_with_parent(); print('alive')"
 
