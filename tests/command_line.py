@@ -33,3 +33,16 @@ def stopped(*arguments, when, number=signal.SIGKILL, send=os.killpg):
         time.sleep(0.02)
     send(process.pid, number)
     return process.wait()
+
+
+def work_here(run, config, lock):
+    """Does in this process what a worker does in one of its own, which takes long to start."""
+    import torch  # noqa: PLC0415 - most tests of the command line need none
+
+    from launch import worker  # noqa: PLC0415 - as above
+
+    threads = torch.get_num_threads()
+    code = worker.work(run, worker.as_built(run))
+    torch.set_num_threads(threads)
+    run.update(exit_code=code)
+    return code

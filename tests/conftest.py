@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from launch import run
 from launch.front import command_line
+from launch.record import run
 from launch.record.run import Run, sha256
 from launch.start import start
 

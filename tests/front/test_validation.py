@@ -5,7 +5,9 @@ import json
 import pytest
 
 from launch.composition.recipes import names
-from tests.command_line import launch
+from launch.start import start
+from tests.command_line import work_here
+from tests.conftest import answer
 
 SHORT = {
     "sr": ["trainer.max_iterations=2", "data.scenes=4", "data.validation_images=1"],
@@ -44,11 +46,12 @@ def short(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_validated_run_has_its_own_metrics(tmp_path, name):
+def test_a_validated_run_has_its_own_metrics(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(start, "work", work_here)
     run, again = tmp_path / "run", tmp_path / "again"
-    code, printed = launch(*short(name), f"run_dir={run}", f"runs={tmp_path}")
+    code, printed = answer(*short(name), f"run_dir={run}", f"runs={tmp_path}")
     assert code == 0, printed
-    code, printed = launch("task=validate", f"from={run}", f"run_dir={again}", f"runs={tmp_path}")
+    code, printed = answer("task=validate", f"from={run}", f"run_dir={again}", f"runs={tmp_path}")
     assert code == 0, printed
     last = json.loads((run / "run.json").read_text())
     trained = json.loads((run / (last.get("rungs") or ["."])[-1] / "run.json").read_text())

@@ -3,20 +3,19 @@
 import sys
 
 import pytest
-import torch
 from hydra.core.global_hydra import GlobalHydra
 
 from launch.errors import LaunchError
 from launch.front import command_line
 from launch.start import start
-from launch.train import worker
+from tests.command_line import work_here
 
 
 @pytest.fixture(scope="module")
 def launch_here():
     """A function that does what `python -m launch ARGUMENTS` does; returns the exit code."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(start, "work", work)
+        patch.setattr(start, "work", work_here)
         patch.setattr(sys, "argv", ["launch"])
         yield dispatch
 
@@ -28,11 +27,3 @@ def dispatch(arguments):
     except LaunchError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return error.exit_code
-
-
-def work(run, config, lock):
-    threads = torch.get_num_threads()
-    code = worker.work(run, worker.as_built(run))
-    torch.set_num_threads(threads)
-    run.update(exit_code=code)
-    return code

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from launch.record.process import PARENT
 from launch.record import process as child
+from launch.record.process import PARENT
 
 ORPHAN = "from launch.record.process import die_with_parent; die_with_parent(); print('alive')"
 
