@@ -39,7 +39,7 @@ def work_here(run, config, lock):
     """Does in this process what a worker does in one of its own, which takes long to start."""
     import torch  # noqa: PLC0415 - most tests of the command line need none
 
-    from launch import worker  # noqa: PLC0415 - as above
+    from launch.train import worker  # noqa: PLC0415 - as above
 
     threads = torch.get_num_threads()
     code = worker.work(run, worker.as_built(run))

@@ -95,7 +95,7 @@ def garden(tmp_path_factory: pytest.TempPathFactory):
         path.write_text("\n".join(line.removeprefix(" " * 8) for line in text.splitlines()))
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        patch.setenv(targets.VARIABLE, "garden,absent_package")
+        patch.setenv(targets.VARIABLE, "garden,absent_package,launch.train")
         targets.own.cache_clear()
         yield
     targets.own.cache_clear()

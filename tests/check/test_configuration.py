@@ -17,7 +17,7 @@ GOOD: dict[str, Any] = {
     "scale": "demo",
     "seed": 0,
     "from": None,
-    "plan": {"at": [], "learning_rate": False},
+    "plan": {"at": []},
     "module": {
         "_target_": "launch.train.module.ScheduledModule",
         "optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 2e-4},
@@ -78,7 +78,7 @@ MISTAKES = [
         "???",
         "data.batch_size = ???: has no value yet; give data.batch_size=",
     ),
-    ("logger", {"a": {"_target_": "os.remove"}}, "logger.a._target_ = os.remove: a target is a"),
+    ("logger", {"a": {"_target_": "os.remove"}}, "logger.a._target_ = os.remove: os.remove is not allowed"),
     ("masks", [{"label": "m", "losses": ["x"]}], "masks.0.losses.0 = x: there is no such loss"),
 ]
 

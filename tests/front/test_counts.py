@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
-from launch import check, run
+from launch import check
+from launch.record import run
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from launch.errors import ConfigError
 from launch.study import study
+from launch.study.conclusion import conclude
 
 SECTION: dict[str, Any] = {
     "name": "ramps",
@@ -162,9 +163,9 @@ def test_the_end_names_failures_and_leaves_tables(
             folder = tmp_path / arm / f"seed_{seed}"
             write(folder, status="completed", metrics={"psnr_y": 25.0 + seed})
     section = OmegaConf.create(SECTION)
-    assert study.conclude(section, tmp_path) == 0
+    assert conclude(section, tmp_path) == 0
     broken = {"status": "failed", "error": "out of memory", "metrics": {}}
     write(tmp_path / "ramp" / "seed_1", **broken)
-    assert study.conclude(section, tmp_path) == 1
+    assert conclude(section, tmp_path) == 1
     assert "**ramp, seed 1: failed.** out of memory" in capsys.readouterr().out
     assert {p.name for p in tmp_path.glob("study.*")} == {"study.md", "study.csv", "study.png"}

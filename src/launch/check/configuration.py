@@ -178,7 +178,7 @@ def _advised(problem: Problem, config: Config) -> Problem:
     """A path that is missing or was never given, with what to do about it."""
     is_missing_path = problem.exit_code == 3 and not problem.key.endswith(("._target_", ".type"))
     advice = f"; put it there or give {problem.key}=PATH" if is_missing_path else ""
-    scenario = str(_mapping(config.get("module")).get("_target_")).split(".")[1:2]
+    scenario = str(_mapping(config.get("module")).get("_target_")).split(".")[2:3]
     if problem.key.startswith("data.") and scenario and (advice or problem.value == UNSET):
         advice += f", or use data={scenario[0]}/synthetic to try without data"
     return replace(problem, message=problem.message + advice)

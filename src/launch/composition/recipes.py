@@ -14,7 +14,7 @@ is offered to Hydra as configurations of their own:
 The names of the blocks are the options of `scale`, so a third scale is one more file there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -272,10 +272,11 @@ def folders() -> list[Path]:
     return list(dict.fromkeys([CONF, *own]))
 
 
-def rungs_of(name: str) -> set[str]:
+def rungs_of(name: str, places: Iterable[str | Path] = ()) -> set[str]:
     """The rungs of an experiment, as its file and those that it starts from have them."""
     file = f"experiment/{name}"
-    return {r for folder in folders() for r in RecipeSource("", f"file://{folder}").rungs(file)}
+    looked_at = places or folders()
+    return {r for folder in looked_at for r in RecipeSource("", f"file://{folder}").rungs(file)}
 
 
 def names(group: str) -> list[str]:

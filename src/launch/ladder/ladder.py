@@ -1,6 +1,6 @@
 """What a ladder is: rungs in order, with gates. An experiment of several trainings is one too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
@@ -68,16 +68,17 @@ def ladder_of(composition: Composition) -> Ladder | None:
         return choose(read(config.ladder), config.rungs)
     if config.get("rungs") is None:
         return None
-    return of_experiment(str(config.name), config.rungs)
+    places = [source.path for source in config.hydra.runtime.config_sources if source.path]
+    name = str(config.name)
+    return of_experiment(name, config.rungs, rungs_of(name, places))
 
 
-def of_experiment(name: str, rungs: Any) -> Ladder:
+def of_experiment(name: str, rungs: Any, known: Collection[str]) -> Ladder:
     """The ladder of an experiment's own rungs, given as a mapping or, to choose some, as a list.
 
     Raises:
         ConfigError: if it has no rung of that name.
     """
-    known = rungs_of(name)
     for rung in rungs:
         if rung not in known:
             guess = nearest(str(rung), known) or f" They are {', '.join(sorted(known))}."

@@ -5,7 +5,7 @@ from typing import Any
 
 REFERENCES = ("rung:", "experiment:")
 
-PASSED_ON = ("scale", "seed", "data", "recipe", "trainer", "logger")
+PASSED_ON = ("scale", "seed", "data", "recipe", "trainer", "logger", "hydra")
 """Root sections of which what is typed holds for the trainings that come first as well."""
 
 
