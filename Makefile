@@ -3,6 +3,9 @@ PYTHON ?= python3
 PHOTOS ?=
 SCALE ?=
 DATA ?=
+INPUT ?=
+OUTPUT ?=
+FROM ?=
 export OMP_NUM_THREADS ?= 2
 
 BIN := .venv/bin
@@ -12,7 +15,7 @@ INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
-	pbr-a0 pbr-a-syn pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-ladder \
+	pbr-a0 pbr-a-syn pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-convert pbr-ladder \
 	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
 help: ## list the targets
@@ -58,6 +61,9 @@ pbr-d: pbr-d-height ## PBR phase D, every head; one alone: pbr-d-seg, -alb, -rou
 
 pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height: pbr-d-%: $(READY)
 	$(PBR) +experiment=pbr/phase_d_$*
+
+pbr-convert: $(READY) ## game textures to PBR: make pbr-convert INPUT=Textures OUTPUT=Out FROM=RUN_DIR
+	$(PBR) +experiment=pbr/phase_d_height task=predict from=$(or $(FROM),latest) input=$(INPUT) output=$(OUTPUT)
 
 pbr-ladder: $(READY) ## all PBR phases with gates between them; the same command continues
 	$(PBR) +ladder=pbr

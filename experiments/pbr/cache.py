@@ -16,11 +16,15 @@ import numpy as np
 from rich.progress import track
 
 from launch.experiments.pbr.categories import Categories
-from launch.experiments.pbr.layers import Maps, Material, pack, resize
+from launch.experiments.pbr.layers import CLEAN, Maps, Material, pack, resize
 from launch.experiments.pbr.sources import Entry
 from launch.experiments.pbr.textures import UnreadableTextureError
 
-FORMAT = 2
+FORMAT = 3
+NO_CATEGORY = (
+    "has no category: put it into a folder named after one, category/material/map.png, or write a "
+    "manifest.csv with the columns file and cls"
+)
 
 
 @dataclass
@@ -30,6 +34,12 @@ class Prepared:
     materials: list[Material] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+
+    def why_so_few(self) -> str:
+        """What was found instead of usable materials, in a sentence."""
+        bad = [f"{name}: {why}" for name, why in list(self.bad.items())[:5]]
+        counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
+        return "; ".join([*bad, *([f"materials by category: {counts}"] if counts else [])])
 
 
 def prepare(entries: Iterable[Entry], categories: Categories, folder: Path, size: int) -> Prepared:
@@ -44,6 +54,8 @@ def prepare(entries: Iterable[Entry], categories: Categories, folder: Path, size
     for entry in wanted:
         if entry.category is not None:
             result.counts[entry.category] = result.counts.get(entry.category, 0) + 1
+        elif entry.domain == CLEAN:
+            result.bad[entry.name] = NO_CATEGORY
     usable = [e for e in wanted if is_used(e, categories)]
     missing = [e for e in usable if not place(e, folder, size).with_suffix(".json").is_file()]
     show = track(missing, description="preparing materials") if len(missing) > 16 else missing
@@ -56,7 +68,7 @@ def prepare(entries: Iterable[Entry], categories: Categories, folder: Path, size
 
 def is_used(entry: Entry, categories: Categories) -> bool:
     """Clean materials need a class; game textures do not."""
-    return entry.domain != "clean" or categories.index(entry.category or "") is not None
+    return entry.domain != CLEAN or categories.index(entry.category or "") is not None
 
 
 def place(entry: Entry, folder: Path, size: int) -> Path:

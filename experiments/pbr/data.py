@@ -165,8 +165,10 @@ class Textures(ScheduledDataModule):
         if domain == CLEAN:
             self.notes += self.categories.notes(prepared.counts)
         if len(prepared.materials) < 2:
-            reasons = "; ".join(f"{n}: {why}" for n, why in list(prepared.bad.items())[:5])
-            raise MissingError(f"no usable {domain} textures of {len(entries)}. {reasons}")
+            raise MissingError(
+                f"{len(prepared.materials)} usable {domain} textures of {len(entries)}, where two "
+                f"are needed. {prepared.why_so_few()}"
+            )
         train, held = hold_out(prepared.materials, HELD_OUT[domain])
         return (limited(train, self.per_class) if domain == CLEAN else train), held
 

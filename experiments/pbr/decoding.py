@@ -16,6 +16,12 @@ from launch.experiments.pbr.textures import UnreadableTextureError
 
 Convention = Literal["auto", "opengl", "directx"]
 SMALLEST = 32
+PACKED = {  # kind of file -> map -> channel
+    "orm": {"ao": 0, "roughness": 1, "metallic": 2},
+    "rmaos": {"roughness": 0, "metallic": 1, "ao": 2},
+    "metallic_roughness": {"roughness": 1, "metallic": 2},  # glTF
+    "metallic_smoothness": {"metallic": 0, "gloss": 3},  # Unity
+}
 
 
 @dataclass
@@ -92,8 +98,7 @@ def read_game(files: Mapping[str, Path], truth: Mapping[str, Path], normals: Con
     Raises:
         UnreadableTextureError: if a file is damaged, or has another aspect than the diffuse.
     """
-    own = {kind: files[kind] for kind in ("diffuse", "normal") if kind in files}
-    maps = decode(own, normals)
+    maps = decode(files, normals)
     if min(maps["diffuse"].shape[:2]) < SMALLEST:
         raise ValueError(f"is smaller than {SMALLEST} pixels")
     known = decode(truth, normals, maps["diffuse"].shape[:2]) if truth else {}
@@ -122,24 +127,26 @@ def unite(
     shape = shape or max((image.shape[:2] for image in raw.values()), key=lambda s: s[0] * s[1])
     maps: Maps = {}
     for name, image in raw.items():
-        fitted = fit(files.get(name), image, shape)
-        colours = name in ("albedo", "diffuse") or name.startswith("normal")
-        maps[name] = textures.colour(fitted) if colours else textures.grey(fitted)
+        fitted = fit(files.get(name), textures.floats(image), shape)
+        if name in ("albedo", "diffuse"):
+            maps[name] = textures.colour(fitted)
+        else:
+            maps[name] = fitted if name.startswith("normal") else textures.grey(fitted)
     return unify_normals(maps, normals)
 
 
 def split_packed(images: Mapping[str, np.ndarray]) -> Maps:
     """Single maps out of packed files; a map that is there by itself wins."""
     maps = dict(images)
-    channels = {"orm": ("ao", "roughness", "metallic"), "rmaos": ("roughness", "metallic", "ao")}
-    for kind, names in channels.items():
+    for kind, places in PACKED.items():
         if kind in maps:
             packed = maps.pop(kind)
-            for place, name in enumerate(names):
-                maps.setdefault(name, packed[..., place : place + 1])
+            for name, place in places.items():
+                if place < packed.shape[-1]:
+                    maps.setdefault(name, packed[..., place : place + 1])
     gloss = maps.pop("gloss", None)
     if gloss is not None:
-        maps.setdefault("roughness", 1 - gloss)
+        maps.setdefault("roughness", 1 - textures.floats(gloss))
     for unused in ("emission", "opacity", "specular"):
         maps.pop(unused, None)
     return maps

@@ -5,17 +5,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from launch.experiments.pbr.albedo import albedo_terms, rooted
 from launch.experiments.pbr.evaluation import DOMAIN, SUFFIX, by_domain
 from launch.experiments.pbr.layers import SCALARS
+from launch.experiments.pbr.mod_files import ColourFormat, Written
 from launch.experiments.pbr.models import condition_of
 from launch.experiments.pbr.phase import Batch, Phase, image_of, those, truth_mask
 from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
-from launch.experiments.pbr.predict import convert_folder
+from launch.experiments.pbr.predict import Settings, convert_folder, fingerprint
 from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_error, rerender_error
+from launch.experiments.pbr.rules import checked
+from launch.experiments.pbr.tiles import TILE
 from launch.losses.structural import SSIM
 from launch.train.module import OptimizerFactory, SchedulerFactory
 from launch.train.objective import Inputs, ScheduledLosses
@@ -259,9 +262,26 @@ class MapsFromAlbedo(Phase):
     def weights(self) -> dict[str, Tensor]:
         return self.evaluated("network").state_dict()
 
-    def predict(self, source: Path, destination: Path) -> dict[str, float]:
-        """Maps for the textures of a game's folder; see `predict`."""
-        return convert_folder(self.convert, self.game_condition, source, destination)
+    def predict(
+        self,
+        source: Path,
+        destination: Path,
+        write: Written = "dds",
+        dry_run: bool = False,
+        rules: str | None = None,
+        colour_format: ColourFormat = "bc7",
+        lossless_below: NonNegativeFloat = 38,
+        classes: list[str] | None = None,
+        tile: PositiveInt = TILE,
+    ) -> dict[str, float]:
+        """PBR textures for the folder of a game or a mod; see `predict.Settings`."""
+        settings = checked(
+            Settings,
+            {"write": write, "dry_run": dry_run, "rules": rules, "colour_format": colour_format,
+             "lossless_below": lossless_below, "classes": classes, "tile": tile},
+            "predict",
+        )  # fmt: skip
+        return convert_folder(self, fingerprint(self), source, destination, settings)
 
     def game_condition(self, image: Tensor) -> Tensor | None:
         """Condition of a whole game texture, (1, 6, H, W)."""

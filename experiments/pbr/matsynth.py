@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import DirectoryPath
 
 from launch.errors import MissingError
@@ -33,6 +34,7 @@ CATEGORIES = [
     *("ceramic", "concrete", "fabric", "ground", "leather", "marble", "metal", "misc"),
     *("plaster", "plastic", "stone", "terracotta", "wood"),
 ]
+BUFFER = 1 << 20  # bytes of a shard that are read at once, instead of a whole row group
 Row = dict[str, Any]
 
 
@@ -88,9 +90,24 @@ class Shard:
         """
         row = self.row(place)
         files = {kind: Path(f"{name}/{column}") for column, kind in MAPS.items() if row.get(column)}
-        contents = {MAPS[path.name]: row[path.name]["bytes"] for path in files.values()}
-        images = {kind: textures.decode(contents[kind], path) for kind, path in files.items()}
+        images = {kind: self.image(row[path.name], path) for kind, path in files.items()}
         return complete(unite(images, files, "opengl"), diffuse_is_albedo=False, key=name)
+
+    def image(self, stored: Row, path: Path) -> np.ndarray:
+        """A picture as bytes in the row, or as a file beside the shard.
+
+        Args:
+            path: what it is called.
+
+        Raises:
+            UnreadableTextureError: if it is damaged, or its file is not there.
+        """
+        content = stored.get("bytes")
+        if content is not None:
+            return textures.decode(content, path)
+        if stored.get("path"):
+            return textures.stored(self.path.parent / stored["path"])
+        raise textures.UnreadableTextureError(path, "has neither bytes nor a path")
 
     def row(self, place: int) -> Row:
         """A row; going back begins the file anew."""
@@ -111,7 +128,8 @@ class Shard:
                     for place in range(batch.num_rows):
                         yield batch.select(columns).slice(place, 1).to_pylist()[0]
             return
-        for batch in arrow("parquet").ParquetFile(self.path).iter_batches(1, columns=columns):
+        file = arrow("parquet").ParquetFile(self.path, buffer_size=BUFFER, pre_buffer=False)
+        for batch in file.iter_batches(1, columns=columns, use_threads=False):
             yield batch.to_pylist()[0]
 
     @property

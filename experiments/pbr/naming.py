@@ -1,47 +1,60 @@
 """What a texture's file name says: whose map it is, and which.
 
-planks_diff_1k.jpg       planks, diffuse      (Poly Haven)
-Wood07_1K_NormalGL.jpg   Wood07, normal_gl    (ambientCG)
-rock/albedo.png          rock, albedo         (one folder per material)
-wall01_rmaos.dds         wall01, rmaos        (game mods)
+planks_diff_1k.jpg       planks_1k, diffuse     (Poly Haven)
+Wood07_1K_NormalGL.jpg   Wood07_1K, normal_gl   (ambientCG)
+rock/albedo.png          rock, albedo           (one folder per material)
+T_Oak_01_ORM.png         T_Oak_01, orm          (Unreal)
+
+The name of a material is all but the suffix of the map, so that files of one material differ in
+that alone: digits and resolutions tell materials apart.
 """
 
 import re
 from pathlib import Path
 
 KINDS = {
-    "albedo": "albedo alb basecolor basecolour base_color color colour col",
+    "albedo": "albedo alb basecolor basecolour base_color base_colour color colour col"
+    " albedotransparency albedo_transparency",
     "diffuse": "diffuse diff dif d c",
-    "normal": "normal norm nor nrm n normalmap normal_map",
-    "normal_gl": "normalgl normal_gl nor_gl nrm_gl normal_opengl normal_ogl",
-    "normal_dx": "normaldx normal_dx nor_dx nrm_dx normal_directx",
+    "normal": "normal normals norm nor nrm n normalmap normal_map",
+    "normal_gl": "normalgl normal_gl nor_gl nrm_gl normal_opengl normal_ogl normalopengl",
+    "normal_dx": "normaldx normal_dx nor_dx nrm_dx normal_directx normaldirectx",
     "roughness": "roughness rough rgh",
     "gloss": "gloss glossiness smoothness",
     "metallic": "metallic metalness metal met mtl",
     "ao": "ao ambientocclusion ambient_occlusion occlusion occ",
     "height": "height displacement disp bump parallax p h",
-    "orm": "orm arm occlusionroughnessmetallic",
+    "orm": "orm arm occlusionroughnessmetallic occlusion_roughness_metallic",
     "rmaos": "rmaos rma",
+    "metallic_roughness": "metallicroughness metallic_roughness",
+    "metallic_smoothness": "metallicsmoothness metallic_smoothness",
     "emission": "emission emissive emit glow g",
     "opacity": "opacity alpha mask",
     "specular": "specular spec s sk m e f cnr env",
 }
 KIND_OF = {word: kind for kind, words in KINDS.items() for word in words.split()}
-NOISE = re.compile(r"\d+k|jpe?g|png|tga|\d{3,4}(x\d{3,4})?", re.IGNORECASE)
+LONGEST = max(word.count("_") for word in KIND_OF) + 1  # words of a suffix
+AFTER = re.compile(r"\d+k|256|512|1024|2048|4096|8192|jpe?g|png|tga|tiff?|exr", re.IGNORECASE)
 UNSAFE_FOR_A_NAME = ("c", "d", "n", "p", "h", "g", "s", "sk", "m", "e", "f")
 
 
 def parse(path: Path) -> tuple[str, str | None]:
     """Name of the material and kind of the map; None if the name does not tell the kind.
 
-    A file that is called after its kind alone belongs to the material of its folder.
+    A file that is called after its kind alone belongs to the material of its folder, and its name
+    is "". What may stand after the suffix is a resolution or the name of a file format.
     """
-    words = [w for w in re.split(r"[_\-. ]+", path.stem) if w]
-    plain = [w for w in words if not NOISE.fullmatch(w)] or words
-    for count in (2, 1):
-        ending = "_".join(plain[-count:]).lower()
-        alone = len(plain) <= count
-        if len(plain) < count or ending not in KIND_OF or (alone and ending in UNSAFE_FOR_A_NAME):
+    stem = path.stem
+    words = list(re.finditer(r"[^_\-. ]+", stem))
+    end = len(words)
+    while end > 1 and AFTER.fullmatch(words[end - 1][0]):
+        end -= 1
+    for count in range(min(LONGEST, end), 0, -1):
+        suffix = words[end - count : end]
+        kind = KIND_OF.get("_".join(word[0] for word in suffix).lower())
+        alone = count == end
+        if kind is None or (alone and suffix[0][0].lower() in UNSAFE_FOR_A_NAME):
             continue
-        return ("" if alone else "_".join(plain[:-count])), KIND_OF[ending]
-    return "_".join(plain), None
+        before, after = stem[: suffix[0].start()], stem[suffix[-1].end() :]
+        return (before.rstrip("_-. ") + after).strip("_-. "), kind
+    return stem, None

@@ -1,150 +1,308 @@
-"""`task=predict`: a folder of game textures to a folder of maps.
+"""`task=predict`: the textures of a game or a mod to PBR textures of the same names.
 
-What a pixel is made of is decided once, on the whole picture; the maps are then made in tiles
-that fade into each other. Textures that tile are processed on the torus, so that their maps tile.
-
-# N images, H W height and width, T side of a tile
+What a pixel is made of is decided once, on a small picture of the whole texture; the maps are then
+made in tiles. Finished textures are kept when the same command is given again.
 """
 
-from collections.abc import Callable
-from itertools import product
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from rich.progress import track
-from torch import Tensor
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from torch import Tensor, nn
 
-from launch.experiments.pbr import textures
-from launch.experiments.pbr.decoding import Loaded
-from launch.experiments.pbr.layers import SCALARS
-from launch.experiments.pbr.sources import Entry, GameFolder
+from launch.errors import ConfigError, MissingError, nearest
+from launch.experiments.pbr import contact_sheet, game_files, mod_files, rules, seams, textures
+from launch.experiments.pbr.categories import KEPT
+from launch.experiments.pbr.game_files import Found
+from launch.experiments.pbr.inputs import Planned, Read, adjust, read_texture
+from launch.experiments.pbr.manifest import Manifest, Record
+from launch.experiments.pbr.mod_files import ColourFormat, Result, Written
+from launch.experiments.pbr.rules import Rule, Rules
 from launch.experiments.pbr.textures import UnreadableTextureError
+from launch.experiments.pbr.tiles import TILE, context_of, convert_tiles
 
-TILE = 1024
-WHOLE = 1024  # longer side of the picture on which classes are decided
-MULTIPLE = 32
-SEAM = 1.25  # step over the edge of a tileable texture, against the largest inside
+SMALLEST = 32  # pixels of the shorter side
+DOMAIN = 2  # channels of a condition after the classes
 
-Convert = Callable[[Tensor, Tensor | None], Tensor]
-Condition = Callable[[Tensor], Tensor | None]
+
+class Networks(Protocol):
+    """What makes maps of pictures; see `MapsFromAlbedo`."""
+
+    def convert(self, image: Tensor, condition: Tensor | None) -> Tensor: ...
+
+    def game_condition(self, image: Tensor) -> Tensor | None: ...
+
+
+class Settings(BaseModel):
+    """What the section `predict` may say.
+
+    Attributes:
+        write: dds for the game, png for maps to look at and work on, or both.
+        dry_run: only say what would be done.
+        rules: path of a `predict.yaml`; null for the one in the input folder, if there is one.
+        colour_format: of base colours without alpha; bc1 takes half the room of bc7.
+        lossless_below: decibels. A map of which BC7 would keep less, in any channel, stays
+            uncompressed and takes four times the room; 0 compresses all.
+        classes: their names, where they are not those of the plan.
+        tile: side in pixels of what the networks see at once.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    write: Written = "dds"
+    dry_run: bool = False
+    rules: Path | None = None
+    colour_format: ColourFormat = "bc7"
+    lossless_below: NonNegativeFloat = 38
+    classes: list[str] | None = None
+    tile: PositiveInt = TILE
 
 
 def convert_folder(
-    convert: Convert, condition: Condition, source: Path, destination: Path
+    networks: Networks, identity: str, source: Path, destination: Path, settings: Settings
 ) -> dict[str, float]:
-    """Write albedo, four maps and a packed rmaos for every texture below a folder.
+    """Write PBR textures, their contact sheet and manifest for a folder or a single texture.
 
     A texture that cannot be read is named and counted, and stops nothing.
 
-    Returns:
-        `textures`, `failed`, and `tileable` among the former.
-    """
-    done = failed = tileable = 0
-    for entry in track(GameFolder(source).entries(), description="converting"):
-        try:
-            loaded = entry.read()
-        except (UnreadableTextureError, ValueError, OSError) as error:
-            print(f"left out {entry.name}: {error}", flush=True)
-            failed += 1
-            continue
-        image = stacked(loaded)
-        wraps = is_tileable(image)
-        write(entry, convert_texture(convert, condition, image, wraps), destination)
-        done, tileable = done + 1, tileable + wraps
-    return {"textures": done, "failed": failed, "tileable": tileable}
-
-
-def stacked(loaded: Loaded) -> Tensor:
-    """Diffuse and normal of one texture, (1, 6, H, W)."""
-    planes = np.concatenate([loaded.maps["diffuse"], loaded.maps["normal"]], axis=-1)
-    return torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1), np.float32))[None]
-
-
-def write(entry: Entry, maps: Tensor, destination: Path) -> None:
-    planes = maps[0].permute(1, 2, 0).numpy()
-    result = {"albedo": planes[..., :3]}
-    result |= {name: planes[..., 3 + i] for i, name in enumerate(SCALARS)}
-    rough, metal, ao = (result[name] for name in ("roughness", "metallic", "ao"))
-    result["rmaos"] = np.stack([rough, metal, ao, np.ones_like(ao)], axis=-1)
-    for name, values in result.items():
-        textures.write(destination / f"{entry.name}_{name}.png", values)
-
-
-def is_tileable(image: Tensor) -> bool:
-    """Whether opposite edges of the diffuse continue each other, in both directions."""
-    colour = image[0, :3]
-    ratios = []
-    for axis in (1, 2):
-        inside = colour.diff(dim=axis).abs().mean(dim=(0, 3 - axis)).max()
-        edges = colour.select(axis, 0) - colour.select(axis, -1)
-        ratios.append(float(edges.abs().mean() / (inside + 1e-6)))
-    return max(ratios) < SEAM
-
-
-def convert_texture(
-    convert: Convert, condition: Condition, image: Tensor, wraps: bool, tile: int = TILE
-) -> Tensor:
-    """Maps (1, 7, H, W) of one texture of any size.
-
     Args:
-        wraps: process on the torus.
+        identity: of the networks' weights; textures made by others are made anew.
+
+    Returns:
+        Counts: `textures` written, `kept` from before, `left_out`.
+
+    Raises:
+        MissingError: if there is no texture, or no such file of rules.
+        ConfigError: if the rules or the folders make no sense.
     """
-    size = image.shape[-2:]
-    sides = [min(tile, multiple_of(side, MULTIPLE)) for side in size]
-    steps = [side // 2 for side in sides]
-    fitted = [multiple_of(n, step) for n, step in zip(size, steps, strict=True)]
-    context = condition(resized(image, whole_size(size)))
-    planes = [resized(image, fitted)]
-    if context is not None:
-        planes.append(resized(context.to(image), fitted))
-    result = tiled(convert, torch.cat(planes, dim=1), sides, wraps)
-    return resized(result, size)
+    root = root_of(source, destination)
+    known = rules.read(settings.rules, source if source.is_dir() else root)
+    names = settings.classes or list(KEPT)
+    found = game_files.scan(root, lambda file: known(file).skip is False)
+    if source.is_file():
+        found = only(found, root, source)
+    planned = plan(root, found, known, names)
+    announce(found, known)
+    if not planned:
+        raise MissingError(f"{source} has no texture to convert; the reasons are above")
+    if settings.dry_run:
+        for one in planned:
+            print(described(one, mod_files.outputs(one.texture.name, settings.write)), flush=True)
+        return {"textures": len(planned), "kept": 0, "left_out": len(found.left_out)}
+    work = Conversion(networks, destination, settings, names, identity)
+    work.run(planned, found.left_out)
+    return work.finish(found.left_out)
 
 
-def tiled(convert: Convert, planes: Tensor, sides: list[int], wraps: bool) -> Tensor:
-    """Overlapping tiles, half a tile apart, weighted by Hann windows that add up to 1.
+def fingerprint(module: nn.Module) -> str:
+    """Of the weights of a network."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
-    On the torus a shift of the input by half a tile shifts the output.
+
+def root_of(source: Path, destination: Path) -> Path:
     """
-    height, width = planes.shape[-2:]
-    window = hann(sides[0])[:, None] * hann(sides[1])
-    rows = starts(height, sides[0], wraps)
-    columns = starts(width, sides[1], wraps)
-    total, weight = torch.zeros(1, 7, height, width), torch.zeros(height, width)
-    for top, left in product(rows, columns):
-        y = (top + torch.arange(sides[0])) % height
-        x = (left + torch.arange(sides[1])) % width
-        part = planes[..., y[:, None], x]
-        maps = convert(part[:, :6], part[:, 6:] if part.shape[1] > 6 else None)
-        total[..., y[:, None], x] += maps * window
-        weight[y[:, None], x] += window
-    return total / weight
+    Raises:
+        MissingError: if the source is not there.
+        ConfigError: if the output would become input.
+    """
+    if not source.exists():
+        raise MissingError(f"input={source} is not there")
+    root = game_files.below_textures(source) if source.is_dir() else source.parent
+    if source.is_dir() and destination.resolve().is_relative_to(root.resolve()):
+        raise ConfigError(
+            f"output={destination} lies among the textures of input={source}, and would be read "
+            "the next time; give a folder beside it"
+        )
+    return root
 
 
-def starts(size: int, side: int, wraps: bool) -> range:
-    """Where tiles begin: all around a torus, or from edge to edge."""
-    return range(0, size if wraps else size - side + 1, side // 2)
+def only(found: Found, root: Path, source: Path) -> Found:
+    """What was found, of one file."""
+    file = source.relative_to(root).as_posix()
+    reasons = {name: why for name, why in found.left_out.items() if name == file}
+    return Found([t for t in found.textures if t.path == source], reasons)
 
 
-def hann(side: int) -> Tensor:
-    """Periodic; two of them half a side apart add up to 1. Never quite 0."""
-    return torch.sin(torch.pi * (torch.arange(side) + 0.5) / side) ** 2
+def plan(root: Path, found: Found, known: Rules, names: Sequence[str]) -> list[Planned]:
+    """Textures to convert; those that cannot be are added to what is left out.
+
+    Raises:
+        ConfigError: if a rule names a class that is none.
+    """
+    planned: list[Planned] = []
+    taken: dict[str, str] = {}
+    for texture in found.textures:
+        file = texture.path.relative_to(root).as_posix()
+        rule = known(file)
+        if rule.category not in (None, *names):
+            said = f"class: {rule.category}, which is none of {', '.join(names)}"
+            raise ConfigError(f"{file} has {said}.{nearest(str(rule.category), names)}")
+        size, reason = look(texture.path, rule)
+        made = [path.lower() for path in mod_files.outputs(texture.name, "both")]
+        before = next((taken[path] for path in made if path in taken), None)
+        if before and not reason:
+            reason = f"would overwrite an output of {before}"
+        if reason:
+            found.left_out[file] = reason
+            continue
+        taken |= dict.fromkeys(made, file)
+        planned.append(Planned(texture, file, size, rule))
+    return planned
 
 
-def multiple_of(size: int, step: int) -> int:
-    """The nearest multiple, at least one."""
-    return max(1, round(size / step)) * step
+def look(path: Path, rule: Rule) -> tuple[tuple[int, int], str | None]:
+    """Size of a texture, and why it cannot be converted, if so."""
+    if rule.skip:
+        return (0, 0), "skip in predict.yaml"
+    try:
+        size = textures.size_of(path)
+    except UnreadableTextureError as error:
+        return (0, 0), str(error)
+    small = f"{size[1]}x{size[0]} is smaller than {SMALLEST} pixels"
+    return size, small if min(size) < SMALLEST else None
 
 
-def whole_size(size: torch.Size) -> list[int]:
-    scale = min(1.0, WHOLE / max(size))
-    return [multiple_of(round(side * scale), MULTIPLE) for side in size]
+def announce(found: Found, known: Rules) -> None:
+    for file, reason in sorted(found.left_out.items()):
+        print(f"left out {file}: {reason}", flush=True)
+    for pattern in known.unused():
+        print(f"predict.yaml: {pattern} matches no texture", flush=True)
 
 
-def resized(image: Tensor, size: list[int] | torch.Size) -> Tensor:
-    if list(image.shape[-2:]) == list(size):
-        return image
-    shrinks = size[0] < image.shape[-2]
-    return F.interpolate(image, tuple(size), mode="bilinear", antialias=shrinks)
+def described(one: Planned, files: Sequence[str]) -> str:
+    normal = one.texture.normal.name if one.texture.normal else "flat"
+    shape = f"{one.size[1]}x{one.size[0]}"
+    return f"convert {one.file} ({shape}, normals: {normal}) -> {', '.join(files)}"
+
+
+class Conversion:
+    """One run over planned textures."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        destination: Path,
+        settings: Settings,
+        names: Sequence[str],
+        identity: str,
+    ) -> None:
+        self.networks, self.destination = networks, destination
+        self.settings, self.names = settings, names
+        said = settings.model_dump_json(exclude={"dry_run", "rules"})
+        self.manifest = Manifest(destination, f"{identity}|{said}")
+        self.kept = 0
+
+    def run(self, planned: Sequence[Planned], left_out: dict[str, str]) -> None:
+        for one, report in progress(planned):
+            before = self.manifest.finished(one.file, self.stamp(one))
+            if before is not None:
+                self.kept += 1
+                continue
+            started = time.monotonic()
+            try:
+                read = read_texture(one)
+            except (UnreadableTextureError, ValueError) as error:
+                left_out[one.file] = str(error)
+                report(f"left out {one.file}: {error}")
+                continue
+            record = self.convert(one, read)
+            record["seconds"] = round(time.monotonic() - started, 2)
+            self.manifest.add(record)
+            report(contact_sheet.sentence(record))
+
+    def stamp(self, one: Planned) -> str:
+        normal = one.texture.normal
+        files = [path.stat() for path in (one.texture.path, normal) if path is not None]
+        content = "|".join(f"{s.st_size}:{s.st_mtime_ns}" for s in files)
+        return f"{content}|{normal}|{one.rule.model_dump_json()}"
+
+    def convert(self, one: Planned, read: Read) -> Record:
+        torus = self.torus(one.rule, read.image)
+        context = context_of(self.networks.game_condition, read.image, torus)
+        confidence = None
+        category = one.rule.category
+        if context is not None:
+            category, confidence = self.classify(context, category)
+        elif category is not None:
+            read.assumed.append("class without effect: these networks have no segmentation")
+        maps = convert_tiles(self.networks.convert, read.image, context, torus, self.settings.tile)
+        adjust(maps, one.rule, read)
+        result = Result(maps, read.image[..., 3:], read.alpha)
+        name = one.texture.name
+        said = self.settings
+        notes = mod_files.save(
+            result, name, self.destination, said.write, said.colour_format, said.lossless_below
+        )
+        return {
+            "file": one.file,
+            "name": name,
+            "stamp": self.stamp(one),
+            "outputs": mod_files.outputs(name, said.write),
+            "preview": contact_sheet.save_strip(self.destination, name, read.image, result),
+            "size": list(one.size),
+            "class": category,
+            "confidence": confidence,
+            "wrap_y": torus[0],
+            "wrap_x": torus[1],
+            "height_scale": one.rule.height_scale,
+            "seams": [round(ratio, 3) for ratio in seams.seam_ratios(maps.transpose(1, 2, 0))],
+            "rule": one.rule.model_dump(by_alias=True, exclude_defaults=True),
+            "assumed": read.assumed,
+            "notes": notes,
+        }
+
+    def torus(self, rule: Rule, image: np.ndarray) -> seams.Axes:
+        seen = seams.wraps(image[..., :3])
+        y = seen[0] if rule.wrap_y is None else rule.wrap_y
+        return y, seen[1] if rule.wrap_x is None else rule.wrap_x
+
+    def classify(self, context: Tensor, said: str | None) -> tuple[str, float]:
+        """The class of a texture and how sure that is; one that is said replaces what is seen."""
+        count = context.shape[1] - DOMAIN
+        names = self.names if len(self.names) == count else [f"class {i}" for i in range(count)]
+        if said is not None and said in names:
+            context[:, :count] = 0
+            context[:, names.index(said)] = 1
+        shares = context[0, :count].mean(dim=(1, 2))
+        return names[int(shares.argmax())], round(float(shares.max()), 3)
+
+    def finish(self, left_out: dict[str, str]) -> dict[str, float]:
+        """Write what belongs to all textures together."""
+        records = self.manifest.close(left_out)
+        if self.settings.write != "png":
+            mod_files.write_patcher(self.destination / "PBRNifPatcher" / "launch.json", records)
+        contact_sheet.write(self.destination / "contact_sheet.html", records, left_out)
+        made = len(records) - self.kept
+        return {"textures": made, "kept": self.kept, "left_out": len(left_out)}
+
+
+def progress(planned: Sequence[Planned]) -> Iterator[tuple[Planned, Any]]:
+    """Each texture with a function that prints a line; time left counts pixels."""
+    columns = (BarColumn(), MofNCompleteColumn(), "textures,", TimeRemainingColumn(), "left")
+    pixels = [one.size[0] * one.size[1] for one in planned]
+    with Progress(*columns) as bar:
+        task = bar.add_task("", total=len(planned))
+        started, done = time.monotonic(), 0
+        for place, one in enumerate(planned):
+            spent = time.monotonic() - started
+            left = spent / done * (sum(pixels) - done) if done else None
+
+            def report(line: str, count: int = place + 1, left: float | None = left) -> None:
+                eta = f", {left / 60:.0f} min left" if left and left >= 60 else ""
+                bar.console.print(
+                    f"[{count}/{len(planned)}{eta}] {line}", markup=False, soft_wrap=True
+                )
+
+            yield one, report
+            done += pixels[place]
+            bar.update(task, advance=1)

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import DirectoryPath, NonNegativeInt, PositiveInt
 
 from launch.errors import MissingError
-from launch.experiments.pbr import synthetic, textures
+from launch.experiments.pbr import game_files, synthetic, textures
 from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.decoding import (
     Convention,
@@ -21,10 +21,11 @@ from launch.experiments.pbr.decoding import (
     read_material,
     relit,
 )
+from launch.experiments.pbr.game_files import Diffuse
 from launch.experiments.pbr.layers import CLEAN, GAME
 from launch.experiments.pbr.naming import parse
 
-EXCLUDED = ("pbr", "lod", "interface", "cubemaps", "effects")
+TRUTH = ("albedo", "normal", "rmaos", "height")  # kinds of files of a mod
 
 
 @dataclass(frozen=True)
@@ -147,46 +148,42 @@ class GameFolder:
             MissingError: if there is no texture below `root`.
         """
         manifest = read_manifest(self.root)
-        found = []
-        for name, files in group_files(self.root, self.notes, plain_is="diffuse"):
-            area = name.split("/", maxsplit=1)[0].lower()
-            if area not in EXCLUDED and {"diffuse", "albedo"} & files.keys():
-                found.append(self._entry(name, files, manifest))
-        if not found:
-            raise MissingError(f"{self.root} has no diffuse textures ({textures.SUFFIXES})")
-        return found
+        found = game_files.scan(self.root)
+        self.notes = [f"{file}: {reason}" for file, reason in found.left_out.items()]
+        if not found.textures:
+            raise MissingError(
+                f"{self.root} has no diffuse textures ({' '.join(textures.SUFFIXES)}). "
+                + "; ".join(self.notes[:5])
+            )
+        return [self._entry(texture, manifest) for texture in found.textures]
 
-    def _entry(
-        self, name: str, files: Mapping[str, Path], manifest: Mapping[str, Mapping[str, str]]
-    ) -> Entry:
-        diffuse = files.get("diffuse") or files["albedo"]
-        own, truth = {**files, "diffuse": diffuse}, truth_files(self.root / "pbr", name)
+    def _entry(self, texture: Diffuse, manifest: Mapping[str, Mapping[str, str]]) -> Entry:
+        normal = {"normal": texture.normal} if texture.normal else {}
+        own = {"diffuse": texture.path, **normal}
+        truth = truth_files(self.root / "pbr", texture)
         stamp = stamp_of(own | {f"truth {kind}": path for kind, path in truth.items()})
-        row = manifest.get(diffuse.relative_to(self.root).as_posix(), {})
+        row = manifest.get(texture.path.relative_to(self.root).as_posix(), {})
         read = partial(read_game, own, truth, self.normals)
-        return Entry(name, GAME, row.get("cls"), stamp, read)
+        return Entry(texture.name, GAME, row.get("cls"), stamp, read)
 
 
 # Files
 
 
-def group_files(
-    root: Path, notes: list[str], plain_is: str | None = None
-) -> Iterator[tuple[str, dict[str, Path]]]:
+def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, Path]]]:
     """Materials below a folder in the order of their names, with a file for each kind of map.
 
     Args:
         notes: gets a sentence for every file that is left out.
-        plain_is: the kind of a file whose name does not tell it.
     """
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
-    for path in sorted(root.rglob("*")):
+    spelled: dict[str, str] = {}
+    for path in game_files.walk(root):
         if path.suffix.lower() not in textures.SUFFIXES:
             continue
         stem, kind = parse(path)
-        kind = kind or plain_is
-        name = (path.parent.relative_to(root) / stem).as_posix() if stem else ""
-        name = name or path.parent.relative_to(root).as_posix()
+        name = (path.parent.relative_to(root) / stem).as_posix()
+        name = spelled.setdefault(name.lower(), name)
         if kind is None:
             notes.append(f"{path.relative_to(root)}: the name does not tell which map it is")
         elif kind in groups[name]:
@@ -196,17 +193,18 @@ def group_files(
     yield from sorted((name, files) for name, files in groups.items() if files)
 
 
-def truth_files(folder: Path, name: str) -> dict[str, Path]:
-    """Files of a mod for the texture `name`, by kind."""
-    wanted = folder / name
-    if not wanted.parent.is_dir():
-        return {}
-    found = {}
-    for path in sorted(wanted.parent.glob(f"{wanted.name}*")):
-        stem, kind = parse(path)
-        if stem == wanted.name and path.suffix.lower() in textures.SUFFIXES:
-            found[kind or "albedo"] = path
-    return found
+def truth_files(folder: Path, texture: Diffuse) -> dict[str, Path]:
+    """Files of a mod for a texture, by kind; `wall_d` may have those of `wall`."""
+    for name in dict.fromkeys((texture.name, texture.base)):
+        wanted = folder / name
+        found: dict[str, Path] = {}
+        for path in game_files.beside(wanted.parent, wanted.name):
+            kind = parse(path)[1] if path.stem.lower() != wanted.name.lower() else "albedo"
+            if kind in TRUTH:
+                found.setdefault(kind, path)
+        if found:
+            return found
+    return {}
 
 
 def read_manifest(root: Path) -> dict[str, dict[str, str]]:

@@ -78,7 +78,11 @@ MISTAKES = [
         "???",
         "data.batch_size = ???: has no value yet; give data.batch_size=",
     ),
-    ("logger", {"a": {"_target_": "os.remove"}}, "logger.a._target_ = os.remove: os.remove is not allowed"),
+    (
+        "logger",
+        {"a": {"_target_": "os.remove"}},
+        "logger.a._target_ = os.remove: os.remove is not allowed",
+    ),
     ("masks", [{"label": "m", "losses": ["x"]}], "masks.0.losses.0 = x: there is no such loss"),
 ]
 

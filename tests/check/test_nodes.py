@@ -17,7 +17,10 @@ FINE = [
     ADAMW | {"_args_": [[1, 2]]},
     {"_target_": "garden.beds.grow", "seed": 1, "colour": "red"},  # takes any keyword
     {"_target_": "garden.beds.tend", "layer": COMPACT, "_partial_": True},
-    {"_target_": "torch.nn.functional.conv2d", "anything": 1},  # compiled: nothing is claimed about it
+    {
+        "_target_": "torch.nn.functional.conv2d",
+        "anything": 1,
+    },  # compiled: nothing is claimed about it
     {"_target_": "garden.beds.Bed", "width": "???"},  # has a problem of its own
 ]
 

@@ -14,6 +14,7 @@ from launch.experiments.pbr.categories import Categories
 from launch.experiments.pbr.layers import CLEAN, TARGETS
 from launch.experiments.pbr.matsynth import CATEGORIES, MatSynth
 from launch.experiments.pbr.synthetic import material
+from launch.experiments.pbr.textures import UnreadableTextureError
 
 SIDE = 32
 
@@ -97,6 +98,16 @@ def test_a_damaged_picture_is_named_and_stops_nothing(shards, tmp_path):
     prepared = prepare(source.entries(), Categories(), tmp_path / "cache", SIDE)
     assert [m.name for m in prepared.materials] == ["wood/wood_0"]
     assert "normal: cannot identify image file" in prepared.bad["metal/metal_1"]
+
+
+def test_a_picture_may_be_a_file_beside_the_shard(shards, tmp_path):
+    (tmp_path / "oak.png").write_bytes(row("wood")["basecolor"]["bytes"])
+    beside = {"bytes": None, "path": "oak.png"}
+    found = shards([row("wood", basecolor=beside)]).entries()[0].read().maps["albedo"]
+    np.testing.assert_allclose(found, material(0, "wood", CLEAN, SIDE)["albedo"], atol=0.51 / 255)
+    gone = {"bytes": None, "path": "gone.png"}
+    with pytest.raises(UnreadableTextureError, match=r"gone\.png"):
+        shards([row("wood", basecolor=gone)]).entries()[0].read()
 
 
 def test_what_is_missing_is_said(tmp_path, monkeypatch):

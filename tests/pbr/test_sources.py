@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,31 +12,11 @@ from launch.experiments.pbr.cache import prepare
 from launch.experiments.pbr.categories import Categories
 from launch.experiments.pbr.decoding import points_down, split_packed
 from launch.experiments.pbr.layers import CLEAN, UNKNOWN, unpack
-from launch.experiments.pbr.naming import parse
 from launch.experiments.pbr.shading import normals_of
 from launch.experiments.pbr.sources import GameFolder, MaterialFolder
 from launch.experiments.pbr.synthetic import material
 
 SIDE = 64
-
-
-@pytest.mark.parametrize(
-    ("file", "expected"),
-    [
-        ("planks_diff_1k.jpg", ("planks", "diffuse")),
-        ("Wood07_1K_NormalGL.jpg", ("Wood07", "normal_gl")),
-        ("Rock020_1K-JPG_Color.jpg", ("Rock020", "albedo")),
-        ("floor_nor_dx_4k.png", ("floor", "normal_dx")),
-        ("wall01_rmaos.dds", ("wall01", "rmaos")),
-        ("metal_plate_02_rough_1k.jpg", ("metal_plate_02", "roughness")),
-        ("rock/albedo.png", ("", "albedo")),
-        ("wall01.dds", ("wall01", None)),
-        ("wall01_n.dds", ("wall01", "normal")),
-        ("n.dds", ("n", None)),
-    ],
-)
-def test_names_tell_material_and_map(file, expected):
-    assert parse(Path(file)) == expected
 
 
 def save(folder: Path, maps: dict[str, np.ndarray], names: dict[str, str] | None = None) -> None:
@@ -136,7 +115,7 @@ def test_a_game_folder_with_the_truth_of_a_mod(tmp_path):
     save(tmp_path / "pbr" / "area", {"wall": maps["albedo"], "wall_rmaos": packed})
     save(tmp_path / "area", {"bare": maps["diffuse"]})
     bare, wall = GameFolder(tmp_path).entries()
-    assert (bare.name, wall.name) == ("area/bare", "area/wall")
+    assert (bare.name, wall.name) == ("area/bare", "area/wall_d")
     assert bare.read().truth == ()
     np.testing.assert_array_equal(bare.read().maps["normal"][0, 0], [0, 0, 1])
     loaded = wall.read()
@@ -187,23 +166,17 @@ def test_materials_are_decoded_once_and_reduced(tmp_path, monkeypatch):
     assert set(np.unique(window["classes"])) == {Categories().index("stone")} != {UNKNOWN}
 
 
-def test_dds_marked_as_srgb_decodes_like_its_linear_twin(tmp_path):
-    """Format 72 is BC1 in sRGB, which Pillow does not know; 71 is the same bytes."""
-    picture = Image.fromarray(cv2.resize(np.uint8([[[255, 0, 0], [0, 0, 255]]]), (16, 16)))
-    plain = tmp_path / "plain.dds"
-    picture.save(plain, pixel_format="DXT1")
-    legacy = plain.read_bytes()
-    extended = (71).to_bytes(4, "little") + (3).to_bytes(4, "little") + bytes(4)
-    extended += (1).to_bytes(4, "little") + bytes(4)
-    for number in (71, 72):
-        content = legacy[:84] + b"DX10" + legacy[88:128] + extended + legacy[128:]
-        content = content[:128] + number.to_bytes(4, "little") + content[132:]
-        (tmp_path / f"{number}.dds").write_bytes(content)
-    linear, srgb = (textures.read(tmp_path / f"{n}.dds") for n in (71, 72))
-    np.testing.assert_array_equal(linear, srgb)
+def test_materials_without_a_category_are_named_with_what_to_do(tmp_path):
+    save(tmp_path / "in", {"oak": some("wood")["albedo"]}, {"oak": "oak_albedo"})
+    prepared = prepare(
+        MaterialFolder(tmp_path / "in").entries(), Categories(), tmp_path / "cache", SIDE
+    )
+    assert prepared.materials == []
+    assert "oak: has no category: put it into a folder" in prepared.why_so_few()
 
 
-def test_height_keeps_16_bits(tmp_path):
-    values = np.linspace(0, 1, 4096, dtype=np.float32).reshape(64, 64)
-    textures.write(tmp_path / "a_height.png", values)
-    np.testing.assert_allclose(textures.read(tmp_path / "a_height.png")[..., 0], values, atol=1e-5)
+def test_a_game_folder_says_what_it_left_out(tmp_path):
+    save(tmp_path, {"wall": some()["diffuse"], "wall_g": some()["diffuse"]})
+    source = GameFolder(tmp_path)
+    assert [entry.name for entry in source.entries()] == ["wall"]
+    assert source.notes == ["wall_g.png: glow map of wall"]

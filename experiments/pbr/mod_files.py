@@ -1,0 +1,181 @@
+"""What a game loads: textures below `textures/pbr/` and the entries that PGPatcher reads.
+
+wall.dds        base colour in sRGB, opacity in alpha
+wall_n.dds      normals, DirectX
+wall_rmaos.dds  roughness, metallic, occlusion, specular level
+wall_p.dds      height
+
+True PBR of Community Shaders. Meshes are changed by PGPatcher, which matches `texture`, the path
+below `textures/` without its suffix.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from launch.experiments.pbr import dds, mipmaps
+from launch.experiments.pbr.layers import SCALARS
+from launch.experiments.pbr.tiles import FULL
+
+Written = Literal["dds", "png", "both"]
+ColourFormat = Literal["bc7", "bc1"]
+EIGHT_BITS = np.rint(np.arange(FULL + 1) * (255 / FULL)).astype(np.uint8)
+SPECULAR_LEVEL = 0.04  # of what is no metal
+
+
+@dataclass
+class Result:
+    """The maps of one texture.
+
+    Attributes:
+        maps: (7, H, W) in 16 bits: albedo and `SCALARS`.
+        normal: (H, W, 3) bytes, y up.
+        alpha: (H, W) bytes; None where the input has none.
+    """
+
+    maps: np.ndarray
+    normal: np.ndarray
+    alpha: np.ndarray | None
+
+    def plane(self, name: str) -> np.ndarray:
+        return self.maps[3 + SCALARS.index(name)]
+
+
+def outputs(name: str, write: Written) -> list[str]:
+    """Paths below the destination of what a texture becomes."""
+    game = [f"textures/pbr/{name}{suffix}.dds" for suffix in ("", "_n", "_rmaos", "_p")]
+    maps = [f"maps/{name}_{kind}.png" for kind in ("albedo", "normal", *SCALARS, "rmaos")]
+    return {"dds": game, "png": maps, "both": [*game, *maps]}[write]
+
+
+def save(
+    result: Result,
+    name: str,
+    destination: Path,
+    write: Written,
+    colours: ColourFormat,
+    lossless_below: float,
+) -> list[str]:
+    """Write the files of `outputs`, each complete or not at all; returns what should be known."""
+    notes = []
+    if write != "png":
+        notes = _save_game(result, destination / "textures/pbr" / name, colours, lossless_below)
+    if write != "dds":
+        _save_maps(result, destination / "maps" / name)
+    return notes
+
+
+def _save_game(result: Result, path: Path, colours: ColourFormat, least: float) -> list[str]:
+    opaque = full(result)
+    colour = np.dstack([*(eight_bits(p) for p in result.maps[:3]), opaque])
+    encoding: dds.Encoding = colours
+    if result.alpha is not None:
+        colour[..., 3], encoding = result.alpha, "bc7"
+    packed = (eight_bits(result.plane(n)) for n in ("roughness", "metallic", "ao"))
+    notes = [
+        _texture(path, "", colour, "colour", encoding, least),
+        _texture(path, "_n", np.dstack([directx(result.normal), opaque]), "normal", "bc7", least),
+        _texture(path, "_rmaos", np.dstack([*packed, opaque]), "number", "bc7", least),
+    ]
+    height = np.dstack([eight_bits(result.plane("height"))] * 4)
+    _texture(path, "_p", height, "number", "bc4", least)
+    return [note for note in notes if note]
+
+
+def _texture(
+    path: Path,
+    suffix: str,
+    image: np.ndarray,
+    meaning: mipmaps.Meaning,
+    encoding: dds.Encoding,
+    least: float,
+) -> str | None:
+    """Write one file; says so if it stays uncompressed for what blocks would lose.
+
+    Blocks need sides that are multiples of 4; other textures are uncompressed without a word.
+    """
+    target, note = path.with_name(f"{path.name}{suffix}.dds"), None
+    levels, srgb = mipmaps.chain(image, meaning), meaning == "colour"
+    if image.shape[0] % 4 or image.shape[1] % 4:
+        encoding = "r8" if encoding == "bc4" else "rgba8"
+    parts = dds.encode(levels, encoding, srgb)
+    if encoding == "bc7" and least:
+        parts = list(parts)
+        if (quality := dds.kept(image, parts)) < least:
+            parts = dds.encode(levels, "rgba8", srgb)
+            note = f"{target.name} is uncompressed: blocks would keep {quality:.1f} dB"
+    complete(target, lambda partial: _write(partial, parts))
+    return note
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
+    with path.open("wb") as file:
+        file.writelines(parts)
+
+
+def _save_maps(result: Result, path: Path) -> None:
+    """PNG: 8 bits, height 16; normals OpenGL, albedo with the alpha of the input."""
+    eight = {name: eight_bits(result.plane(name)) for name in SCALARS}
+    colour = [eight_bits(plane) for plane in result.maps[:3]]
+    alpha = [] if result.alpha is None else [result.alpha]
+    packed = [eight[n] for n in ("roughness", "metallic", "ao")]
+    images = {
+        "albedo": np.dstack([*colour, *alpha]),
+        "normal": result.normal,
+        **eight,
+        "height": result.plane("height"),
+        "rmaos": np.dstack([*packed, full(result)]),
+    }
+    for kind, image in images.items():
+        file = path.with_name(f"{path.name}_{kind}.png")
+        complete(file, lambda part, i=image: Image.fromarray(i).save(part, "png"))
+
+
+def complete(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write under another name first: an interrupted file is never taken for a whole one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    write(partial)
+    partial.replace(path)
+
+
+def eight_bits(plane: np.ndarray) -> np.ndarray:
+    return EIGHT_BITS[plane]
+
+
+def full(result: Result) -> np.ndarray:
+    return np.full(result.maps.shape[1:], 255, np.uint8)
+
+
+def directx(normal: np.ndarray) -> np.ndarray:
+    flipped = normal.copy()
+    flipped[..., 1] = 255 - flipped[..., 1]
+    return flipped
+
+
+def patcher_entries(textures: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of PGPatcher for records with `name` and `height_scale`."""
+    return [
+        {
+            "texture": str(record["name"]).replace("/", "\\"),
+            "emissive": False,
+            "parallax": True,
+            "subsurface": False,
+            "subsurface_foliage": False,
+            "specular_level": SPECULAR_LEVEL,
+            "roughness_scale": 1.0,
+            "displacement_scale": record["height_scale"],
+        }
+        for record in textures
+    ]
+
+
+def write_patcher(path: Path, textures: Iterable[Mapping[str, Any]]) -> None:
+    text = json.dumps(patcher_entries(textures), indent=2)
+    complete(path, lambda part: part.write_text(text + "\n"))

@@ -1,0 +1,131 @@
+"""`predict.yaml`: what a modder knows about textures, by folder, file or pattern.
+
+    landscape: {wrap_x: true, wrap_y: true}
+    armor/*: {class: metal, roughness_scale: 0.8}
+    clutter/bag.tga: {skip: true}
+
+Of several patterns that match, later ones win, key by key. Letter case is ignored.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from launch.errors import ConfigError, MissingError, nearest
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Rule(BaseModel):
+    """What is known about a texture.
+
+    Attributes:
+        skip: true leaves it out; false converts it whatever its name or folder.
+        category: its class, written `class`; null lets the network say it.
+        wrap_x, wrap_y: whether it tiles along an axis; null looks at its edges.
+        normals: which way green points in its normal map.
+        roughness_scale, roughness_offset: roughness * scale + offset.
+        metallic: of every pixel; null lets the network say it.
+        height_scale: `displacement_scale` of the game.
+        specular_hint: how much of the specular in the alpha of `_n` is taken off roughness, about
+            its mean.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    skip: bool | None = None
+    category: str | None = Field(default=None, alias="class")
+    wrap_x: bool | None = None
+    wrap_y: bool | None = None
+    normals: Literal["directx", "opengl"] = "directx"
+    roughness_scale: Annotated[float, Field(ge=0)] = 1
+    roughness_offset: Annotated[float, Field(ge=-1, le=1)] = 0
+    metallic: Share | None = None
+    height_scale: Annotated[float, Field(ge=0)] = 1
+    specular_hint: Share = 0
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Rules:
+    """Patterns with what they say, in order; `used` are those that matched a file."""
+
+    def __init__(
+        self, given: Mapping[str, Mapping[str, Any]], origin: str = "predict.yaml"
+    ) -> None:
+        """
+        Raises:
+            ConfigError: for an unknown key or a wrong value.
+        """
+        for pattern, said in given.items():
+            checked(Rule, said, f"{origin}: {pattern}")
+        self.given = {pattern.strip("/").lower(): dict(said) for pattern, said in given.items()}
+        self.used: set[str] = set()
+
+    def __call__(self, file: str) -> Rule:
+        """What is known about a file, by its path below the textures."""
+        said: dict[str, Any] = {}
+        for pattern, settings in self.given.items():
+            if matches(pattern, file.lower()):
+                self.used.add(pattern)
+                said |= settings
+        return Rule(**said)
+
+    def unused(self) -> list[str]:
+        return [pattern for pattern in self.given if pattern not in self.used]
+
+
+def matches(pattern: str, file: str) -> bool:
+    """Whether a pattern names a file, with or without its suffix, or a folder above it."""
+    stem = file.rsplit(".", 1)[0]
+    above = file.startswith(f"{pattern}/")
+    return above or any(fnmatchcase(name, pattern) for name in (file, stem))
+
+
+def checked(model: type[Model], said: Any, place: str) -> Model:
+    """Settings as their model.
+
+    Raises:
+        ConfigError: for an unknown key or a wrong value.
+    """
+    if not isinstance(said, Mapping):
+        raise ConfigError(f"{place} is {said!r}, not keys with values such as {{skip: true}}")
+    try:
+        return model(**said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        keys = [info.alias or name for name, info in model.model_fields.items()]
+        if first["type"] == "extra_forbidden":
+            message = f"unknown key {key!r}; there are {', '.join(keys)}.{nearest(key, keys)}"
+        else:
+            message = f"{key}={first['input']!r}: {first['msg']}"
+        raise ConfigError(f"{place}: {message}") from None
+
+
+def read(path: Path | None, folder: Path) -> Rules:
+    """Rules of a file, or of `predict.yaml` in a folder; none if that is not there.
+
+    Raises:
+        MissingError: if the file that was asked for is not there.
+        ConfigError: if it is no table of patterns.
+    """
+    wanted = path or folder / "predict.yaml"
+    if not wanted.is_file():
+        if path is not None:
+            raise MissingError(f"predict.rules={path} is not there")
+        return Rules({})
+    try:
+        given = yaml.safe_load(wanted.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{wanted} is no YAML: {error}") from None
+    if not isinstance(given, dict):
+        raise ConfigError(
+            f"{wanted} has to hold patterns with settings, such as armor: {{class: metal}}"
+        )
+    return Rules({str(pattern): said for pattern, said in given.items()}, str(wanted))

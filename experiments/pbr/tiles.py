@@ -1,0 +1,157 @@
+"""Maps of a whole texture in tiles that fade into each other.
+
+Axes along which a texture tiles are processed on the torus, so that its maps tile. Bytes become
+floats one tile at a time; the maps gather in 16 bits.
+
+# H W height and width; T side of a tile
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from launch.experiments.pbr.seams import Axes
+
+TILE = 512
+WHOLE = 640  # longer side of the picture on which classes are decided
+MARGIN = 64  # of that picture, around what tiles, in pixels
+MULTIPLE = 32  # sides of what a network sees
+FULL = 65535
+CHANNELS = 7  # albedo, roughness, metallic, ao, height
+
+Convert = Callable[[Tensor, Tensor | None], Tensor]
+Condition = Callable[[Tensor], Tensor | None]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A tile along one axis: pixels that are seen, pixels that are written, and their weights."""
+
+    seen: np.ndarray
+    written: np.ndarray
+    weight: np.ndarray
+
+
+def convert_tiles(
+    convert: Convert, image: np.ndarray, context: Tensor | None, torus: Axes, tile: int = TILE
+) -> np.ndarray:
+    """Maps (7, H, W) in 16 bits of diffuse and normal, (H, W, 6) bytes, of any size.
+
+    Args:
+        convert: (1, 6, h, w) and a condition of that size -> (1, 7, h, w) in [0, 1].
+        context: condition of the whole texture (1, C, h, w), of any size.
+        torus: axes along which the texture tiles. A shift by half a tile shifts the maps.
+    """
+    height, width = size = image.shape[:2]
+    total = np.zeros((CHANNELS, height, width), np.uint16)
+    rows, columns = (spans(n, tile, wrap) for n, wrap in zip(size, torus, strict=True))
+    for y, x in product(rows, columns):
+        part = network_input(image[y.seen[:, None], x.seen])
+        condition = None if context is None else sampled(context, (y.seen, x.seen), size, torus)
+        maps = convert(part, condition)[0].float().cpu().numpy()
+        total[:, y.written[:, None], x.written] += _weighted(maps, y, x)
+    return total
+
+
+def _weighted(maps: np.ndarray, y: Span, x: Span) -> np.ndarray:
+    """The written part by its weights, in 16 bits; cut, so that a sum of weights 1 has room."""
+    height, width = len(y.written), len(x.written)
+    top, left = (maps.shape[1] - height) // 2, (maps.shape[2] - width) // 2
+    inner = np.clip(maps[:, top : top + height, left : left + width], 0, 1)
+    return (inner * (y.weight[:, None] * x.weight * FULL)).astype(np.uint16)
+
+
+def spans(size: int, tile: int, wraps: bool) -> list[Span]:
+    """Tiles along an axis, at most half a tile apart, weighted by Hann windows to a sum of 1.
+
+    What is seen beside the texture repeats it on a torus, and mirrors it otherwise.
+    """
+    side = min(tile, -(-size // MULTIPLE) * MULTIPLE)
+    length = min(side, size)
+    if wraps:
+        count = max(2, -(-2 * size // length))
+        starts = np.arange(count) * size // count
+    else:
+        count = -(-2 * (size - length) // length) + 1
+        starts = np.rint(np.linspace(0, size - length, count)).astype(int)
+    written = [(start + np.arange(length)) % size for start in starts]
+    window = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+    total = np.zeros(size)
+    for places in written:
+        total[places] += window
+    seen = [start - (side - length) // 2 + np.arange(side) for start in starts]
+    return [
+        Span(s % size if wraps else mirrored(s, size), w, (window / total[w]).astype(np.float32))
+        for s, w in zip(seen, written, strict=True)
+    ]
+
+
+def mirrored(places: np.ndarray, size: int) -> np.ndarray:
+    """Places beyond the edges as their mirror images inside."""
+    period = np.mod(places, 2 * size)
+    return np.where(period < size, period, 2 * size - 1 - period)
+
+
+def network_input(image: np.ndarray) -> Tensor:
+    """Colour in [0, 1] and normals of length 1, (1, 6, h, w), of bytes (h, w, 6)."""
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    normal = torch.nn.functional.normalize(planes[:, 3:] / 127.5 - 1, dim=1)
+    return torch.cat([planes[:, :3] / 255, normal], dim=1)
+
+
+def context_of(condition: Condition, image: np.ndarray, torus: Axes) -> Tensor | None:
+    """The condition of a whole texture, decided on a small picture of it.
+
+    Along axes that tile, the picture goes on beyond the edges, so that they are not seen.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, WHOLE / max(height, width))
+    sides = [max(1, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width)]
+    small = resized(image, (sides[0], sides[1]))
+    margins = [MARGIN if wrap else 0 for wrap in torus]
+    padded = np.pad(small, [(m, m) for m in margins] + [(0, 0)], mode="wrap")
+    context = condition(network_input(padded))
+    if context is None:
+        return None
+    top, left = (
+        m * n // p for m, n, p in zip(margins, context.shape[-2:], padded.shape, strict=False)
+    )
+    return (
+        context[..., top : context.shape[-2] - top, left : context.shape[-1] - left].float().cpu()
+    )
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bytes (H, W, C) at another size, averaged where that is smaller."""
+    if image.shape[:2] == size:
+        return image
+    kind = (
+        cv2.INTER_AREA if size[0] * size[1] < image.shape[0] * image.shape[1] else cv2.INTER_LINEAR
+    )
+    parts = [image[..., i : i + 3] for i in range(0, image.shape[-1], 3)]
+    scaled = [
+        cv2.resize(np.ascontiguousarray(part), size[::-1], interpolation=kind) for part in parts
+    ]
+    return np.concatenate([part.reshape(*size, -1) for part in scaled], axis=-1)
+
+
+def sampled(
+    context: Tensor, places: tuple[np.ndarray, np.ndarray], size: tuple[int, int], torus: Axes
+) -> Tensor:
+    """A context at pixels of the texture, (1, C, rows, columns), linear in between."""
+    for dim, (index, length, wraps) in enumerate(zip(places, size, torus, strict=True), start=2):
+        count = context.shape[dim]
+        at = torch.from_numpy((index + 0.5) * count / length - 0.5)
+        low = at.floor().long()
+        share = (at - low).to(context).view(-1, *[1] * (3 - dim))
+        ends = [low % count, (low + 1) % count]
+        if not wraps:
+            ends = [low.clamp(0, count - 1), (low + 1).clamp(0, count - 1)]
+        first, second = (context.index_select(dim, end) for end in ends)
+        context = first + (second - first) * share
+    return context

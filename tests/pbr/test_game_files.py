@@ -1,0 +1,85 @@
+"""Texture folders of games: every file is a texture, a normal map of one, or has a reason."""
+
+import pytest
+
+from launch.experiments.pbr.game_files import below_textures, scan
+
+
+@pytest.fixture
+def found(tmp_path):
+    """Scans a folder of empty files: names -> normal map or None, and reasons."""
+
+    def run(*files, forced=lambda name: False):
+        for file in files:
+            path = tmp_path / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        result = scan(tmp_path, forced)
+        normals = {t.name: t.normal.name if t.normal else None for t in result.textures}
+        return normals, result.left_out
+
+    return run
+
+
+def test_numbers_and_resolutions_tell_textures_apart(found):
+    files = ("wall_001.dds", "wall_002.dds", "wall.png", "wall_4k.png")
+    assert list(found(*files)[0]) == ["wall", "wall_001", "wall_002", "wall_4k"]
+
+
+@pytest.mark.parametrize("name", ["dwemer_metal", "whiterun_alpha", "rock_h", "normal", "a_mask"])
+def test_words_that_may_be_of_a_name_make_no_map(found, name):
+    assert found(f"{name}.dds") == ({name: None}, {})
+
+
+@pytest.mark.parametrize(
+    ("texture", "normal"),
+    [
+        ("WRWood01.dds", "wrwood01_n.dds"),
+        ("boulder_d.png", "boulder_n.png"),
+        ("boulder_d.png", "boulder_d_n.png"),
+        ("bag.tga", "BAG_Normal.tga"),
+    ],
+)
+def test_normals_are_found_whatever_the_letters(found, texture, normal):
+    normals, left_out = found(texture, normal)
+    assert normals == {texture.split(".")[0]: normal}
+    assert left_out == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("head_msn.dds", "model-space normals of head"),
+        ("head_sk.dds", "subsurface map of head"),
+        ("head_g.dds", "glow map of head"),
+        ("head_alpha.dds", "opacity map of head"),
+        ("torso_n.dds", "normal map without its texture torso"),
+        ("torso_msn.dds", "model-space normals without its texture torso"),
+        ("effects/smoke.dds", "in effects/: effects, no material"),
+        ("mod/LOD/tree.dds", "in LOD/: distant models, no material"),
+        ("other/textures/pbr/wall.dds", "finished PBR textures, which are never input"),
+    ],
+)
+def test_what_is_left_out_has_a_reason(found, file, reason):
+    normals, left_out = found("head.dds", file)
+    assert normals == {"head": None}
+    assert reason in left_out[file]
+
+
+def test_one_name_gives_one_output(found):
+    normals, left_out = found("wall.dds", "Wall.png")
+    assert list(normals) == ["wall"]
+    assert left_out == {"Wall.png": "has the name of wall.dds, which is taken"}
+
+
+def test_what_is_asked_for_is_converted_whatever_it_is_called(found):
+    files = ("head.dds", "head_g.dds", "effects/fire.dds", "pbr/wall.dds")
+    normals, left_out = found(*files, forced=lambda name: "_g" in name or "/" in name)
+    assert list(normals) == ["head", "head_g", "effects/fire"]
+    assert list(left_out) == ["pbr/wall.dds"]
+
+
+def test_the_textures_of_a_mod_are_found_from_its_root(tmp_path):
+    assert below_textures(tmp_path) == tmp_path
+    (tmp_path / "Textures").mkdir()
+    assert below_textures(tmp_path) == tmp_path / "Textures"

@@ -1,0 +1,67 @@
+"""`predict.yaml`: which patterns match, what wins, and what is refused."""
+
+import pytest
+
+from launch.errors import ConfigError, MissingError
+from launch.experiments.pbr.rules import Rule, Rules, matches, read
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("armor", True),
+        ("armor/iron", True),
+        ("armor/iron/plate.dds", True),
+        ("armor/iron/plate", True),
+        ("*plate*", True),
+        ("armor/*.dds", True),
+        ("arm", False),
+        ("plate.dds", False),
+        ("armor/iron/plat", False),
+    ],
+)
+def test_patterns_are_folders_files_or_globs(pattern, expected):
+    assert matches(pattern, "armor/iron/plate.dds") is expected
+
+
+def test_later_patterns_win_key_by_key_whatever_the_letters():
+    given = {"Armor": {"class": "metal", "metallic": 1}, "armor/strap.dds": {"class": "leather"}}
+    rules = Rules(given)
+    strap = rules("ARMOR/Strap.dds")
+    assert (strap.category, strap.metallic) == ("leather", 1)
+    assert rules("clutter/cup.dds") == Rule()
+    assert Rules({**given, "boots": {}}).unused() == ["armor", "armor/strap.dds", "boots"]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"metalic": 1}, "unknown key 'metalic'.*Did you mean 'metallic'"),
+        ({"wrap_x": "perhaps"}, "wrap_x='perhaps'"),
+        ({"normals": "vulkan"}, "normals='vulkan'.*'directx' or 'opengl'"),
+        ({"metallic": 2}, "less than or equal to 1"),
+        (True, "is True, not keys with values"),
+    ],
+)
+def test_mistakes_are_named_with_their_place(said, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        Rules({"armor": said})
+    assert error.value.message.startswith("predict.yaml: armor")
+
+
+def test_rules_are_read_from_the_folder_or_from_a_path(tmp_path):
+    assert read(None, tmp_path).given == {}
+    (tmp_path / "predict.yaml").write_text("armor/: {class: metal}")
+    assert read(None, tmp_path)("armor/plate.dds").category == "metal"
+    assert read(tmp_path / "predict.yaml", tmp_path / "elsewhere").given
+    with pytest.raises(MissingError, match=r"other\.yaml is not there"):
+        read(tmp_path / "other.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("[1, 2]", "has to hold patterns"), ("{", "no YAML")]
+)
+def test_a_file_of_something_else_is_refused(tmp_path, text, message):
+    (tmp_path / "predict.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read(None, tmp_path)

@@ -1,0 +1,124 @@
+"""Maps of whole textures in tiles: on the torus a shift of the input shifts the output."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from launch.experiments.pbr.seams import seam_ratios
+from launch.experiments.pbr.synthetic import material
+from launch.experiments.pbr.tiles import FULL, context_of, convert_tiles, mirrored, sampled, spans
+
+SIDE = 64
+STEPS = 4  # of 65535: what is lost by gathering in 16 bits
+
+
+def image_of(category: str = "stone", side: int = SIDE) -> np.ndarray:
+    maps = material(0, category, "clean", side)
+    planes = np.concatenate([maps["diffuse"], (maps["normal"] + 1) / 2], axis=-1)
+    return np.rint(planes * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def blurring():
+    """A network that looks 4 pixels far and pads with zeros, as U-Nets do."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(6, 7, 9, padding=4), nn.Sigmoid()).eval()
+
+    def run(image: Tensor, condition: Tensor | None) -> Tensor:
+        with torch.no_grad():
+            return network(image)
+
+    return run
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+@pytest.mark.parametrize(("size", "tile"), [(64, 32), (50, 32), (33, 64), (200, 64), (32, 32)])
+def test_weights_add_up_to_one_everywhere(size, tile, wraps):
+    total = np.zeros(size)
+    for span in spans(size, tile, wraps):
+        assert len(span.seen) % 32 == 0
+        assert np.isin(span.written, span.seen).all()
+        total[span.written] += span.weight
+    np.testing.assert_allclose(total, 1, rtol=1e-6)
+
+
+def test_places_beyond_the_edges_are_mirrored():
+    assert mirrored(np.arange(-3, 7), 4).tolist() == [2, 1, 0, 0, 1, 2, 3, 3, 2, 1]
+
+
+def test_a_shift_of_a_tiling_texture_shifts_its_maps(blurring):
+    image, both = image_of(), (True, True)
+    shifted = convert_tiles(blurring, np.roll(image, (16, 32), (0, 1)), None, both, tile=32)
+    expected = np.roll(convert_tiles(blurring, image, None, both, tile=32), (16, 32), (1, 2))
+    np.testing.assert_allclose(shifted.astype(int), expected, atol=STEPS)
+
+
+@pytest.mark.parametrize("side", [64, 100])
+def test_maps_of_a_tiling_texture_tile(blurring, side):
+    image = image_of(side=side)
+
+    def seams(torus: tuple[bool, bool]) -> tuple[float, float]:
+        maps = convert_tiles(blurring, image, None, torus, tile=32)
+        return seam_ratios(maps.transpose(1, 2, 0) / FULL)
+
+    assert max(seams((True, True))) < 1.2
+    y, x = seams((True, False))
+    assert y < 1.2
+    assert x > 1.5
+    y, x = seams((False, True))
+    assert x < 1.2
+    assert y > 1.5
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 90), (33, 40)])
+def test_any_size_comes_back_at_its_size(blurring, size):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 6), np.uint8)
+    maps = convert_tiles(blurring, image, None, (True, False), tile=32)
+    assert maps.shape == (7, *size)
+    assert maps.std() > 0
+
+
+def test_pixels_stay_where_they_are_at_any_size():
+    """What comes out is what went in: nothing is resized on the way."""
+    image = np.random.default_rng(1).integers(0, 256, (70, 51, 6), np.uint8)
+    maps = convert_tiles(lambda i, c: torch.cat([i, i[:, :1]], 1), image, None, (True, False), 32)
+    np.testing.assert_allclose(maps[:3] / FULL, image[..., :3].transpose(2, 0, 1) / 255, atol=2e-4)
+
+
+def test_a_constant_network_gives_constant_maps():
+    def constant(image: Tensor, condition: Tensor | None) -> Tensor:
+        return image.new_full((1, 7, *image.shape[-2:]), 0.3)
+
+    maps = convert_tiles(constant, image_of(), None, (False, True), tile=32)
+    np.testing.assert_allclose(maps / FULL, 0.3, atol=STEPS / FULL)
+
+
+def test_a_context_is_linear_between_its_pixels_and_goes_on_over_edges():
+    context = torch.arange(4.0).expand(1, 1, 2, 4)
+    places = np.arange(2), np.arange(8)
+    clamped = sampled(context, places, (2, 8), (False, False))[0, 0, 0]
+    assert clamped.tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
+    wrapped = sampled(context, places, (2, 8), (False, True))[0, 0, 0]
+    assert wrapped.tolist() == [0.75, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 2.25]
+
+
+@pytest.mark.parametrize("torus", [(True, True), (True, False), (False, False)])
+def test_a_context_covers_the_texture_alone(torus):
+    """The margin around what tiles is cut off again."""
+    image = image_of()
+    context = context_of(lambda whole: whole[:, :3], image, torus)
+    assert context is not None
+    np.testing.assert_allclose(context[0].permute(1, 2, 0), image[..., :3] / 255, atol=1e-6)
+
+
+def test_every_tile_gets_its_part_of_the_context():
+    image = image_of()
+    context = torch.rand(1, 7, SIDE, SIDE)
+
+    def given(part: Tensor, condition: Tensor | None) -> Tensor:
+        assert condition is not None
+        return condition
+
+    maps = convert_tiles(given, image, context, (True, False), tile=32)
+    np.testing.assert_allclose(maps / FULL, context[0], atol=STEPS / FULL)
