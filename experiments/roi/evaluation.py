@@ -1,4 +1,4 @@
-"""How good the classifier is, and whether the mask is where the findings are. NumPy only.
+"""How good the classifier is, and whether the mask is where the findings are.
 
 Every interval is the 2.5 and 97.5 % quantile over images drawn with replacement; intervals over
 seeds are the study's.
@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.stats import rankdata
+import torch
+from torchmetrics.functional.classification import multilabel_auroc
 
 # N images, C labels
 
@@ -121,12 +122,13 @@ def bootstrap(
 
 def aurocs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """(C,) area under the ROC curve; ties count half. NaN for a label without both values."""
-    ranks = rankdata(scores, axis=0)
-    positive = labels.sum(0)
-    negative = len(labels) - positive
-    above = (ranks * labels).sum(0) - positive * (positive + 1) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return above / (positive * negative)
+    found = np.full(labels.shape[1], np.nan)
+    both = labels.any(0) & ~labels.all(0)
+    if both.any():
+        chosen, truth = torch.from_numpy(scores[:, both]), torch.from_numpy(labels[:, both]).long()
+        count = int(both.sum())
+        found[both] = multilabel_auroc(chosen, truth, count, average="none", validate_args=False)
+    return found
 
 
 def macro(values: np.ndarray) -> float:

@@ -1,11 +1,13 @@
 """What all X-ray data have in common: the batch and its loaders."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from launch.tools import contact_sheet
 from launch.train.data import ScheduledDataModule
 
 Item = dict[str, Tensor]
@@ -63,6 +65,23 @@ class XrayData(ScheduledDataModule):
             persistent_workers=self.persistent_workers,
             pin_memory=loader.pin_memory,
         )
+
+    def inspect(self, folder: Path) -> list[str]:
+        """What there is to train and validate on, a line each.
+
+        Args:
+            folder: gets a contact sheet per part, with a histogram below every image.
+        """
+        self.setup("fit")
+        lines = []
+        for part, images in (("train", self.train_set), ("validation", self.validation_set)):
+            count = len(images)  # type: ignore[arg-type]
+            lines.append(f"{part}: {count} images of {self.img_size} pixels, made by the program")
+            shown = [images[n]["image"][0] for n in range(min(count, contact_sheet.AT_MOST))]  # type: ignore[index]
+            grey = [(brightness(x) * 255).round().byte().numpy() for x in shown]
+            sheet = [(str(n), x[..., None].repeat(3, axis=-1)) for n, x in enumerate(grey)]
+            contact_sheet.write(folder / f"{part}.png", sheet)
+        return lines
 
     def val_dataloader(self) -> DataLoader[Any]:
         assert self.validation_set is not None

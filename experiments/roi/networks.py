@@ -1,16 +1,19 @@
 """Classifiers, and the networks that say where to look."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import timm
 import torch
 import torch.nn.functional as F
 from pydantic import FilePath, PositiveInt
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, nearest
+from launch.experiments.roi.loading import DEVIATION, MEAN
+from launch.experiments.roi.weights import load_backbone
+
+XRAYVISION_LIMIT = 1024  # torchxrayvision.utils.normalize: brightness 0 to 1 is -1024 to 1024
 
 # N batch, C labels, S image side, s mask stride: images (N, 1, S, S), mask logits (N, 1, S/s, S/s)
 
@@ -45,9 +48,10 @@ class TimmClassifier(nn.Module):
     Args:
         classes: number of labels.
         backbone: name in timm, such as `convnext_base`.
-        weights: file of pretrained weights, `.safetensors` or `.pth`, whose last layer is left out;
-            null starts from random weights. Nothing is ever downloaded.
+        weights: file of pretrained weights, whose last layer is left out, see `weights.py`; null
+            starts from random weights. Nothing is ever downloaded.
         options: further arguments of the timm model, such as `{drop_path_rate: 0.1}`.
+        pixels: what the weights expect: values normalised as ImageNet's, or from -1024 to 1024.
     """
 
     def __init__(
@@ -56,21 +60,25 @@ class TimmClassifier(nn.Module):
         backbone: str = "convnext_base",
         weights: FilePath | None = None,
         options: dict[str, Any] | None = None,
+        pixels: Literal["imagenet", "torchxrayvision"] = "imagenet",
     ) -> None:
         super().__init__()
+        self.pixels = pixels
         if not timm.is_model(backbone):
             known = nearest(backbone, timm.list_models())
             raise ConfigError(f"classifier.backbone: timm has no {backbone!r}.{known}")
         self.model: Any = timm.create_model(backbone, num_classes=classes, **(options or {}))
         self.pretrained = weights is not None
         if weights is not None:
-            load_backbone(self.model, Path(weights))
+            load_backbone(self.model, Path(weights), pixels)
 
     @property
     def last(self) -> nn.Module:
         return self.model.get_classifier()
 
     def features(self, image: Tensor) -> Tensor:
+        if self.pixels == "torchxrayvision":
+            image = (2 * (image * DEVIATION + MEAN) - 1) * XRAYVISION_LIMIT
         return self.model.forward_features(image.expand(-1, 3, -1, -1))
 
     def head(self, features: Tensor) -> Tensor:
@@ -78,29 +86,6 @@ class TimmClassifier(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.head(self.features(image))
-
-
-def load_backbone(model: Any, path: Path) -> None:
-    """Load everything but the last layer.
-
-    Raises:
-        ConfigError: if the file is of another architecture, naming the first tensors that differ.
-    """
-    if path.suffix == ".safetensors":
-        state = load_file(path)
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        state = state.get("state_dict", state.get("model", state))
-    last = tuple(f"{name}." for name, m in model.named_modules() if m is model.get_classifier())
-    wanted = {k: v for k, v in model.state_dict().items() if not k.startswith(last)}
-    differing = [k for k, v in wanted.items() if k not in state or state[k].shape != v.shape]
-    if differing:
-        raise ConfigError(
-            f"classifier.weights: {path} does not fit: {len(differing)} of {len(wanted)} tensors "
-            f"are missing or of another shape, such as {', '.join(differing[:3])}; "
-            "give the backbone that the file was made for"
-        )
-    model.load_state_dict({k: state[k] for k in wanted}, strict=False)
 
 
 class MaskNetwork(nn.Module):

@@ -15,6 +15,7 @@ from launch.experiments.roi import pictures, radiographs
 from launch.experiments.roi.filling import cover
 from launch.experiments.roi.loading import normalised
 from launch.experiments.roi.radiographs import UnreadableXrayError
+from launch.tools.names import distinct_names, refuse_overlap
 
 if TYPE_CHECKING:
     from launch.experiments.roi.recipe import XrayRecipe
@@ -26,23 +27,29 @@ def predict_folder(recipe: "XrayRecipe", source: Path, destination: Path) -> dic
     """Write `predictions.csv`, `masks/NAME.png` and `overlays/NAME.png`; returns counts.
 
     A row has, per finding, the probability for the whole image, for what the mask keeps and for
-    what it drops, and their difference full - dropped as `faithfulness`. A file that cannot be
-    read becomes a row of `unreadable.csv` and stops nothing.
+    what it drops, and their difference full - dropped as `faithfulness`; `assumed` is what the
+    file does not say. A file that cannot be read becomes a row of `unreadable.csv` and stops
+    nothing.
 
     Raises:
+        ConfigError: if the output is the input, or one lies inside of the other.
         MissingError: if there is no X-ray file.
         LaunchError: if none of them can be read.
     """
+    refuse_overlap(source, destination)
     paths = radiographs.find(source)
     if not paths:
         suffixes = ", ".join(radiographs.SUFFIXES)
         raise MissingError(f"{source} has no X-ray; files of type {suffixes} are looked for")
     rows: list[dict[str, Any]] = []
     unreadable: list[dict[str, str]] = []
+    root = source if source.is_dir() else source.parent
+    files = [path.relative_to(root) for path in paths]
+    outputs = dict(zip(paths, distinct_names(files), strict=True))
     for path in track(paths, "predict", transient=True):
-        name = str(path.relative_to(source) if path != source else path.name)
+        name = path.relative_to(root).as_posix()
         try:
-            rows.append({"image": name, **predict_file(recipe, path, destination, name)})
+            rows.append({"image": name, **predict_file(recipe, path, destination, outputs[path])})
         except UnreadableXrayError as error:
             unreadable.append({"image": name, "reason": error.reason})
             print(f"left out: {error.message}", flush=True)
@@ -55,23 +62,22 @@ def predict_folder(recipe: "XrayRecipe", source: Path, destination: Path) -> dic
     return counts | ({"mask_coverage": float(np.mean(means))} if means else {})
 
 
-def predict_file(
-    recipe: "XrayRecipe", path: Path, destination: Path, name: str
-) -> dict[str, float]:
-    """The row of one image; its mask is written in the image's own size."""
-    brightness = radiographs.read(path)
+def predict_file(recipe: "XrayRecipe", path: Path, destination: Path, name: str) -> dict[str, Any]:
+    """The row of one image; its mask is written in the image's own size, as `name`.png."""
+    radiograph = radiographs.read(path)
+    brightness = radiograph.brightness
     small = normalised(radiographs.resized(brightness, recipe.img_size))
     image = torch.from_numpy(small)[None, None].to(recipe.device)
     classifier = recipe.evaluated("classifier")
     found = {"full": classifier(image)}
     looked = recipe.look(image)
-    row: dict[str, float] = {}
+    row: dict[str, Any] = {"assumed": "; ".join(radiograph.assumed)}
     if looked is not None:
         mask = looked[1].projected
         found["kept"] = classifier(cover(image, mask, recipe.mask_fill))
         found["dropped"] = classifier(cover(image, 1 - mask, recipe.mask_fill))
         row["mask_coverage"] = mask.mean().item()
-        write_pictures(brightness, mask[0, 0].cpu().numpy(), destination, Path(name))
+        write_pictures(brightness, mask[0, 0].cpu().numpy(), destination, name)
     probabilities = {part: logits.float().sigmoid()[0].tolist() for part, logits in found.items()}
     for n, label in enumerate(recipe.labels):
         row |= {f"prob_{part}/{label}": values[n] for part, values in probabilities.items()}
@@ -80,7 +86,7 @@ def predict_file(
     return row
 
 
-def write_pictures(brightness: np.ndarray, mask: np.ndarray, destination: Path, name: Path) -> None:
+def write_pictures(brightness: np.ndarray, mask: np.ndarray, destination: Path, name: str) -> None:
     height, width = brightness.shape
     grown = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
     grey = np.repeat(np.rint(brightness * 255).astype(np.uint8)[..., None], 3, axis=-1)
@@ -89,7 +95,7 @@ def write_pictures(brightness: np.ndarray, mask: np.ndarray, destination: Path, 
         "overlays": pictures.overlay(grey, grown),
     }
     for folder, picture in outputs.items():
-        path = (destination / folder / name).with_suffix(".png")
+        path = destination / folder / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path)
 

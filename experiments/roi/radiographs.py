@@ -1,85 +1,103 @@
-"""X-ray files as brightness: 8-bit and 16-bit pictures, and DICOM where pydicom is installed."""
+"""X-ray files as brightness, with what was assumed: pictures of every depth, and DICOM."""
 
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from launch.errors import LaunchError
+from launch.tools import dicom, pictures
+from launch.tools.dicom import UnreadableDicomError
+from launch.tools.pictures import UnreadableImageError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm")
+SUFFIXES = (*pictures.SUFFIXES, *dicom.SUFFIXES)
+NO_PICTURES = (".csv", ".txt", ".json", ".md", ".html", ".xml", ".pdf", ".zip", ".gz")
+GREY = 0.02  # channels that differ less than this on average are those of a grey picture
 
 
 class UnreadableXrayError(LaunchError):
-    """A file that is no image, or damaged."""
+    """A file that is no image, damaged, or of no one meaning as brightness."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
 
 
+@dataclass(frozen=True)
+class Radiograph:
+    """Brightness (H, W) float32 in [0, 1], and what the file does not say, a phrase each."""
+
+    brightness: np.ndarray
+    assumed: tuple[str, ...]
+
+
 def find(folder: Path) -> list[Path]:
-    """The X-ray files below a folder, or the one file, in the order of their names."""
+    """The X-ray files below a folder, or the one file, in the order of their names.
+
+    DICOM is known by its content where the suffix says nothing, as in the exports of archives.
+    """
     if folder.is_file():
         return [folder]
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    shown = (path for path in folder.rglob("*") if not is_hidden(path.relative_to(folder)))
+    return sorted(path for path in shown if is_known(path))
 
 
-def read(path: Path) -> np.ndarray:
-    """Brightness (H, W) float32 in [0, 1]; colour is averaged, DICOM scaled to its own range.
+def is_hidden(relative: Path) -> bool:
+    return any(part.startswith(".") for part in relative.parts)
+
+
+def is_known(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or (suffix not in NO_PICTURES and dicom.is_dicom(path))
+
+
+def is_picture(path: Path) -> bool:
+    return path.suffix.lower() in pictures.SUFFIXES
+
+
+def read(path: Path) -> Radiograph:
+    """Alpha is composited on black, colour becomes its luma.
 
     Raises:
         UnreadableXrayError: if the file is damaged or no image.
     """
     try:
-        if path.suffix.lower() == ".dcm":
-            return read_dicom(path)
-        with Image.open(path) as image:
-            return brightness_of(image)
-    except LaunchError:
-        raise
-    except FileNotFoundError as error:
-        raise UnreadableXrayError(path, "there is no such file") from error
-    except Exception as error:
-        raise UnreadableXrayError(path, f"is damaged or no image ({error})") from error
+        if is_picture(path):
+            return from_picture(pictures.read(path))
+        found = dicom.read(path)
+        return Radiograph(found.brightness, found.assumed)
+    except (UnreadableImageError, UnreadableDicomError) as error:
+        raise UnreadableXrayError(path, error.reason) from error
 
 
-def brightness_of(image: Image.Image) -> np.ndarray:
-    """Pixel values over the largest of their depth."""
-    if image.mode.startswith("I"):
-        return np.asarray(image, np.float32) / 65535
-    if image.mode == "F":
-        return np.clip(np.asarray(image, np.float32), 0, 1)
-    return np.asarray(image.convert("L"), np.float32) / 255
-
-
-def read_dicom(path: Path) -> np.ndarray:
-    """Pixels scaled from their smallest to their largest value; MONOCHROME1 is inverted."""
-    try:
-        pydicom: Any = import_module("pydicom")
-    except ImportError as error:
-        raise UnreadableXrayError(path, "is DICOM; pip install pydicom to read it") from error
-    data = pydicom.dcmread(path)
-    pixels = np.asarray(data.pixel_array, np.float32)
-    if pixels.ndim != 2:
-        raise UnreadableXrayError(path, f"holds colour or several images, {pixels.shape}")
-    pixels = (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-6)
-    return 1 - pixels if data.PhotometricInterpretation == "MONOCHROME1" else pixels
+def from_picture(picture: pictures.Picture) -> Radiograph:
+    brightness = picture.luma * picture.opacity
+    assumed = list(picture.assumed)
+    if not picture.grey and np.ptp(picture.rgb, axis=-1).mean() > GREY:
+        assumed.append("in colour, of which the luma is taken")
+    if picture.alpha is not None and picture.opacity.min() < 1:
+        assumed.append("transparent in part, composited on black")
+    return Radiograph(brightness, tuple(assumed))
 
 
 def is_image(path: Path) -> bool:
     """Whether the file begins as an image does; damage further on shows when it is read."""
     try:
-        if path.suffix.lower() == ".dcm":
-            with path.open("rb") as file:
-                return file.read(132)[128:] == b"DICM"
-        with Image.open(path):
-            return True
-    except OSError:
+        if not is_picture(path):
+            return dicom.is_dicom(path)
+        pictures.header(path)
+    except (UnreadableImageError, OSError):
         return False
+    return True
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(width, height) from the header."""
+    if not is_picture(path):
+        return dicom.size(path)
+    header = pictures.header(path)
+    return header.width, header.height
 
 
 def resized(image: np.ndarray, size: int) -> np.ndarray:

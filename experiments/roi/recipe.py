@@ -17,6 +17,8 @@ from launch.experiments.roi.evaluation import Predictions
 from launch.experiments.roi.filling import Fill, cover
 from launch.experiments.roi.straight_through import MaskSample, top_k
 from launch.experiments.roi.training_log import TrainingLog
+from launch.tools import model_files
+from launch.tools.names import set_aside
 from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
 from launch.train.objective import ScheduledLosses
 
@@ -38,7 +40,8 @@ class XrayRecipe(ScheduledModule):
         judge: `classes` -> the independent classifier that scores masks; null leaves that out.
         mask_fill: what takes the place of hidden pixels.
         channels_last: memory format of networks and images.
-        log_csv: file with a row per epoch, within the run folder unless absolute.
+        log_csv: file with a row per epoch, within the run folder unless absolute; what another run
+            or rung has left there is renamed, not replaced.
         save: file with the networks' weights after every epoch, likewise.
     """
 
@@ -116,7 +119,7 @@ class XrayRecipe(ScheduledModule):
         if not Path(checkpoint).is_file():
             self.missing.append(f"module.{name}_weights: there is no file {checkpoint}")
             return
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        content = model_files.tensors(Path(checkpoint))
         averaged = any(key.startswith(f"ema.{name}.") for key in content)
         prefix = f"ema.{name}." if averaged else f"{name}."
         state = {k.removeprefix(prefix): v for k, v in content.items() if k.startswith(prefix)}
@@ -222,9 +225,13 @@ class XrayRecipe(ScheduledModule):
     # The epoch log
 
     def on_fit_start(self) -> None:
-        if self.log_csv and self.trainer.is_global_zero:
-            path = Path(self.trainer.default_root_dir) / self.log_csv
-            self.training_log = TrainingLog(path, self.log_state)
+        if not self.trainer.is_global_zero:
+            return
+        root = Path(self.trainer.default_root_dir)
+        if self.log_csv:
+            self.training_log = TrainingLog(root / self.log_csv, self.log_state)
+        if self.save:
+            set_aside_if_foreign(root / self.save, root)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
@@ -240,16 +247,18 @@ class XrayRecipe(ScheduledModule):
             if ended:
                 self.training_log.end_epoch(self.epoch)
         if ended and self.save and self.trainer.is_global_zero:
-            self.save_networks(Path(self.trainer.default_root_dir) / self.save)
+            root = Path(self.trainer.default_root_dir)
+            self.save_networks(root / self.save, root)
 
     def on_train_end(self) -> None:
         if self.training_log:
             self.training_log.flush(self.metrics)
 
-    def save_networks(self, path: Path) -> None:
+    def save_networks(self, path: Path, run: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
-        torch.save({"epoch": self.epoch, "state_dict": self.weights()}, partial)
+        content = {"run": str(run), "epoch": self.epoch, "state_dict": self.weights()}
+        torch.save(content, partial)
         partial.replace(path)
 
     def weights(self) -> dict[str, Tensor]:
@@ -276,6 +285,18 @@ class XrayRecipe(ScheduledModule):
         from launch.experiments.roi.predict import predict_folder  # noqa: PLC0415 - files are needed here only
 
         return predict_folder(self, source, destination)
+
+
+def set_aside_if_foreign(path: Path, run: Path) -> None:
+    """Rename a file of networks that another run, or another rung of this one, has saved."""
+    if not path.exists():
+        return
+    try:
+        owner = torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("run")
+    except Exception:  # whatever it is, it is not ours
+        owner = None
+    if owner != str(run):
+        rank_zero_warn(f"{path} is of another run; it was renamed to {set_aside(path).name}")
 
 
 def share(mask: Tensor) -> Tensor:

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from launch.errors import ConfigError
+from launch.tools.names import set_aside
 
 TERMS = ("full", "consist", "drop", "sparse", "tv")
 COLUMNS = (
@@ -15,17 +17,19 @@ COLUMNS = (
     *(f"w_{term}" for term in TERMS), "mask_mean", "mask_tv",
     "temperature", "mask_coverage", "val_auroc", "val_f1", "loss_keep",
 )  # fmt: skip
+RECORDED = ("mask_mean", "mask_tv", "temperature", "mask_coverage")
 VALIDATED = {"val_auroc": "auroc_macro", "val_f1": "f1_macro"}
 
 
 class TrainingLog:
-    """Means over the batches of each epoch; 0 where a recipe has no such quantity.
+    """Means over the batches of each epoch; empty where a recipe has no such quantity.
 
     A row is written when the batch after its epoch starts, so that it has the validation that was
-    due in between. After a resume the rows of later epochs are dropped.
+    due in between. After a resume the rows of later epochs are dropped. A file that another run
+    has written is renamed, never replaced.
 
     Args:
-        state: what a checkpoint kept of the epoch that it interrupted.
+        state: what a checkpoint kept: the rows so far, and the epoch that it interrupted.
 
     Raises:
         ConfigError: if the file has other columns.
@@ -36,25 +40,30 @@ class TrainingLog:
         self.sums: dict[str, Tensor | float] = dict(state.get("sums", {}))
         self.steps: int = state.get("steps", 0)
         self.pending: dict[str, float] = dict(state.get("pending", {}))
-        self._open(state.get("epochs", 0))
+        self.rows: list[list[str]] = [list(row) for row in state.get("rows", [])]
+        self._open()
 
-    def _open(self, epochs: int) -> None:
-        self.epochs = epochs
-        rows: list[dict[str, str]] = []
-        if self.path.is_file():
-            with self.path.open(newline="") as file:
-                reader = csv.DictReader(file)
-                if tuple(reader.fieldnames or ()) != COLUMNS:
-                    raise ConfigError(
-                        f"{self.path} has other columns ({', '.join(reader.fieldnames or ())}); "
-                        "move it away or give another log_csv"
-                    )
-                rows = [row for row in reader if int(row["epoch"]) <= epochs]
+    def _open(self) -> None:
+        present = self._present()
+        if present and (not self.rows or present[: len(self.rows)] != self.rows):
+            renamed = set_aside(self.path)
+            rank_zero_warn(f"{self.path} is of another run; it was renamed to {renamed.name}")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+            csv.writer(file).writerows([COLUMNS, *self.rows])
+
+    def _present(self) -> list[list[str]]:
+        """The rows of the file as it is, without its header."""
+        if not self.path.is_file():
+            return []
+        with self.path.open(newline="") as file:
+            header, *rows = [*csv.reader(file)] or [[]]
+        if header and tuple(header) != COLUMNS:
+            raise ConfigError(
+                f"{self.path} has other columns ({', '.join(header)}); "
+                "move it away or give another log_csv"
+            )
+        return rows
 
     def add(
         self, values: Mapping[str, Tensor], weights: Mapping[str, Any], records: Mapping[str, Any]
@@ -67,8 +76,9 @@ class TrainingLog:
             total = total + weights[name] * value
             self._sum(f"w_{name}", weights[name])
         self._sum("loss", total)
-        for name in ("mask_mean", "mask_tv", "temperature", "mask_coverage"):
-            self._sum(name, records.get(name, 0.0))
+        for name in RECORDED:
+            if name in records:
+                self._sum(name, records[name])
 
     def _sum(self, name: str, value: Tensor | float) -> None:
         detached = value.detach() if isinstance(value, Tensor) else value
@@ -83,14 +93,15 @@ class TrainingLog:
         """Write the row of the latest epoch, if it is still to be written, and print it."""
         if not self.pending:
             return
-        validated = {column: metrics.get(name, 0.0) for column, name in VALIDATED.items()}
-        row = dict.fromkeys(COLUMNS, 0.0) | self.pending | validated
+        validated = {c: metrics[name] for c, name in VALIDATED.items() if name in metrics}
+        row = self.pending | validated
+        self.rows.append([str(row.get(column, "")) for column in COLUMNS])
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, COLUMNS).writerow(row)
+            csv.writer(file).writerow(self.rows[-1])
         shown = ("loss", "mask_mean", "mask_coverage", "temperature", *VALIDATED)
-        values = "  ".join(f"{name} {row[name]:.4g}" for name in shown if row[name])
+        values = "  ".join(f"{name} {row[name]:.4g}" for name in shown if name in row)
         print(f"epoch {row['epoch']}  {values}", flush=True)
-        self.epochs, self.pending = int(row["epoch"]), {}
+        self.pending = {}
 
     def state(self) -> dict[str, Any]:
         """For the checkpoint, in plain containers."""
@@ -98,5 +109,5 @@ class TrainingLog:
             "sums": {k: float(v) for k, v in self.sums.items()},
             "steps": self.steps,
             "pending": self.pending,
-            "epochs": self.epochs,
+            "rows": [list(row) for row in self.rows],
         }

@@ -1,25 +1,25 @@
-"""Autoencoders from files: our own, and VQ models of other programs."""
+"""Autoencoders from files: our own, and VQ, Gumbel VQ and KL models of other programs."""
 
 import json
-import pickle
 import re
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, MissingError
 from launch.experiments.smoke.autoencoder import VQAutoencoder
-from launch.experiments.smoke.ldm import LatentDiffusionVQ
+from launch.experiments.smoke.ldm import LatentDiffusionAutoencoder
+from launch.tools import model_files
 
 GROUPS = 32
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 KINDS = (
-    "a checkpoint of +experiment=smoke/autoencoder, the folder of a diffusers VQModel, or a "
-    "checkpoint of a taming-transformers or latent-diffusion VQ model"
+    "a checkpoint of +experiment=smoke/autoencoder, the folder of a diffusers VQModel or "
+    "AutoencoderKL, or a checkpoint of a taming-transformers or latent-diffusion autoencoder"
 )
+MARK = "decoder.conv_in.weight"  # every one of these autoencoders has it
+PARTS = ("encoder.", "decoder.", "quantize.", "quant_conv.", "post_quant_conv.")
 # from the names of diffusers to those of taming-transformers, in this order
 RENAMED = (
     (r"\.mid_block\.resnets\.0\.", ".mid.block_1."),
@@ -55,37 +55,29 @@ def load_autoencoder(path: Path) -> nn.Module:
         )
     if path.is_dir():
         return _from_diffusers(path)
-    content: dict[str, Any]
-    content = dict(load_file(path)) if path.suffix == ".safetensors" else _read(path)
+    content = model_files.read(path)
     if "autoencoder" in content:
         return _own(path, content)
-    return _from_taming(path, content.get("state_dict", content))
+    return _from_tensors(path, first_stage(content))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"module.autoencoder: {path} cannot be read as tensors alone ({reason}); give {KINDS}"
-        ) from error
+def first_stage(content: dict[str, Any]) -> dict[str, Tensor]:
+    """Tensors of an autoencoder; of a whole latent-diffusion model those of its first stage."""
+    state = model_files.unwrapped(content)
+    prefixes = [k.removesuffix(MARK) for k in state if k.endswith(MARK)]
+    best = min(prefixes, key=lambda p: ("first_stage" not in p, len(p)), default="")
+    found = model_files.below(state, best)
+    return {k: v for k, v in found.items() if k.startswith(PARTS)}
 
 
 def _own(path: Path, content: dict[str, Any]) -> VQAutoencoder:
     autoencoder = VQAutoencoder(**content["autoencoder"])
-    return _filled(path, autoencoder, _below("autoencoder.", content["state_dict"]))
+    state, prefix = content["state_dict"], "autoencoder."
+    own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    return _filled(path, autoencoder, own)
 
 
-def _from_taming(path: Path, state: dict[str, Any]) -> LatentDiffusionVQ:
-    """Also a whole latent-diffusion model, whose first stage is taken."""
-    state = _below("first_stage_model.", state) or state
-    parts = ("encoder.", "decoder.", "quantize.", "quant_conv.", "post_quant_conv.")
-    kept = {k: v for k, v in state.items() if k.startswith(parts) and isinstance(v, Tensor)}
-    return _ldm(path, kept)
-
-
-def _from_diffusers(folder: Path) -> LatentDiffusionVQ:
+def _from_diffusers(folder: Path) -> LatentDiffusionAutoencoder:
     files = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     config = folder / "config.json"
     if not files or not config.is_file():
@@ -94,12 +86,12 @@ def _from_diffusers(folder: Path) -> LatentDiffusionVQ:
         )
     settings = json.loads(config.read_text())
     kind, norm = settings.get("_class_name", "VQModel"), settings.get("norm_type", "group")
-    if kind != "VQModel" or norm != "group":
+    if kind not in ("VQModel", "AutoencoderKL") or norm != "group":
         raise ConfigError(
             f"module.autoencoder: {folder} is a {kind} with {norm} norm; give {KINDS}"
         )
-    loaded = load_file(files[0]) if files[0].suffix == ".safetensors" else _read(files[0])
-    return _ldm(folder, _renamed(loaded), settings.get("norm_num_groups", GROUPS))
+    state = first_stage(model_files.read(files[0]))
+    return _from_tensors(folder, state, settings.get("norm_num_groups"))
 
 
 def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -115,13 +107,17 @@ def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def _ldm(path: Path, state: dict[str, Tensor], groups: int | None = None) -> LatentDiffusionVQ:
+def _from_tensors(
+    path: Path, state: dict[str, Tensor], groups: int | None = None
+) -> LatentDiffusionAutoencoder:
+    if any(".mid_block." in name for name in state):
+        state = _renamed(state)
     try:
-        return _filled(path, LatentDiffusionVQ(state, groups or GROUPS), state)
+        return _filled(path, LatentDiffusionAutoencoder(state, groups or GROUPS), state)
     except (KeyError, ValueError) as error:
         raise ConfigError(
-            f"module.autoencoder: {path} is no VQ autoencoder ({error} is missing or of another "
-            f"shape, {len(state)} tensors found); give {KINDS}"
+            f"module.autoencoder: {path} is no VQ or KL autoencoder ({error} is missing or of "
+            f"another shape, {len(state)} tensors found); give {KINDS}"
         ) from error
 
 
@@ -138,7 +134,3 @@ def _filled(path: Path, autoencoder: Any, state: dict[str, Tensor]) -> Any:
         )
     autoencoder.load_state_dict(state)
     return autoencoder
-
-
-def _below(prefix: str, state: dict[str, Any]) -> dict[str, Any]:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -61,14 +61,14 @@ def calibrate(module: SmokeFlow, data: ScheduledDataModule, folder: Path) -> dic
 
 def measure(scores: Scores, brightness: Tensor) -> dict[str, float]:
     """Ratios at the thresholds, the automatic threshold and the AUROC of every mode."""
-    found, smoke = {}, (brightness > VISIBLE_CELL).flatten().cpu().numpy()
+    found, smoke = {}, brightness > VISIBLE_CELL
     for mode, values in scores.items():
         automatic = calibrated_threshold(values, brightness)
         for threshold in THRESHOLDS:
             found[f"smoke_ratio/{mode}/{threshold:g}"] = float((values > threshold).float().mean())
         found[f"smoke_ratio/{mode}/auto"] = float((values > automatic).float().mean())
         found[f"auto_threshold/{mode}"] = automatic
-        found[f"auroc/{mode}"] = auroc(values.flatten().cpu().numpy(), smoke)
+        found[f"auroc/{mode}"] = auroc(values, smoke)
     return found
 
 

@@ -1,7 +1,8 @@
-"""The VQ autoencoder of taming-transformers and latent-diffusion, under its own tensor names.
+"""The autoencoders of taming-transformers and latent-diffusion, under their own tensor names.
 
 Esser et al. 2021 and Rombach et al. 2022: residual blocks with group norms, single-head
-attention in the middle and at chosen levels. The architecture is read off the tensors.
+attention in the middle and at chosen levels; vectors are quantised by their nearest code (VQ), by
+scores for the codes (Gumbel), or not at all (KL). The architecture is read off the tensors.
 """
 
 import re
@@ -16,8 +17,10 @@ from torch import Tensor, nn
 State = Mapping[str, Tensor]
 
 
-class LatentDiffusionVQ(nn.Module):
+class LatentDiffusionAutoencoder(nn.Module):
     """Frames (B, 3, H, W) in [0, 1] to latents before quantisation, and latents to frames.
+
+    The latent of a KL autoencoder is the mean of its posterior.
 
     Args:
         state: tensors under the names of taming-transformers, of which the shapes are taken.
@@ -29,10 +32,11 @@ class LatentDiffusionVQ(nn.Module):
         build = _Builder(state, groups)
         self.encoder = Half(build, "encoder", "down", "downsample")
         self.decoder = Half(build, "decoder", "up", "upsample")
-        self.quant_conv = build.conv("quant_conv")
-        self.post_quant_conv = build.conv("post_quant_conv")
-        self.quantize = Codes(*tuple(build.shape("quantize.embedding")))
-        self.latent_channels = self.quant_conv.out_channels
+        self.quant_conv = build.conv_or_nothing("quant_conv")
+        self.post_quant_conv = build.conv_or_nothing("post_quant_conv")
+        self.quantize = quantiser(build)
+        entrance = "post_quant_conv" if build.has("post_quant_conv") else "decoder.conv_in"
+        self.latent_channels = build.shape(entrance)[1]
         self.factor = 2 ** (len(self.encoder.levels) - 1)
 
     def encode(self, frames: Tensor) -> Tensor:
@@ -40,7 +44,8 @@ class LatentDiffusionVQ(nn.Module):
         x = self.encoder.conv_in(frames * 2 - 1)
         for level in self.encoder.levels:
             x = level(x)
-        return self.quant_conv(self.encoder.tail(self.encoder.mid(x)))
+        moments = self.quant_conv(self.encoder.tail(self.encoder.mid(x)))
+        return moments[:, : self.latent_channels]
 
     def decode(self, latent: Tensor) -> Tensor:
         """Frames of latents, which are quantised first; roughly in [0, 1]."""
@@ -49,6 +54,14 @@ class LatentDiffusionVQ(nn.Module):
         for level in reversed(self.decoder.levels):
             x = level(x)
         return (self.decoder.tail(x) + 1) / 2
+
+
+def quantiser(build: "_Builder") -> nn.Module:
+    if build.has("quantize.embedding"):
+        return Codes(*build.shape("quantize.embedding"))
+    if build.has("quantize.embed"):
+        return ScoredCodes(build.conv("quantize.proj"), *build.shape("quantize.embed"))
+    return nn.Identity()
 
 
 class Codes(nn.Module):
@@ -64,6 +77,17 @@ class Codes(nn.Module):
         flat = rows.reshape(-1, rows.shape[-1])
         nearest = (codes.square().sum(1) - 2 * flat @ codes.T).argmin(1)
         return codes[nearest].view(rows.shape).movedim(-1, 1)
+
+
+class ScoredCodes(nn.Module):
+    """Replaces each vector of a latent by the code of highest score: Gumbel VQ without noise."""
+
+    def __init__(self, proj: nn.Conv2d, codes: int, channels: int) -> None:
+        super().__init__()
+        self.proj, self.embed = proj, nn.Embedding(codes, channels)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.embed.weight[self.proj(latent).argmax(1)].movedim(-1, 1)
 
 
 class Half(nn.Module):
@@ -187,3 +211,6 @@ class _Builder:
         if name.endswith("downsample.conv"):
             return nn.Conv2d(inputs, outputs, size, stride=2)
         return nn.Conv2d(inputs, outputs, size, padding=size // 2)
+
+    def conv_or_nothing(self, name: str) -> nn.Module:
+        return self.conv(name) if self.has(name) else nn.Identity()

@@ -37,7 +37,7 @@ def to_uint8(frame: Tensor) -> np.ndarray:
     return frame.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
-def save_video(path: Path, frames: Tensor, frames_per_second: int) -> None:
+def save_video(path: Path, frames: Tensor, frames_per_second: float) -> None:
     """Write (T, 3, H, W) frames as MP4 (MPEG-4 part 2) or GIF, by the suffix of the path."""
     factor = max(1, ENLARGED * 2 // frames.shape[-1])
     large = F.interpolate(frames.float(), scale_factor=factor, mode="nearest")

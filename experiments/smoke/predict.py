@@ -14,8 +14,10 @@ from torch import Tensor
 
 from launch.errors import MissingError
 from launch.experiments.smoke import clips, pictures
+from launch.experiments.smoke.clips import Clip, Source
 from launch.experiments.smoke.latents import as_float
 from launch.experiments.smoke.metrics import RolloutMetrics, grey
+from launch.tools.names import refuse_overlap
 
 if TYPE_CHECKING:
     from launch.experiments.smoke.module import SmokeFlow
@@ -24,55 +26,53 @@ if TYPE_CHECKING:
 def predict_folder(module: SmokeFlow, source: Path, destination: Path) -> dict[str, float]:
     """Futures of every clip under `source`: MP4, GIF, a grid and the raw floats of each.
 
-    A video file, a folder of frames, or a folder of either. Where a clip goes on after the given
+    A video file, or a folder of videos, animations and frames. Where a clip goes on after the given
     frames, the grid shows true | generated | difference, and the metrics are over all such clips.
-    A clip that cannot be read is named and does not stop the others.
+    A clip that cannot be read is named and does not stop the others. Videos keep their frame rate.
 
     Raises:
+        ConfigError: if the output is the input, or one lies inside of the other.
         MissingError: if there is no clip that could be used.
     """
+    refuse_overlap(source, destination)
     metrics, failed, done = RolloutMetrics(), 0, 0
-    for name, files in track(find(source).items(), description="predicting"):
-        clip = longest(files, name, module.frame_size)
-        if not len(clip):
-            failed += 1
-            continue
-        predict_clip(module, torch.from_numpy(clip), destination / name, metrics)
-        done += 1
+    for found in track(find(source), description="predicting"):
+        pieces = usable(found, module.frame_size, module.sampling.given)
+        failed += not pieces
+        for clip in pieces:
+            predict_clip(module, clip, destination / clip.name, metrics)
+            done += 1
     if not done:
         raise MissingError(f"{source} holds no clip that could be read")
     nfe = float(module.sampling.nfe)
     return {"clips": done, "failed": failed, "nfe": nfe, **metrics.results()}
 
 
-def find(source: Path) -> dict[str, list[Path] | Path]:
-    """Clips by name under a video file, a folder of videos, or folders of frames.
+def find(source: Path) -> list[Source]:
+    """A video file, or all clips of a folder.
 
     Raises:
         MissingError: if there is nothing of the kind.
     """
     if source.is_file():
-        return {source.stem: source}
+        return [Source(source.stem, source.stem, (source,))]
     if not source.is_dir():
         raise MissingError(f"input {source} does not exist")
-    try:
-        return dict(clips.find_videos(source))
-    except MissingError:
-        return dict(clips.find_frames(source))
+    return clips.find(source)
 
 
-def longest(files: list[Path] | Path, name: str, size: int) -> np.ndarray:
-    """The longest undamaged piece of a clip, with warnings about the rest."""
-    pieces = clips.read(files, name, size, shortest=1)
-    for note in (note for piece in pieces for note in piece.notes):
+def usable(source: Source, size: int, given: int) -> list[Clip]:
+    """Undamaged pieces of at least the given frames, else the longest; warns about the rest."""
+    found = clips.read(source, size, shortest=1)
+    for note in found.notes:
         rank_zero_warn(note)
-    return max((piece.frames for piece in pieces), key=len)
+    long = [clip for clip in found.clips if len(clip.frames) >= given]
+    return long or sorted(found.clips, key=lambda clip: len(clip.frames))[-1:]
 
 
-def predict_clip(
-    module: SmokeFlow, frames: Tensor, destination: Path, metrics: RolloutMetrics
-) -> None:
-    """Generate after the first frames (T, 3, H, W) of one clip, and write what came out."""
+def predict_clip(module: SmokeFlow, clip: Clip, destination: Path, metrics: RolloutMetrics) -> None:
+    """Generate after the first frames of one clip, and write what came out."""
+    frames = torch.from_numpy(clip.frames)
     given = min(module.sampling.given, len(frames))
     known = as_float(frames[None, :given]).to(module.device)
     latents = module.latents.standardise(module.latents.encode(known))
@@ -80,7 +80,7 @@ def predict_clip(
     truth = as_float(frames[given : given + module.predict_frames])
     if len(truth):
         score(module, generated, truth, known[0, -1].cpu(), metrics)
-    write(destination, known[0].cpu(), generated, truth, module.frames_per_second)
+    write(destination, known[0].cpu(), generated, truth, clip.rate or module.frames_per_second)
 
 
 def score(
@@ -94,7 +94,7 @@ def score(
 
 
 def write(
-    destination: Path, known: Tensor, generated: Tensor, truth: Tensor, frames_per_second: int
+    destination: Path, known: Tensor, generated: Tensor, truth: Tensor, frames_per_second: float
 ) -> None:
     """One video and one GIF of each sample, one grid and one array of all."""
     destination.mkdir(parents=True, exist_ok=True)

@@ -214,12 +214,14 @@ def _scheduled(weight: float | Schedule) -> Schedule:
     return Constant(weight) if isinstance(weight, int | float) else weight
 
 
-def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+def auroc(scores: Tensor, positive: Tensor) -> float:
     """Chance that a positive scores above a negative, ties counted half; NaN without both."""
-    from scipy.stats import rankdata  # noqa: PLC0415 - slow to import, for calibration only
+    from torchmetrics.functional.classification import (  # noqa: PLC0415 - for calibration only
+        binary_auroc,
+    )
 
-    ranks, count = rankdata(scores), int(positive.sum())
-    others = positive.size - count
-    if not count or not others:
+    if positive.all() or not positive.any():
         return math.nan
-    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))
+    low, high = scores.min(), scores.max()
+    shares = (scores.double() - low) / (high - low).clamp_min(1e-12)  # in [0, 1], as it expects
+    return float(binary_auroc(shares.flatten(), positive.flatten().long()))

@@ -46,13 +46,3 @@ def test_classifiers_have_features_a_head_and_a_last_layer(network):
 def test_an_unknown_backbone_names_the_nearest():
     with pytest.raises(ConfigError, match=r"no 'convnext_bas'.*'convnext_base'"):
         TimmClassifier(3, "convnext_bas")
-
-
-def test_weights_come_from_a_local_file_but_for_the_last_layer(tmp_path):
-    pretrained = TimmClassifier(7, "convnext_atto", options=SMALL)
-    torch.save(pretrained.model.state_dict(), tmp_path / "w.pth")
-    network = TimmClassifier(3, "convnext_atto", tmp_path / "w.pth", SMALL)
-    torch.testing.assert_close(network.features(IMAGE), pretrained.features(IMAGE))
-    with pytest.raises(ConfigError, match=r"does not fit.*stem"):
-        other = SMALL | {"dims": (16, 16, 24, 32)}
-        TimmClassifier(3, "convnext_atto", tmp_path / "w.pth", other)

@@ -1,111 +1,168 @@
-"""X-ray files of every depth become brightness in [0, 1]."""
+"""X-ray files of every kind become brightness in [0, 1], and say what was assumed."""
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from launch.experiments.roi.radiographs import UnreadableXrayError, find, is_image, read, resized
+from launch.experiments.roi.loading import normalised
+from launch.experiments.roi.networks import TinyClassifier
+from launch.experiments.roi.radiographs import (
+    UnreadableXrayError,
+    find,
+    is_image,
+    read,
+    resized,
+    size_of,
+)
+
+SIDE = 64
+DOWN, ACROSS = np.indices((SIDE, SIDE)) / (SIDE - 1)
+EIGHT = np.rint(255 * (0.8 * DOWN + 0.2 * np.sin(6 * ACROSS) ** 2)).clip(0, 255).astype(np.uint8)
+EIGHT[0, 0], EIGHT[-1, -1] = 0, 255
+GREY = EIGHT / 255
+TWELVE = np.rint(GREY * 4095).astype(np.uint16)
 
 
-@pytest.fixture
-def values():
-    return np.random.default_rng(0).random((6, 8))
+def dicom(path, stored, **tags):
+    pydicom = pytest.importorskip("pydicom")
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.SOPClassUID = pydicom.uid.ComputedRadiographyImageStorage
+    data.SOPInstanceUID = pydicom.uid.generate_uid()
+    data.Rows, data.Columns = stored.shape
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+    for name, value in tags.items():
+        setattr(data, name, value)
+    data.PixelData = stored.astype(np.uint16).tobytes()
+    data.save_as(path, enforce_file_format=True)
 
 
-def test_8_and_16_bit_png_agree(tmp_path, values):
-    Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(tmp_path / "a.png")
-    Image.fromarray(np.rint(values * 65535).astype(np.uint16)).save(tmp_path / "b.png")
-    shallow, deep = read(tmp_path / "a.png"), read(tmp_path / "b.png")
-    assert shallow.dtype == deep.dtype == np.float32
-    np.testing.assert_allclose(deep, values, atol=1e-5)
-    np.testing.assert_allclose(shallow, deep, atol=0.5 / 255 + 1e-5)
+def pillow(pixels, **options):
+    return lambda path: Image.fromarray(pixels).save(path, **options)
 
 
-def test_colour_and_palette_become_grey(tmp_path, values):
-    grey = np.rint(values * 255).astype(np.uint8)
-    Image.fromarray(grey).convert("RGBA").save(tmp_path / "a.png")
-    Image.fromarray(grey).convert("P").save(tmp_path / "b.png")
-    for name in ("a.png", "b.png"):
-        np.testing.assert_allclose(read(tmp_path / name), grey / 255, atol=0.005)
+def opencv(pixels):
+    return lambda path: cv2.imwrite(str(path), pixels)
 
 
-def test_a_file_that_is_no_image_is_named(tmp_path):
+COLOUR = np.dstack([EIGHT] * 3)
+ENCODINGS = {
+    "eight.png": pillow(EIGHT),
+    "sixteen.png": pillow(EIGHT.astype(np.uint16) * 257),
+    "twelve.png": pillow(TWELVE),
+    "rgb.png": pillow(COLOUR),
+    "rgba.png": pillow(np.dstack([COLOUR, EIGHT * 0 + 255])),
+    "grey_alpha.png": lambda p: Image.fromarray(EIGHT).convert("LA").save(p),
+    "palette.png": lambda p: Image.fromarray(EIGHT).convert("P").save(p),
+    "eight.tif": pillow(EIGHT),
+    "sixteen.tif": opencv(EIGHT.astype(np.uint16) * 257),
+    "float.tif": opencv(GREY.astype(np.float32)),
+    "packed.tif": pillow(EIGHT, compression="tiff_lzw"),
+    "bitmap.bmp": pillow(EIGHT),
+    "lossless.webp": pillow(COLOUR, lossless=True),
+    "sixteen_colour.png": opencv(COLOUR.astype(np.uint16) * 257),
+    "plain.dcm": lambda p: dicom(p, TWELVE),
+    "no_suffix": lambda p: dicom(p, TWELVE),
+    "1.2.840.113619.5": lambda p: dicom(p, TWELVE),
+    "white_is_small.dcm": lambda p: dicom(
+        p, 4095 - TWELVE, PhotometricInterpretation="MONOCHROME1"
+    ),
+    "slope.dcm": lambda p: dicom(p, 4095 - TWELVE, RescaleSlope=-1, RescaleIntercept=4095),
+    "inverse.dcm": lambda p: dicom(p, 4095 - TWELVE, PresentationLUTShape="INVERSE"),
+    "window.dcm": lambda p: dicom(p, TWELVE, WindowCenter=2048, WindowWidth=4096),
+}
+
+
+@pytest.fixture(scope="module")
+def probability():
+    """A network whose answer depends on every pixel."""
+    torch.manual_seed(0)
+    network = TinyClassifier(3)
+
+    @torch.no_grad()
+    def of(path):
+        image = normalised(resized(read(path).brightness, 32))
+        return network(torch.from_numpy(image)[None, None]).sigmoid()[0]
+
+    return of
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_one_xray_in_any_encoding_has_one_brightness_and_one_probability(
+    tmp_path, probability, name
+):
+    for each in (name, "eight.png"):
+        ENCODINGS[each](tmp_path / each)
+    assert is_image(tmp_path / name) and find(tmp_path) and size_of(tmp_path / name) == (SIDE, SIDE)
+    np.testing.assert_allclose(read(tmp_path / name).brightness, GREY, atol=1e-3)
+    difference = probability(tmp_path / name) - probability(tmp_path / "eight.png")
+    assert difference.abs().max() < 1e-3
+
+
+def test_a_jpeg_is_nearly_the_same(tmp_path, probability):
+    pillow(EIGHT, quality=95)(tmp_path / "a.jpg")
+    np.testing.assert_allclose(read(tmp_path / "a.jpg").brightness, GREY, atol=0.03)
+
+
+def test_12_bits_in_16_are_told(tmp_path):
+    ENCODINGS["twelve.png"](tmp_path / "a.png")
+    assert read(tmp_path / "a.png").assumed == ("read as 12 bits in 16: no value is above 4095",)
+
+
+def test_alpha_is_composited_on_black_and_told(tmp_path):
+    half = np.dstack([COLOUR, EIGHT * 0 + 51])
+    Image.fromarray(half).save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    np.testing.assert_allclose(found.brightness, GREY * 0.2, atol=1 / 255)
+    assert "transparent in part, composited on black" in found.assumed
+
+
+def test_a_photograph_is_told(tmp_path):
+    Image.fromarray(np.dstack([EIGHT, EIGHT.T, 255 - EIGHT])).save(tmp_path / "a.png")
+    assert "in colour, of which the luma is taken" in read(tmp_path / "a.png").assumed
+
+
+REFUSED = {
+    "nothing.png": (lambda p: p.write_text("no image"), "no known image format"),
+    "hounsfield.tif": (opencv(GREY.astype(np.float32) * 2000 - 1000), "floating point from -1000"),
+    "integers.tif": (pillow(TWELVE.astype(np.int32)), "32-bit integer"),
+    "empty.dcm": (lambda p: p.write_bytes(b""), "no DICOM"),
+    "frames.dcm": (
+        lambda p: dicom(p, TWELVE[:32], NumberOfFrames=2, Rows=16), "holds 2 frames"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_one_meaning_is_refused_by_name(tmp_path, name):
+    write, said = REFUSED[name]
+    write(tmp_path / name)
+    with pytest.raises(UnreadableXrayError, match=f"{name}: .*{said}"):
+        read(tmp_path / name)
+
+
+def test_a_truncated_image_and_a_missing_one_are_named(tmp_path):
     path = tmp_path / "a.png"
-    path.write_text("no image")
-    assert not is_image(path)
-    with pytest.raises(UnreadableXrayError, match=r"a\.png: is damaged or no image"):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UnreadableXrayError, match=r"a\.png"):
         read(path)
     with pytest.raises(UnreadableXrayError, match="there is no such file"):
         read(tmp_path / "b.png")
 
 
-def test_a_truncated_image_is_named(tmp_path):
-    path = tmp_path / "a.png"
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
-    Image.fromarray(noise).save(path)
-    path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(UnreadableXrayError, match="damaged"):
-        read(path)
-
-
-def test_dicom_asks_for_its_reader_where_it_is_not_installed(tmp_path):
-    try:
-        import pydicom  # noqa: F401, PLC0415
-    except ImportError:
-        (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM")
-        assert is_image(tmp_path / "a.dcm")
-        with pytest.raises(UnreadableXrayError, match="pip install pydicom"):
-            read(tmp_path / "a.dcm")
-
-
-def dicom(path, pixels, interpretation):
-    """A file with 16-bit pixels, as a detector writes it."""
-    pydicom = pytest.importorskip("pydicom")
-    data = pydicom.Dataset()
-    data.SOPClassUID = pydicom.uid.DigitalXRayImageStorageForPresentation
-    data.SOPInstanceUID = pydicom.uid.generate_uid()
-    data.Rows, data.Columns = pixels.shape[:2]
-    data.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
-    data.PlanarConfiguration = 0
-    data.PhotometricInterpretation = interpretation
-    data.BitsAllocated = data.BitsStored = 8 * pixels.itemsize
-    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, 0
-    data.PixelData = pixels.tobytes()
-    data.file_meta = pydicom.dataset.FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
-def test_dicom_is_scaled_to_its_range_and_inverted_where_bright_means_dark(tmp_path, values):
-    raw = np.rint(1000 + 3000 * values).astype(np.uint16)
-    expected = (values - values.min()) / np.ptp(values)
-    bright = dicom(tmp_path / "a.dcm", raw, "MONOCHROME2")
-    dark = dicom(tmp_path / "b.dcm", raw, "MONOCHROME1")
-    assert is_image(bright)
-    np.testing.assert_allclose(read(bright), expected, atol=1e-3)
-    np.testing.assert_allclose(read(dark), 1 - expected, atol=1e-3)
-
-
-def test_dicom_in_colour_is_named(tmp_path):
-    path = dicom(tmp_path / "a.dcm", np.zeros((4, 6, 3), np.uint8), "RGB")
-    with pytest.raises(UnreadableXrayError, match=r"a\.dcm: holds colour.*\(4, 6, 3\)"):
-        read(path)
-
-
-def test_a_damaged_dicom_is_named(tmp_path, values):
-    path = dicom(tmp_path / "a.dcm", np.rint(255 * values).astype(np.uint8), "MONOCHROME2")
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UnreadableXrayError, match="damaged"):
-        read(path)
-
-
-def test_files_are_found_at_any_depth(tmp_path):
-    for name in ("b/images/2.png", "a/1.PNG", "a/notes.txt"):
+def test_files_are_found_at_any_depth_and_dicom_by_its_content(tmp_path):
+    for name in ("b/images/2.png", "a/1.PNG", "a/notes.txt", ".hidden/3.png", "a/README"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    assert [path.name for path in find(tmp_path)] == ["1.PNG", "2.png"]
+    dicom(tmp_path / "a" / "IM-0001", TWELVE)
+    assert [path.name for path in find(tmp_path)] == ["1.PNG", "IM-0001", "2.png"]
 
 
 def test_shrinking_averages():

@@ -9,7 +9,7 @@ import torch
 import yaml
 from PIL import Image
 
-from launch.experiments.roi.recipe import peak
+from launch.experiments.roi.recipe import peak, set_aside_if_foreign
 from launch.train import worker
 
 TRAINER = {
@@ -160,6 +160,26 @@ def test_a_folder_is_predicted_and_an_unreadable_file_stops_nothing(rungs, tmp_p
     assert mask.shape == pixels.shape and set(np.unique(mask)) == {0, 255}
     assert np.asarray(Image.open(output / "overlays" / "ward" / "a.png")).shape == (48, 64, 3)
     assert "b.png" in (output / "unreadable.csv").read_text()
+
+
+def test_what_an_earlier_run_left_at_an_absolute_path_stays_whole(tmp_path):
+    places = {"log_csv": str(tmp_path / "log.csv"), "save": str(tmp_path / "networks.pt")}
+    plain = {
+        "_target_": "launch.experiments.roi.module.ClassifierTraining",
+        "judge": None,
+        **places,
+    }
+    content = config(plain, {"full": "Labels"})
+    run(tmp_path / "first", content)
+    before = {name: (tmp_path / name).read_bytes() for name in ("log.csv", "networks.pt")}
+    with pytest.warns(UserWarning, match="is of another run; it was renamed to"):
+        run(tmp_path / "second", content | {"seed": 1})
+    for name, earlier in before.items():
+        stem, suffix = name.split(".")
+        assert (tmp_path / f"{stem}.1.{suffix}").read_bytes() == earlier
+        assert (tmp_path / name).read_bytes() != earlier
+    assert not set_aside_if_foreign(tmp_path / "networks.pt", tmp_path / "second")
+    assert (tmp_path / "networks.pt").exists()
 
 
 def test_the_peak_is_at_the_centre_of_its_cell():

@@ -79,3 +79,12 @@ def test_data_module_draws_training_images_by_seed_and_one_validation_set():
     assert (
         batch["image"].shape == (3, 1, 32, 32) and batch["regions"].dtype.is_floating_point is False
     )
+
+
+def test_inspection_shows_what_is_drawn(tmp_path):
+    data = SyntheticXrays(train_images=4, validation_images=3)
+    assert data.inspect(tmp_path) == [
+        "train: 4 images of 32 pixels, made by the program",
+        "validation: 3 images of 32 pixels, made by the program",
+    ]
+    assert {p.name for p in tmp_path.iterdir()} == {"train.png", "validation.png"}

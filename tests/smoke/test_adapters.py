@@ -1,8 +1,13 @@
 import json
+import os
+from contextlib import suppress
 from functools import reduce
+from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from omegaconf import OmegaConf
 from safetensors.torch import save_file
 from torch import nn
 
@@ -161,7 +166,7 @@ def test_latents_are_not_quantised_and_decoding_does_it(tmp_path):
         (lambda s: s.pop("encoder.conv_out.weight"), "encoder.conv_out"),
         (lambda s: s.pop("encoder.conv_out.bias"), "1 tensors are missing"),
         (lambda s: s.update({"encoder.extra.weight": torch.zeros(2)}), "1 are unknown"),
-        (lambda s: s.clear(), "no VQ autoencoder"),
+        (lambda s: s.clear(), "no VQ or KL autoencoder"),
     ],
 )
 def test_a_checkpoint_of_another_shape_is_one_readable_message(tmp_path, change, said):
@@ -171,14 +176,127 @@ def test_a_checkpoint_of_another_shape_is_one_readable_message(tmp_path, change,
         load_autoencoder(save(tmp_path / "t.ckpt", {"state_dict": state}))
 
 
-def test_pickled_code_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="tensors alone"):
-        load_autoencoder(save(tmp_path / "evil.ckpt", {"model": nn.Linear(1, 1)}))
+def test_a_whole_model_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="0 tensors found"):
+        load_autoencoder(save(tmp_path / "whole.ckpt", {"model": nn.Linear(1, 1)}))
+
+
+class Malicious:
+    """What unpickling would run."""
+
+    def __init__(self, code, path):
+        self.code, self.path = code, path
+
+    def __reduce__(self):
+        return self.code, (self.path,)
+
+
+@pytest.mark.parametrize("code", [os.mkdir, os.system, Path.touch, exec])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_malicious_file_runs_nothing(tmp_path, code, zipped):
+    made = tmp_path / "made"
+    target = {os.system: f"touch {made}", exec: f"open({str(made)!r}, 'w')", Path.touch: made}
+    content = {"state_dict": taming(), "x": Malicious(code, target.get(code, str(made)))}
+    torch.save(content, tmp_path / "m.ckpt", _use_new_zipfile_serialization=zipped)
+    with suppress(ConfigError):  # refused, or read without what is no tensor
+        load_autoencoder(tmp_path / "m.ckpt")
+    assert not made.exists()
+
+
+def test_callbacks_and_settings_that_lightning_writes_are_passed_by(tmp_path):
+    """Its early versions have the class of a callback as a key, and omegaconf's in settings."""
+    content = {
+        "state_dict": taming() | {"loss.logvar": torch.zeros(1)},
+        "callbacks": {ModelCheckpoint: {"best_model_score": torch.tensor(1.0)}},
+        "hyper_parameters": OmegaConf.create({"embed_dim": 3, "ddconfig": {"ch": [1, 2]}}),
+        "epoch": 3,
+    }
+    vq = load_autoencoder(save(tmp_path / "l.ckpt", content))
+    alone = load_autoencoder(save(tmp_path / "t.ckpt", taming()))
+    frames = torch.rand(1, 3, 16, 16)
+    assert torch.equal(vq.encode(frames), alone.encode(frames))
+
+
+def prefixed(prefix):
+    return {f"{prefix}{k}": v for k, v in taming().items()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"model": prefixed("module.")},
+        {"model_state_dict": prefixed("")},
+        {"params_ema": prefixed("vqgan.")},
+        {"state_dict": prefixed("first_stage_model.") | {"decoder.conv_in.weight": torch.ones(1)}},
+        {"state_dict": prefixed("model.module."), "optimizer": {"state": {}}},
+    ],
+)
+def test_containers_and_prefixes_of_training_programs_are_taken_off(tmp_path, content):
+    loaded = load_autoencoder(save(tmp_path / "c.pth", content))
+    assert all(torch.equal(v, taming()[k]) for k, v in loaded.state_dict().items())
+
+
+def test_a_file_of_safetensors_is_enough(tmp_path):
+    save_file(taming(), tmp_path / "vq.safetensors")
+    assert load_autoencoder(tmp_path / "vq.safetensors").latent_channels == EMBEDDED
+
+
+def test_the_latent_of_a_kl_autoencoder_is_the_mean_of_its_posterior(tmp_path):
+    state = taming()
+    for part in ("weight", "bias"):
+        state[f"quant_conv.{part}"] = state[f"quant_conv.{part}"].repeat(
+            2, *[1] * (state[f"quant_conv.{part}"].ndim - 1)
+        )
+    codes = state.pop("quantize.embedding.weight")
+    kl = load_autoencoder(save(tmp_path / "kl.ckpt", {"state_dict": state}))
+    vq = load_autoencoder(save(tmp_path / "vq.ckpt", taming()))
+    frames = torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(kl.encode(frames), vq.encode(frames))
+    latent = codes[:4].T.reshape(1, EMBEDDED, 2, 2)
+    torch.testing.assert_close(kl.decode(latent), vq.decode(latent))
+
+
+def test_a_gumbel_model_decodes_the_code_of_highest_score(tmp_path):
+    state = taming()
+    codes = state.pop("quantize.embedding.weight")
+    scores = torch.randn(16, EMBEDDED, 1, 1)
+    gumbel = {"embed.weight": codes, "proj.weight": scores, "proj.bias": torch.randn(16)}
+    state |= {f"quantize.{k}": v for k, v in gumbel.items()}
+    model = load_autoencoder(save(tmp_path / "g.ckpt", {"state_dict": state}))
+    vq = load_autoencoder(save(tmp_path / "vq.ckpt", taming()))
+    latent = torch.randn(1, EMBEDDED, 4, 4)
+    each = torch.einsum("kd,bdhw->bkhw", scores[..., 0, 0], latent)
+    chosen = (each + gumbel["proj.bias"][:, None, None]).argmax(1)
+    exact = codes[chosen].movedim(-1, 1)
+    torch.testing.assert_close(model.decode(latent), vq.decode(exact))
+
+
+@pytest.mark.parametrize("kind", ["AutoencoderKL", "VQModel"])
+def test_models_of_diffusers_give_what_their_own_code_gives(tmp_path, kind):
+    diffusers = pytest.importorskip("diffusers")
+    settings = {
+        "down_block_types": ("DownEncoderBlock2D",) * 2,
+        "up_block_types": ("UpDecoderBlock2D",) * 2,
+        "block_out_channels": (8, 16),
+        "latent_channels": EMBEDDED,
+        "norm_num_groups": 4,
+    }
+    torch.manual_seed(0)
+    theirs = getattr(diffusers, kind)(**settings).eval()
+    theirs.save_pretrained(tmp_path / kind)
+    ours = load_autoencoder(tmp_path / kind)
+    frames = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        coded = theirs.encode(frames * 2 - 1)
+        latent = coded.latent_dist.mean if kind == "AutoencoderKL" else coded.latents
+        decoded = (theirs.decode(latent).sample + 1) / 2
+        torch.testing.assert_close(ours.encode(frames), latent, atol=1e-5, rtol=0)
+        torch.testing.assert_close(ours.decode(latent), decoded, atol=1e-5, rtol=0)
 
 
 def test_other_models_of_diffusers_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="AutoencoderKL"):
-        load_autoencoder(diffusers_folder(tmp_path / "kl", _class_name="AutoencoderKL"))
+    with pytest.raises(ConfigError, match="UNet2DModel"):
+        load_autoencoder(diffusers_folder(tmp_path / "kl", _class_name="UNet2DModel"))
 
 
 def test_missing_files_say_how_to_make_one(tmp_path):

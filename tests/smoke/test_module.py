@@ -203,7 +203,7 @@ def test_prediction_leaves_videos_a_grid_and_floats(rungs, tmp_path):
     (tmp_path / "in" / "b" / "3.png").write_bytes(b"damaged")
     checkpoint = str(rungs / "flow" / "checkpoints" / "best.ckpt")
     sections = {"from": checkpoint, "input": str(tmp_path / "in"), "output": str(tmp_path / "out")}
-    with pytest.warns(UserWarning, match=r"b: 3\.png is damaged"):
+    with pytest.warns(UserWarning, match=r"b: 3\.png is left out"):
         found = flow(rungs, "predicted", task="predict", **sections)["metrics"]
     assert found["clips"] == 2 and found["failed"] == 0 and "rmse_smoke" in found
     names = {p.name for p in (tmp_path / "out" / "a").iterdir()}

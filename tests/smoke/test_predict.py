@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from launch.errors import MissingError
+from launch.errors import ConfigError, MissingError
+from launch.experiments.smoke.clips import Source
 from launch.experiments.smoke.latents import Latents
-from launch.experiments.smoke.predict import find, longest, predict_folder
+from launch.experiments.smoke.predict import find, predict_folder, usable
 from launch.experiments.smoke.rollout import Sampling
 
 
@@ -51,21 +52,49 @@ def module() -> SimpleNamespace:
     )
 
 
-def test_clips_are_a_video_folders_of_videos_or_folders_of_frames(tmp_path):
-    assert list(find(save(tmp_path / "a", 2))) == ["a"]
+def names(source):
+    return [found.name for found in find(source)]
+
+
+def test_clips_are_a_video_or_all_that_moves_below_a_folder(tmp_path):
+    assert names(save(tmp_path / "a", 2)) == ["a"]
     save(tmp_path / "b", 2)
-    assert list(find(tmp_path)) == ["a", "b"]
+    assert names(tmp_path) == ["a", "b"]
     (tmp_path / "c.mp4").write_bytes(b"")
-    assert list(find(tmp_path)) == ["c"] == list(find(tmp_path / "c.mp4"))
+    assert names(tmp_path) == ["c", "a", "b"] and names(tmp_path / "c.mp4") == ["c"]
     with pytest.raises(MissingError, match="does not exist"):
         find(tmp_path / "none")
 
 
-def test_the_longest_undamaged_piece_is_taken(tmp_path):
-    files = sorted(save(tmp_path, 6).iterdir())
-    files[1].write_bytes(b"")
-    with pytest.warns(UserWarning, match=r"1\.png is damaged"):
-        assert len(longest(files, "c", 8)) == 4
+def test_pieces_with_enough_frames_are_used_else_the_longest(tmp_path):
+    files = sorted(save(tmp_path, 7).iterdir())
+    files[3].write_bytes(b"")
+    source = Source("c", "c", tuple(files))
+    with pytest.warns(UserWarning, match=r"3\.png is left out"):
+        assert [len(clip.frames) for clip in usable(source, 8, 2)] == [3, 3]
+    with pytest.warns(UserWarning):
+        assert [len(clip.frames) for clip in usable(source, 8, 5)] == [3]
+
+
+def test_a_video_keeps_its_rate(tmp_path):
+    (tmp_path / "in").mkdir()
+    path = str(tmp_path / "in" / "c.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 24, (16, 16))
+    for level in range(4):
+        writer.write(np.full((16, 16, 3), 50 * level, np.uint8))
+    writer.release()
+    predict_folder(module(), tmp_path / "in", tmp_path / "out")
+    written = cv2.VideoCapture(str(tmp_path / "out" / "c" / "sample_0.mp4"))
+    assert written.get(cv2.CAP_PROP_FPS) == 24
+
+
+def test_the_output_may_not_touch_the_input(tmp_path):
+    source = save(tmp_path / "in" / "a", 3)
+    before = sorted(p.read_bytes() for p in source.iterdir())
+    for output in (source, source / "out", tmp_path):
+        with pytest.raises(ConfigError, match="choose a folder beside it"):
+            predict_folder(module(), source, output)
+    assert sorted(p.read_bytes() for p in source.iterdir()) == before
 
 
 def test_metrics_compare_with_what_a_clip_shows_next(tmp_path):

@@ -161,10 +161,10 @@ def test_unlikely_ratios_are_reported(ratio, said):
 
 
 def test_auroc_counts_ties_half():
-    positive = np.array([True, True, False, False])
-    assert auroc(np.array([3, 4, 1, 2]), positive) == 1
-    assert auroc(np.array([1, 1, 1, 1]), positive) == 0.5
-    assert math.isnan(auroc(np.ones(4), np.ones(4, bool)))
+    positive = torch.tensor([True, True, False, False])
+    assert auroc(torch.tensor([30.0, 40, 10, 20]), positive) == 1
+    assert auroc(torch.ones(4), positive) == 0.5
+    assert math.isnan(auroc(torch.ones(4), torch.ones(4, dtype=torch.bool)))
 
 
 # What the weights do
