@@ -17,6 +17,7 @@ from pydantic import DirectoryPath, Field, FilePath, NonNegativeInt, PositiveFlo
 from torch import nn
 from torch.utils.data import Dataset
 
+from launch.tools import model_files
 from launch.train.data import ScheduledDataModule
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -180,7 +181,7 @@ class NetworkSlice(Slice):
         self.crop = data.crop_of(crop)
 
     def read(self) -> Channels:
-        network.load(self.network, self.checkpoint)
+        model_files.load(self.network, self.checkpoint)
         grey, origin = data.cropped(self.root, self.crop)
         return network.channels(
             grey, self.network, self.tile, self.downscale, origin, self.root.stem

@@ -1,1 +1,1 @@
-"""What a person looks at: plans and reports of configurations and run folders."""
+"""What a person looks at: plans and reports. Reads run folders and configurations only."""

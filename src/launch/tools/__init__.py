@@ -1,0 +1,1 @@
+"""What several scenarios need of pictures, tiles and model files, each written once."""

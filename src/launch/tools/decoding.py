@@ -1,0 +1,139 @@
+"""How the bytes of a picture file become pixels: Pillow, OpenCV and imagecodecs decode.
+
+# H W height and width
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from launch.errors import LaunchError
+
+LARGEST = 2**27
+"""Pixels; a file that says it has more is refused before it is decoded, as a bomb might be."""
+
+GREY_MODES = ("1", "L", "LA", "La", "F", "I;16", "I;16L", "I;16B", "I;16N")
+EXIF_ORIENTATION = 274
+TIFF_PHOTOMETRIC = 262
+DXGI = slice(128, 132)  # the format number in the extended header of a DDS file
+LINEAR_TWIN = {72: 71, 75: 74, 78: 77}  # BC1, BC2 and BC3 marked as sRGB
+
+
+class UnreadableImageError(LaunchError):
+    """A file that cannot be decoded right; callers skip it and count it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"cannot read {path}: {reason}", exit_code=3)
+        self.path, self.reason = path, reason
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Whatever a decoder raises becomes an error with the name of the file."""
+    try:
+        yield
+    except UnreadableImageError:
+        raise
+    except FileNotFoundError as error:
+        raise UnreadableImageError(path, "there is no such file") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(path, "no known image format, or cut off") from error
+    except Exception as error:  # decoders raise almost anything when bytes are damaged
+        raise UnreadableImageError(path, str(error) or type(error).__name__) from error
+
+
+def opened(path: Path) -> Image.Image:
+    """The file behind its header, which is all that is read of it so far."""
+    suffix = path.suffix.lower()
+    if suffix == ".jxl":
+        return _jpeg_xl(path)
+    image = Image.open(_linear_twin(path) if suffix == ".dds" else path)
+    if image.width * image.height > LARGEST:
+        image.close()
+        size = f"{image.width}x{image.height}"
+        reason = f"{size} is more than {LARGEST / 1e6:.0f} million pixels; cut it into pieces"
+        raise UnreadableImageError(path, reason)
+    return image
+
+
+def _linear_twin(path: Path) -> io.BytesIO:
+    """Pillow does not know the sRGB variants of BC1 to BC3; their bytes are those of the linear."""
+    content = bytearray(path.read_bytes())
+    number = int.from_bytes(content[DXGI], "little")
+    if content[84:88] == b"DX10" and number in LINEAR_TWIN:
+        content[DXGI] = LINEAR_TWIN[number].to_bytes(4, "little")
+    return io.BytesIO(content)
+
+
+def _jpeg_xl(path: Path) -> Image.Image:
+    try:
+        codecs: Any = import_module("imagecodecs")
+    except ImportError as error:
+        reason = "is JPEG XL, which needs a library: pip install imagecodecs"
+        raise UnreadableImageError(path, reason) from error
+    pixels = np.asarray(codecs.jpegxl_decode(path.read_bytes()))
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
+        raise UnreadableImageError(path, f"{pixels.dtype} {pixels.shape}: only 8 bits, one frame")
+    return Image.fromarray(pixels.squeeze())
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Pillow shortens 16-bit colour to 8; only the name of its raw mode tells."""
+    tile = getattr(image, "tile", None)
+    if image.format not in ("PNG", "TIFF") or not tile:
+        return False
+    arguments = tile[0].args
+    raw_mode = arguments[0] if isinstance(arguments, tuple) else arguments
+    return image.mode.startswith("I;16") or bool(re.search(r";16[BLNS]*$", str(raw_mode)))
+
+
+def plain_pixels(image: Image.Image) -> np.ndarray:
+    """(H, W, 1 to 4) uint8: grey, grey with alpha, RGB or RGBA."""
+    colours = "L" if image.mode in GREY_MODES else "RGB"
+    wanted = colours + "A" * image.has_transparency_data
+    pixels = np.asarray(image if image.mode == wanted else image.convert(wanted))
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def deep_pixels(path: Path, image: Image.Image) -> np.ndarray:
+    """(H, W, 1 to 4) uint16."""
+    flags = cv2.IMREAD_UNCHANGED
+    if isinstance(image, ImageFile.ImageFile):
+        image.load()  # Pillow tells a file that is cut off, OpenCV fills it up
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ValueError("damaged, or a 16-bit layout that is not supported")
+    if tag(image, TIFF_PHOTOMETRIC) == 0:
+        pixels = 65535 - pixels  # white is zero
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[-1] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def tag(image: Image.Image, number: int) -> int | None:
+    """A whole number of the TIFF header, the same for all channels."""
+    value = getattr(image, "tag_v2", {}).get(number)
+    return value[0] if isinstance(value, tuple) else value
+
+
+def upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
+    """Undo the camera's rotation and mirroring."""
+    turned: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.swapaxes(0, 1),
+        6: lambda p: np.rot90(p, -1),
+        7: lambda p: np.rot90(p, 2).swapaxes(0, 1),
+        8: np.rot90,
+    }
+    turn = turned.get(image.getexif().get(EXIF_ORIENTATION, 1))
+    return pixels if turn is None else turn(pixels)

@@ -1,0 +1,211 @@
+"""Model files of anyone, into a network: tensors only, whatever they are wrapped in, never code.
+
+`.safetensors`; files of `torch.save` with `params_ema`, `params`, `state_dict`, `model` or bare
+tensors, behind `module.` or any other prefix; checkpoints of Lightning that hold classes of other
+programs, which are read as inert stand-ins; exports and checkpoints of this project. Averaged
+weights are taken where the file has them. spandrel and timm translate the names they know.
+"""
+
+import pickle
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from launch.errors import ConfigError, MissingError, nearest
+
+AVERAGED = ("params_ema", "params-ema", "state_dict_ema", "model_ema", "ema_state_dict", "g_ema")
+WRAPPERS = ("state_dict", "model_state_dict", "params", "model", "net", "generator")
+PREFIXES = ("module.", "_orig_mod.", "netG.")
+AVERAGES = ("ema.", "model_ema.", "ema_model.")
+"""Prefixes of averaged copies beside the weights they are averages of."""
+
+UNREADABLE = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, SafetensorError),
+    *(KeyError, ValueError, TypeError, AttributeError, IndexError),
+)
+NAMED = 4
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by their names, out of their wrappings.
+
+    Raises:
+        MissingError: if there is no such file.
+        ConfigError: if it holds no tensors, or cannot be read without running what is in it.
+    """
+    found = unwrapped(read(path))
+    if not found:
+        raise ConfigError(f"{path} holds no tensors by name; give a state dict or a checkpoint")
+    return found
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a file as it is; objects that are no tensors are inert stand-ins."""
+    if not path.is_file():
+        raise MissingError(f"there is no model file {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        stand_ins: Any = [(stand_in(name), name) for name in _foreign_names(path)]
+        with torch.serialization.safe_globals(stand_ins):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigError(f"{path} cannot be read as tensors alone: {reason}") from error
+    return dict(content) if isinstance(content, Mapping) else {}
+
+
+def stand_in(name: str) -> type:
+    """A class that takes the place of another one, accepts everything and does nothing."""
+
+    def ignore(self: Any, *arguments: Any, **options: Any) -> None:
+        pass
+
+    methods: dict[str, Any] = {n: ignore for n in ("__init__", "__setstate__", "__setitem__")}
+    return type(name.rpartition(".")[2], (), methods)
+
+
+def unwrapped(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of the innermost state dict, without a prefix that all of them share."""
+    for key in (*AVERAGED, *WRAPPERS):
+        if isinstance(content.get(key), Mapping) and _holds_tensors(content[key]):
+            return unwrapped(content[key])
+    state = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    for prefix in PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def load(
+    network: nn.Module,
+    path: Path,
+    part: str = "",
+    fresh: Sequence[str] = (),
+    inflate: bool = False,
+) -> None:
+    """Load a file into a network.
+
+    Args:
+        part: the sub-module of the file to take, where it has several; "" finds it.
+        fresh: prefixes of tensors of the network that keep their initial values.
+        inflate: let a first convolution take another number of channels than the file has, as
+            timm does: copies for more, sums for fewer.
+
+    Raises:
+        MissingError, ConfigError: as `tensors`, and if a tensor is missing or of another shape,
+            with the nearest name.
+    """
+    wanted = {k: v for k, v in network.state_dict().items() if not k.startswith(tuple(fresh))}
+    saved = fitting(tensors(path), network, wanted, part)
+    if inflate:
+        saved = inflated(saved, wanted)
+    require(path, saved, wanted)
+    network.load_state_dict({name: saved[name] for name in wanted}, strict=False)
+
+
+def fitting(
+    state: Mapping[str, Tensor], network: nn.Module, wanted: Iterable[str], part: str = ""
+) -> dict[str, Tensor]:
+    """The tensors of a file under the names of a network, as far as they are known."""
+    names = list(wanted)
+    aligned = below(state, prefix_of(state, names, part))
+    if all(name in aligned for name in names):
+        return aligned
+    candidates = (aligned, *(translated(s, network) for s in (state, aligned)))
+    return max(candidates, key=lambda found: sum(name in found for name in names))
+
+
+def prefix_of(state: Mapping[str, Tensor], names: Sequence[str], part: str = "") -> str:
+    """What stands before the names of a network in a file; that of an average if there is one."""
+    probes = {*names[:2], *names[-2:]}
+    found = {k.removesuffix(n) for k in state for n in probes if k == n or k.endswith(f".{n}")}
+    kept = sorted(p for p in found if not part or p == f"{part}." or p.endswith(f".{part}."))
+    known = set(state)
+
+    def rank(prefix: str) -> tuple[int, bool, int]:
+        count = sum(prefix + name in known for name in names)
+        return count, prefix.startswith(AVERAGES), -len(prefix)
+
+    return max(kept, key=rank, default=f"{part}." if part else "")
+
+
+def below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def translated(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Names of other programs in those of spandrel or timm, if the network is theirs."""
+    home = type(network).__module__
+    try:
+        if home.startswith("spandrel."):
+            from spandrel import ModelLoader  # noqa: PLC0415 - 170 MB of architectures
+
+            model = ModelLoader().load_from_state_dict(dict(state)).model
+            return model.state_dict() if type(model) is type(network) else {}
+        translate = getattr(sys.modules[home], "checkpoint_filter_fn", None)
+        if home.startswith("timm.") and translate is not None:
+            return translate(dict(state), network)
+    except Exception:  # a library that does not know the names fails in its own way
+        return {}
+    return {}
+
+
+def inflated(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Convolutions whose inputs alone differ in number, adapted as timm does."""
+    from timm.models import adapt_input_conv  # noqa: PLC0415 - a second to import
+
+    result = dict(state)
+    for name, target in wanted.items():
+        got = state.get(name)
+        if got is None or got.ndim != 4 or target.ndim != 4 or got.shape == target.shape:
+            continue
+        if (got.shape[0], *got.shape[2:]) == (target.shape[0], *target.shape[2:]):
+            result[name] = adapt_input_conv(target.shape[1], got)
+    return result
+
+
+def require(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """
+    Raises:
+        ConfigError: if a tensor is missing or of another shape, with the first few.
+    """
+    differing = [k for k in wanted if k not in saved or saved[k].shape != wanted[k].shape]
+    if differing:
+        raise ConfigError(mismatch(path, differing, saved, wanted))
+
+
+def mismatch(
+    checkpoint: Path, differing: list[str], saved: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> str:
+    """Says how a checkpoint differs from the network, with the first few tensors."""
+    lines = []
+    for name in differing[:NAMED]:
+        got = tuple(saved[name].shape) if name in saved else "nothing." + nearest(name, saved)
+        lines.append(f"  {name}: the network has {tuple(wanted[name].shape)}, the file {got}")
+    return (
+        f"{checkpoint} is of another architecture: {len(differing)} of {len(wanted)} tensors "
+        "do not fit.\n" + "\n".join(lines) + "\nGive the module settings it was trained with."
+    )
+
+
+def _foreign_names(path: Path) -> list[str]:
+    """What a file of `torch.save` asks to import beyond tensors; older files ask for nothing."""
+    try:
+        return torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except ValueError:
+        return []
+
+
+def _holds_tensors(content: Mapping[Any, Any]) -> bool:
+    return any(
+        isinstance(value, Tensor) or (isinstance(value, Mapping) and _holds_tensors(value))
+        for value in content.values()
+    )
