@@ -1,11 +1,12 @@
 """What takes the place of hidden pixels."""
 
-import math
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from launch.tools.blur import gaussian
 
 # images (N, 1, S, S), normalised; masks (N, 1, h, w) in [0, 1], 1 shows
 
@@ -31,18 +32,8 @@ def cover(image: Tensor, mask: Tensor, fill: Fill) -> Tensor:
 def background(image: Tensor, fill: Fill) -> Tensor:
     if fill == "mean":
         return image.mean((2, 3), keepdim=True).expand_as(image)
-    smooth = blurred(image, BLUR * image.shape[-1])
+    smooth = gaussian(image, BLUR * image.shape[-1], cut_off=2.0)
     return smooth + NOISE * torch.randn_like(smooth) if fill == "noise" else smooth
-
-
-def blurred(image: Tensor, deviation: float) -> Tensor:
-    """Separable Gaussian blur, reflected at the border and cut off after two deviations."""
-    radius = min(math.ceil(2 * deviation), image.shape[-1] - 1)
-    offsets = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-0.5 * (offsets / deviation) ** 2)
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
-    padded = F.pad(image, (radius,) * 4, mode="reflect")
-    return F.conv2d(F.conv2d(padded, kernel), kernel.transpose(2, 3))
 
 
 def random_blocks(image: Tensor) -> Tensor:

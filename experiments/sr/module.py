@@ -13,9 +13,11 @@ from launch.errors import ConfigError
 from launch.experiments.sr.metrics import psnr_y, ssim_y
 from launch.experiments.sr.predict import upscale_folder
 from launch.experiments.sr.resize import upscale
-from launch.experiments.sr.tiling import tiled
+from launch.experiments.sr.scores import Scores
 from launch.losses.gan import GAN
 from launch.losses.ldl import LDL
+from launch.tools.exports import write_onnx
+from launch.tools.tiles import tiled
 from launch.train.adversarial import AdversarialModule
 from launch.train.module import OptimizerFactory, SchedulerFactory
 from launch.train.objective import Inputs, ScheduledLosses
@@ -38,6 +40,7 @@ class SuperResolution(AdversarialModule):
         perceptual_metric: distance(pred, target) reported under its own `metric_name`.
         tile, overlap: low-resolution pixels of a tile and of its margin; larger pictures are
             enlarged tile by tile, in validations and by `task=predict`.
+        wrap: whether opposite edges of a picture to enlarge continue each other, for textures.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class SuperResolution(AdversarialModule):
         perceptual_metric: nn.Module | None = None,
         tile: PositiveInt = 256,
         overlap: NonNegativeInt = 32,
+        wrap: bool = False,
     ) -> None:
         super().__init__(
             losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer,
@@ -61,8 +65,8 @@ class SuperResolution(AdversarialModule):
         )  # fmt: skip
         self.network, self.scale = network, scale
         self.perceptual_metric = perceptual_metric
-        self.tile, self.overlap = tile, overlap
-        self.validation: list[dict[str, float]] = []
+        self.tile, self.overlap, self.wrap = tile, overlap, wrap
+        self.scores = Scores()
         self.panel: list[np.ndarray] = []
 
     def on_fit_start(self) -> None:
@@ -98,26 +102,28 @@ class SuperResolution(AdversarialModule):
     # Evaluation
 
     def on_validation_epoch_start(self) -> None:
-        self.validation, self.panel = [], []
+        self.scores, self.panel = Scores(), []
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        low, high = batch["low"], batch["high"]
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        low, high, grey = batch["low"], batch["high"], bool(batch["grey"])
         pred = tiled(self.enlarge, low, self.scale, self.tile, self.overlap)
         bicubic = upscale(low, self.scale).clamp(0, 1)
         values = {
-            "psnr_y": psnr_y(pred, high, self.scale),
-            "psnr_y_bicubic": psnr_y(bicubic, high, self.scale),
-            "ssim_y": ssim_y(pred, high, self.scale),
+            "psnr_y": psnr_y(pred, high, self.scale, grey),
+            "psnr_y_bicubic": psnr_y(bicubic, high, self.scale, grey),
+            "ssim_y": ssim_y(pred, high, self.scale, grey),
         }
         if self.perceptual_metric is not None:
             values[str(self.perceptual_metric.metric_name)] = self.perceptual_metric(pred, high)
-        self.validation.append({name: value.mean().item() for name, value in values.items()})
+        metrics = {name: value.mean().item() for name, value in values.items()}
+        self.scores.add(batch["set"][0], batch["name"][0], metrics)
         if batch_idx < PANEL_ROWS:
             self.panel.append(strip(low, bicubic, pred, high))
 
     def on_validation_epoch_end(self) -> None:
-        names = self.validation[0]
-        self.log_metrics({n: float(np.mean([v[n] for v in self.validation])) for n in names})
+        self.log_metrics(self.scores.means())
+        if self.trainer.is_global_zero:
+            self.scores.write(Path(self.trainer.default_root_dir))
 
     def enlarge(self, low: Tensor) -> Tensor:
         """Low (B, 3, h, w) -> (B, 3, s*h, s*w) in [0, 1] by the averaged weights, if there are."""
@@ -131,11 +137,17 @@ class SuperResolution(AdversarialModule):
         """A bare state dict of the network, which spandrel and other tools recognise."""
         return self.evaluated("network").state_dict()
 
+    def export(self, folder: Path) -> dict[str, float]:
+        """Write `network.onnx` of any size; returns its largest difference to torch."""
+        path = folder / "network.onnx"
+        return {"onnx_difference": write_onnx(self.evaluated("network"), path)}
+
     def predict(self, source: Path, destination: Path) -> dict[str, float]:
         def enlarge(low: Tensor) -> Tensor:
             return self.enlarge(low.to(self.device)).cpu()
 
-        return upscale_folder(enlarge, source, destination, self.scale, self.tile, self.overlap)
+        tiles = self.tile, self.overlap, self.wrap
+        return upscale_folder(enlarge, source, destination, self.scale, *tiles)
 
 
 def strip(low: Tensor, bicubic: Tensor, pred: Tensor, high: Tensor) -> np.ndarray:

@@ -5,13 +5,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from launch.experiments.sr.resize import downscale, quantise
+from launch.experiments.sr.resize import REACH, mirrored, quantise, shrunk
 from launch.train.data import Key, rng
 
 CROPS_PER_IMAGE = 64
@@ -26,11 +27,14 @@ Sample = dict[str, Tensor]
 class Pair:
     """One image at both resolutions: high (3, sh, sw) and low (3, h, w).
 
-    `low` is None where a degradation makes it anew for every crop.
+    `low` is None where it is made anew for every crop: by a degradation, or because the pair is
+    not kept and the whole image would be shrunk for one window. `grey` says that the file is.
     """
 
     high: np.ndarray
     low: np.ndarray | None
+    grey: bool = False
+    name: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -70,9 +74,23 @@ def to_float(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.divide(pixels, np.float32(255), order="C"))
 
 
-def shrink(high: np.ndarray, scale: int) -> np.ndarray:
-    """The low-resolution image of the literature: antialiased bicubic, rounded to 8 bits."""
-    low = quantise(downscale(to_float(high)[None], scale))[0]
+def shrink(high: np.ndarray, scale: int, window: Window | None = None) -> np.ndarray:
+    """The low-resolution image of the literature: antialiased bicubic, rounded to 8 bits.
+
+    Args:
+        window: the part of the result that is asked for; its pixels are those of the whole.
+    """
+    if window is None:
+        window = Window(0, 0, *(n // scale for n in high.shape[1:]))
+    rows, columns = (
+        mirrored(length, scale * (first - REACH), scale * (count + 2 * REACH)).numpy()
+        for length, first, count in (
+            (high.shape[1], window.top, window.height),
+            (high.shape[2], window.left, window.width),
+        )
+    )
+    bordered = to_float(high[:, rows[:, None], columns])
+    low = quantise(shrunk(bordered[None], scale))[0]
     return low.mul(255).round().byte().numpy()
 
 
@@ -112,13 +130,13 @@ class Crops(Dataset[Sample]):
         epoch, index = key
         draw = rng(self.seed, epoch, index)
         pair = self.pairs[index % len(self.pairs)]
-        if pair.low is None:
+        if self.degradation is not None and pair.low is None:
             pair = self._degraded(pair.high, draw)
-        assert pair.low is not None
-        height, width = pair.low.shape[1:]
+        height, width = (n // self.scale for n in pair.high.shape[1:])
         window = random_window(height, width, self.crop, draw)
         turn = int(draw.integers(8)) if self.augment else 0
-        low, high = window.of(pair.low), window.of(pair.high, self.scale)
+        high = window.of(pair.high, self.scale)
+        low = shrink(pair.high, self.scale, window) if pair.low is None else window.of(pair.low)
         return {"low": to_float(turned(low, turn)), "high": to_float(turned(high, turn))}
 
     def _degraded(self, high: np.ndarray, draw: np.random.Generator) -> Pair:
@@ -133,6 +151,7 @@ class Crops(Dataset[Sample]):
 class WholeImages(Dataset[Sample]):
     """Images to validate on, {"low": (3, h, w), "high": (3, sh, sw)} in [0, 1].
 
+    With "grey", whether the file is; "name"; and "set", the name of the validation set, or "".
     Degradations depend on the image only, so that all runs are judged by the same pixels.
 
     Args:
@@ -145,13 +164,15 @@ class WholeImages(Dataset[Sample]):
         scale: int,
         side: int | None = None,
         degradation: Degradation | None = None,
+        name: str = "",
     ) -> None:
         self.pairs, self.scale, self.side, self.degradation = pairs, scale, side, degradation
+        self.name = name
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         pair = self.pairs[index]
         height, width = (n // self.scale for n in pair.high.shape[1:])
         side = max(height, width) if self.side is None else self.side // self.scale
@@ -159,7 +180,10 @@ class WholeImages(Dataset[Sample]):
         high = window.of(pair.high, self.scale)
         if pair.low is not None:
             low = window.of(pair.low)
-        else:
-            assert self.degradation is not None
+        elif self.degradation is not None:
             low = self.degradation(high, self.scale, rng(0, 0, index))
-        return {"low": to_float(low), "high": to_float(high)}
+        else:
+            low = shrink(pair.high, self.scale, window)
+        name = pair.name or f"image {index}"
+        sample = {"low": to_float(low), "high": to_float(high)}
+        return sample | {"grey": pair.grey, "name": name, "set": self.name}

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+REACH = 2
+"""Low-resolution pixels that the kernel reaches beyond the border, whichever way it goes."""
+
 
 def downscale(images: Tensor, scale: int) -> Tensor:
     """(N, C, sH, sW) float -> (N, C, H, W), antialiased.
@@ -22,13 +25,19 @@ def downscale(images: Tensor, scale: int) -> Tensor:
     height, width = images.shape[-2:]
     if height % scale or width % scale:
         raise ValueError(f"sides must be multiples of {scale}, got {height}x{width}; use mod_crop")
-    return _interpolate(images, margin=2, size=(height // scale, width // scale))
+    return shrunk(_bordered(images, REACH * scale), scale)
+
+
+def shrunk(bordered: Tensor, scale: int) -> Tensor:
+    """As `downscale`, of an image that has a border of `REACH` low-resolution pixels."""
+    size = [side // scale for side in bordered.shape[-2:]]
+    return _resized(bordered, size, REACH)
 
 
 def upscale(images: Tensor, scale: int) -> Tensor:
     """(N, C, H, W) float -> (N, C, sH, sW)."""
-    height, width = images.shape[-2:]
-    return _interpolate(images, margin=2 * scale, size=(height * scale, width * scale))
+    bordered = _bordered(images, REACH)
+    return _resized(bordered, [side * scale for side in bordered.shape[-2:]], REACH * scale)
 
 
 def mod_crop(images: Tensor, scale: int) -> Tensor:
@@ -42,21 +51,21 @@ def quantise(images: Tensor) -> Tensor:
     return images.clamp(0, 1).mul(255).round().div(255)
 
 
-def _interpolate(images: Tensor, margin: int, size: tuple[int, int]) -> Tensor:
-    """Resize with a mirrored border that is `margin` pixels wide in the result and then cut off.
-
-    The kernel reaches 2 low-resolution pixels beyond the border, whichever way it goes.
-    """
-    height, width = size
-    rows = _mirrored(images.shape[-2], margin * images.shape[-2] // height, images.device)
-    columns = _mirrored(images.shape[-1], margin * images.shape[-1] // width, images.device)
-    padded = images[..., rows[:, None], columns]
-    padded_size = (height + 2 * margin, width + 2 * margin)
-    resized = F.interpolate(padded, padded_size, mode="bicubic", antialias=True)
-    return resized[..., margin:-margin, margin:-margin]
-
-
-def _mirrored(length: int, margin: int, device: torch.device) -> Tensor:
-    """Indices -margin..length+margin-1 reflected into the image, the edge pixel repeated."""
-    positions = torch.arange(-margin, length + margin, device=device) % (2 * length)
+def mirrored(length: int, first: int, count: int) -> Tensor:
+    """Indices first..first+count-1 reflected into an image, the edge pixel repeated."""
+    positions = torch.arange(first, first + count) % (2 * length)
     return torch.where(positions < length, positions, 2 * length - 1 - positions)
+
+
+def _bordered(images: Tensor, margin: int) -> Tensor:
+    """With `margin` pixels of its mirror image on every side."""
+    height, width = images.shape[-2:]
+    rows = mirrored(height, -margin, height + 2 * margin).to(images.device)
+    columns = mirrored(width, -margin, width + 2 * margin).to(images.device)
+    return images[..., rows[:, None], columns]
+
+
+def _resized(bordered: Tensor, size: list[int], margin: int) -> Tensor:
+    """To a size whose outer `margin` pixels are then cut off."""
+    resized = F.interpolate(bordered, size, mode="bicubic", antialias=True)
+    return resized[..., margin:-margin, margin:-margin]

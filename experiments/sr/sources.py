@@ -1,23 +1,22 @@
-"""Which files belong together, and reading them into memory.
+"""Which files belong together: indexed by their headers, decoded when they are asked for.
 
 A folder that cannot be read in full is not an error: damaged and too small images are named and
 left out.
 """
 
 import hashlib
-import os
+import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from launch.errors import MissingError
-from launch.experiments.sr import images
-from launch.experiments.sr.images import UnreadableImageError
 from launch.experiments.sr.pairs import Pair, Window, shrink
+from launch.tools import pictures
+from launch.tools.pictures import Header, UnreadableImageError
 
 HELD_OUT = 0.1
 
@@ -33,11 +32,11 @@ class Source:
 
 def high_resolution(folder: Path) -> list[Source]:
     """All images below a folder."""
-    return [Source(_name(path, folder), path) for path in images.find(folder)]
+    return [Source(name, path) for path, name in _names(pictures.find(folder), folder)]
 
 
 def paired(folder: Path, scale: int) -> list[Source]:
-    """Every name in `hr` or `lr`; reading tells which partner is missing.
+    """Every name in `hr` or `lr`; the index tells which partner is missing.
 
     A low image may carry the scale, as in DIV2K: `lr/0001x4.png` belongs to `hr/0001.png`.
 
@@ -48,85 +47,163 @@ def paired(folder: Path, scale: int) -> list[Source]:
     for part in (low, high):
         if not part.is_dir():
             raise MissingError(f"{part} is missing; paired images go to hr and lr in {folder}")
-    lows = {_name(path, low).removesuffix(f"x{scale}"): path for path in images.find(low)}
-    highs = {_name(path, high): path for path in images.find(high)}
+    lows = {n.removesuffix(f"x{scale}"): p for p, n in _names(pictures.find(low), low)}
+    highs = {name: path for path, name in _names(pictures.find(high), high)}
     return [
         Source(name, highs.get(name, high / f"{name}.png"), lows.get(name, low / f"{name}.png"))
         for name in sorted(lows | highs)
     ]
 
 
-class Pairs(Sequence[Pair]):
-    """Pairs of a list of sources; those that do not fit in memory are read again when asked for.
+@dataclass(frozen=True)
+class Index:
+    """The sources whose headers are in order, and the files for which others were left out.
 
-    Attributes:
-        bad: the files for which sources were left out, and why.
-        decoded: how many pairs are in memory.
+    `pixels` are those of all their high images.
     """
 
-    def __init__(self, sources: Sequence[Source], read: Callable[[Source], Pair], gigabytes: float):
-        self.read = read
-        self.sources: list[Source] = []
-        self.kept: list[Pair | None] = []
+    sources: list[Source]
+    bad: dict[Path, str]
+    pixels: int
+
+
+def index(sources: Sequence[Source], scale: int, smallest: int) -> Index:
+    """Look at the headers of all files, without decoding any.
+
+    Args:
+        smallest: shortest low-resolution side that is of use.
+    """
+
+    good, bad, pixels = [], {}, 0
+    for source in sources:
+        try:
+            header = check(source, scale, smallest)
+        except UnreadableImageError as error:
+            bad[error.path] = error.reason
+            continue
+        good.append(source)
+        pixels += header.height * header.width
+    return Index(good, bad, pixels)
+
+
+def check(source: Source, scale: int, smallest: int) -> Header:
+    """The header of the high image.
+
+    Raises:
+        UnreadableImageError: if a file has no header, is too small or not of its partner's size.
+    """
+    high = pictures.header(source.high)
+    sides = high.height // scale, high.width // scale
+    if min(sides) < smallest:
+        least = smallest * scale
+        reason = f"{size_of(high)} is too small, both sides must be at least {least}"
+        raise UnreadableImageError(source.high, reason)
+    if source.low is not None:
+        low = pictures.header(source.low)
+        if (low.height, low.width) != sides:
+            reason = f"{size_of(low)} is not 1/{scale} of {size_of(high)}"
+            raise UnreadableImageError(source.low, reason)
+    return high
+
+
+def size_of(header: Header) -> str:
+    return f"{header.width}x{header.height}"
+
+
+class Pairs(Sequence[Pair]):
+    """Pairs of a list of sources, decoded when asked for and kept while memory lasts.
+
+    A file that turns out to be damaged is named once, and the next one takes its place: the same
+    in every process.
+
+    Args:
+        read: decodes a source.
+        keep: makes what is kept of a pair that fits in memory, such as one with its low image.
+        gigabytes: of pairs kept in this process.
+
+    Attributes:
+        bad: files that could not be decoded, and why.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        read: Callable[[Source], Pair],
+        gigabytes: float,
+        keep: Callable[[Pair], Pair] | None = None,
+    ):
+        self.sources, self.read, self.keep = list(sources), read, keep
+        self.left = gigabytes * 1e9
+        self.kept: dict[int, Pair] = {}
         self.bad: dict[Path, str] = {}
-        left = gigabytes * 1e9
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for source, result in zip(sources, pool.map(self._attempt, sources), strict=True):
-                if isinstance(result, UnreadableImageError):
-                    self.bad[result.path] = result.reason
-                    continue
-                left -= result.nbytes
-                self.sources.append(source)
-                self.kept.append(result if left >= 0 else None)
+        self.damaged: set[int] = set()
 
     @property
     def decoded(self) -> int:
-        return sum(pair is not None for pair in self.kept)
+        return len(self.kept)
 
     def __len__(self) -> int:
         return len(self.sources)
 
     def __getitem__(self, index: Any) -> Any:
-        kept = self.kept[index]
-        return self.read(self.sources[index]) if kept is None else kept
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        for place in range(index, index + len(self)):
+            pair = self._at(place % len(self))
+            if pair is not None:
+                return pair
+        raise MissingError(f"none of {len(self)} images can be decoded: {next(iter(self.bad))}")
 
-    def _attempt(self, source: Source) -> Pair | UnreadableImageError:
+    def without_damaged(self) -> "Pairs":
+        """Decode all, and leave out those that cannot be."""
+        whole = [i for i in range(len(self)) if self._at(i) is not None]
+        rest = Pairs([self.sources[i] for i in whole], self.read, 0, self.keep)
+        rest.kept = {n: self.kept[i] for n, i in enumerate(whole) if i in self.kept}
+        rest.left, rest.bad = self.left, self.bad
+        return rest
+
+    def _at(self, index: int) -> Pair | None:
+        if index in self.kept:
+            return self.kept[index]
+        if index in self.damaged:
+            return None
         try:
-            return self.read(source)
+            pair = self.read(self.sources[index])
         except UnreadableImageError as error:
-            return error
+            self.damaged.add(index)
+            self.bad[error.path] = error.reason
+            warnings.warn(f"{error.message}; it is left out", stacklevel=2)
+            return None
+        if pair.nbytes <= self.left:
+            pair = pair if self.keep is None else self.keep(pair)
+            self.kept[index] = pair
+            self.left -= pair.nbytes
+        return pair
 
 
-def read_pair(source: Source, scale: int, smallest: int, with_low: bool) -> Pair:
+def read_pair(source: Source, scale: int) -> Pair:
     """Decode one source to 8 bits; the high image is cut to a multiple of the scale.
 
-    Args:
-        smallest: shortest low-resolution side that is of use.
-        with_low: make the low image if it has no file of its own.
-
     Raises:
-        UnreadableImageError: if a file is damaged, too small or not of the size of its partner.
+        UnreadableImageError: if a file is damaged.
     """
-    full = read_pixels(source.high)
+    full, grey = read_pixels(source.high)
     height, width = (n // scale for n in full.shape[1:])
-    if min(height, width) < smallest:
-        size = f"{full.shape[2]}x{full.shape[1]}"
-        reason = f"{size} is too small, both sides must be at least {smallest * scale}"
-        raise UnreadableImageError(source.high, reason)
-    high = np.ascontiguousarray(Window(0, 0, height, width).of(full, scale))
-    if source.low is None:
-        return Pair(high, shrink(high, scale) if with_low else None)
-    low = read_pixels(source.low)
-    if low.shape[1:] != (height, width):
-        sizes = f"{low.shape[2]}x{low.shape[1]} is not 1/{scale} of {full.shape[2]}x{full.shape[1]}"
-        raise UnreadableImageError(source.low, sizes)
-    return Pair(high, low)
+    high = Window(0, 0, height, width).of(full, scale)
+    low = None if source.low is None else read_pixels(source.low)[0]
+    return Pair(high, low, grey, source.name)
 
 
-def read_pixels(path: Path) -> np.ndarray:
-    """RGB (3, H, W) uint8; alpha is left out."""
-    rgb = np.rint(images.read(path).rgb * 255).astype(np.uint8)
-    return np.ascontiguousarray(rgb.transpose(2, 0, 1))
+def with_low(pair: Pair, scale: int) -> Pair:
+    """The pair in memory, with its low image made from the high one if it has none."""
+    high = np.ascontiguousarray(pair.high)
+    return replace(pair, high=high, low=shrink(high, scale) if pair.low is None else pair.low)
+
+
+def read_pixels(path: Path) -> tuple[np.ndarray, bool]:
+    """RGB (3, H, W) uint8, and whether the file is grey; alpha is left out."""
+    picture = pictures.read(path)
+    return picture.rgb8.transpose(2, 0, 1), picture.grey
 
 
 def hold_out(sources: Sequence[Source], at_most: int) -> tuple[list[Source], list[Source]]:
@@ -140,5 +217,14 @@ def hold_out(sources: Sequence[Source], at_most: int) -> tuple[list[Source], lis
     return [s for s in sources if s.name not in held], [s for s in sources if s.name in held]
 
 
-def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()
+def _names(files: Sequence[Path], folder: Path) -> list[tuple[Path, str]]:
+    """Names below a folder, without suffix unless two files differ in nothing else."""
+    short = [path.relative_to(folder).with_suffix("").as_posix() for path in files]
+    twice = {
+        name for name, other in zip(sorted(short), sorted(short)[1:], strict=False) if name == other
+    }
+    full = (path.relative_to(folder).as_posix() for path in files)
+    return [
+        (path, whole if name in twice else name)
+        for path, name, whole in zip(files, short, full, strict=True)
+    ]

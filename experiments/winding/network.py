@@ -5,24 +5,19 @@ cosine, density in windings per full-resolution pixel, direction 0 and direction
 activation after the last layer.
 """
 
-from itertools import product
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import PositiveInt
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from launch.errors import ConfigError
 from launch.experiments.winding import structure
 from launch.experiments.winding.channels import Channels, Image
-from launch.train.weights import mismatch
+from launch.tools.tiles import tiled
 
 MAPS = 4
-OVERLAP = 0.25  # of a tile
+OVERLAP = 0.125  # of a tile, on each side
 BLUR = {"density": 4.0, "dir0": 2.0, "dir1": 2.0}  # model pixels; Gaussian
 
 
@@ -58,55 +53,22 @@ def block(inputs: int, outputs: int) -> nn.Module:
     return nn.Sequential(convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU())
 
 
-def load(network: nn.Module, checkpoint: Path) -> None:
-    """Weights from safetensors, or from a torch file that may keep them under `state_dict`.
-
-    Raises:
-        ConfigError: when the file is of another architecture, naming what differs.
-    """
-    if checkpoint.suffix == ".safetensors":
-        saved: dict[str, Any] = load_file(checkpoint)
-    else:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        saved = content.get("state_dict", content)
-    wanted = network.state_dict()
-    differing = [k for k in wanted if k not in saved or saved[k].shape != wanted[k].shape]
-    if differing:
-        raise ConfigError(mismatch(checkpoint, differing, saved, wanted))
-    network.load_state_dict({name: saved[name] for name in wanted})
-
-
 @torch.no_grad()
 def maps_of(network: nn.Module, grey: Image, tile: int) -> Image:
     """The maps (4, H, W) of a picture (H, W), from overlapping tiles that fade into each other."""
     network.eval()
-    picture = torch.from_numpy(np.ascontiguousarray(grey, np.float32))[None, None]
-    total = torch.zeros(MAPS, *grey.shape)
-    weights = torch.zeros(grey.shape)
-    for rows, columns in product(*(spans(size, tile) for size in grey.shape)):
-        found = network(picture[..., rows, columns])[0]
-        if found.shape[0] != MAPS:
+
+    def maps(part: Tensor) -> Tensor:
+        found = network(part)
+        if found.shape[1] != MAPS:
             raise ConfigError(
-                f"data.network makes {found.shape[0]} channels; a fit needs {MAPS}: cosine, "
+                f"data.network makes {found.shape[1]} channels; a fit needs {MAPS}: cosine, "
                 "density and two directions"
             )
-        fade = torch.outer(*(fading(span, tile) for span in (rows, columns)))
-        total[:, rows, columns] += found * fade
-        weights[rows, columns] += fade
-    return (total / weights).numpy()
+        return found
 
-
-def spans(size: int, tile: int) -> list[slice]:
-    """Stretches of at most `tile` that cover `size` with overlaps, all of the same length."""
-    step = max(1, tile - round(OVERLAP * tile))
-    starts = [*range(0, max(size - tile, 0), step), max(size - tile, 0)]
-    return [slice(start, min(start + tile, size)) for start in starts]
-
-
-def fading(span: slice, tile: int) -> Tensor:
-    """Weights of a stretch: 1 inside, falling towards both ends over the overlap."""
-    place = torch.arange(span.stop - span.start) + 1.0
-    return (torch.minimum(place, place.flip(0)) / max(1.0, OVERLAP * tile)).clamp_max(1)
+    picture = torch.from_numpy(np.ascontiguousarray(grey, np.float32))[None, None]
+    return tiled(maps, picture, tile=tile, overlap=round(OVERLAP * tile))[0].numpy()
 
 
 def channels(

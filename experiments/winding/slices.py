@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from launch.experiments.winding import data, network, structure
 from launch.experiments.winding.channels import Channels, flag_gaps
 from launch.experiments.winding.synthetic import Spiral, spiral
+from launch.tools import model_files
 from launch.train.data import ScheduledDataModule
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -193,6 +194,6 @@ class NetworkSlice(Slice):
         )
 
     def read(self) -> Channels:
-        network.load(self.network, self.checkpoint)
+        model_files.load(self.network, self.checkpoint)
         maps_of = partial(network.channels, network=self.network, tile=self.tile)
         return data.read_scan(self.root, self.part, maps_of)

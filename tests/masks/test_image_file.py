@@ -33,6 +33,14 @@ def test_invert_swaps_black_and_white(tmp_path: Path) -> None:
     assert torch.equal(plain + swapped, torch.ones_like(plain))
 
 
+def test_what_is_transparent_does_not_count(tmp_path: Path) -> None:
+    picture = np.full((8, 8, 4), 255, np.uint8)
+    picture[:, 4:, 3] = 0
+    cv2.imwrite(str(tmp_path / "mask.png"), picture)
+    mask = ImageFile(tmp_path / "mask.png").generate(0, {}, (8, 8), CPU)
+    assert mask[..., :4].min() == 1 and mask[..., 4:].max() == 0
+
+
 def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
     path = tmp_path / "notes.png"
     path.write_text("not a picture")

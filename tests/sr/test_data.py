@@ -1,15 +1,18 @@
-"""Folders of pictures: layouts, batches, the held-out split, and files of no use."""
+"""Folders of pictures: layouts, batches, what is held out, and files of no use."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from launch.errors import ConfigError, MissingError
 from launch.experiments.sr.data import HighResolutionFolder, PairedFolder
 from launch.experiments.sr.degradation import RealWorldDegradation
 from launch.experiments.sr.metrics import psnr_y, ssim_y
 from launch.experiments.sr.resize import downscale, quantise, upscale
+from launch.tools import pictures
 
 
 def fit(data, batches=2, seed=0):
@@ -20,6 +23,10 @@ def fit(data, batches=2, seed=0):
 
 def small(root, kind=HighResolutionFolder, **settings):
     return kind(root, **({"scale": 4, "crop": 8, "batch_size": 4} | settings))
+
+
+def lows(data):
+    return [batch["low"] for batch in data.val_dataloader()]
 
 
 @pytest.fixture
@@ -66,7 +73,7 @@ def test_images_alone_are_split_by_name(folder):
     data = fit(small(folder))
     report = data.report()
     assert (report["train_images"], report["validation_images"]) == (5, 1)
-    train, validation = data.split()
+    train, validation = data.split
     assert not {s.name for s in train} & {s.name for s in validation}
 
 
@@ -76,13 +83,13 @@ def test_train_and_val_folders_are_used_as_they_are(tmp_path, save):
     report = fit(small(tmp_path)).report()
     assert (report["train_images"], report["validation_images"]) == (2, 2)
     few = small(tmp_path, validation_images=1)
-    assert [s.name for s in few.split()[1]] == ["c"]
+    assert [s.name for s in few.validation(whole=False)[""]] == ["c"]
 
 
 def test_train_without_val_is_split(tmp_path, save):
     for i in range(5):
         save(f"train/{i}.png")
-    train, validation = small(tmp_path).split()
+    train, validation = small(tmp_path).split
     assert (len(train), len(validation)) == (4, 1)
 
 
@@ -118,13 +125,86 @@ def test_too_many_bad_files_stop(folder):
 
 
 def test_images_beyond_the_memory_are_slow_but_the_same(folder):
-    with pytest.warns(
-        UserWarning, match=r"5 of 5 images do not fit in data\.memory_gigabytes=0\.0"
-    ):
+    with pytest.warns(UserWarning, match=r"images do not fit in data\.memory_gigabytes=0; the oth"):
         slow = fit(small(folder, memory_gigabytes=0.0))
     torch.testing.assert_close(
-        list(slow.train_dataloader()), list(fit(small(folder)).train_dataloader())
+        list(slow.train_dataloader()), list(fit(small(folder)).train_dataloader()), atol=0, rtol=0
     )
+
+
+def test_the_memory_is_shared_by_the_workers(folder):
+    assert fit(small(folder, workers=4, memory_gigabytes=2)).train_set.pairs.left == 0.5e9
+
+
+def test_nothing_is_decoded_before_it_is_asked_for(folder, monkeypatch):
+    decoded = []
+    original = pictures.read
+    monkeypatch.setattr(pictures, "read", lambda path: decoded.append(path) or original(path))
+    data = fit(small(folder))
+    assert decoded == [source.high for source in data.split[1]]
+    assert data.train_set.pairs.decoded == 0
+
+
+def test_a_picture_that_turns_out_cut_off_is_replaced_by_the_next(folder):
+    path = fit(small(folder)).split[0][2].high
+    path.write_bytes(path.read_bytes()[:-200])
+    data = fit(small(folder))
+    with pytest.warns(UserWarning, match=f"{path.name}: .*; it is left out"):
+        replaced = data.train_set.pairs[2]
+    assert replaced is data.train_set.pairs[3]
+    assert list(data.report()["skipped"]) == [path.name]
+
+
+def test_a_damaged_picture_is_not_judged_by_another(tmp_path, save):
+    save("train/a.png"), save("val/b.png")
+    cut = save("val/c.png")
+    cut.write_bytes(cut.read_bytes()[:-200])
+    data = small(tmp_path, max_bad_fraction=0.5)
+    with pytest.warns(UserWarning, match="1 of 2 validation images are of no use: val/c.png"):
+        data.setup("validate")
+    assert [sample["name"] for sample in data.validation_set] == ["b"]
+
+
+def test_validate_takes_the_whole_of_a_folder(folder, tmp_path, save):
+    data = small(folder)
+    data.setup("validate")
+    assert len(data.validation_set) == 6
+    for i in range(3):
+        save(f"other/val/{i}.png"), save("other/train/a.png")
+    data = small(tmp_path / "other", validation_images=1)
+    data.setup("validate")
+    assert len(data.validation_set) == 3
+
+
+def test_several_sets_have_names_and_need_no_root(tmp_path, save):
+    save("five/a.png"), save("five/b.png"), save("ten/a.png"), save("root/x.png")
+    sets = {"Set5": tmp_path / "five", "Set10": tmp_path / "ten"}
+    data = small(None, validation_sets=sets)
+    data.setup("validate")
+    named = [(sample["set"], sample["name"]) for sample in data.validation_set]
+    assert named == [("Set5", "a"), ("Set5", "b"), ("Set10", "a")]
+    trained = fit(small(tmp_path / "root", validation_sets=sets))
+    assert (len(trained.split[0]), len(trained.validation_set)) == (1, 3)
+    with pytest.raises(ConfigError, match=r"data\.root is null; a training needs"):
+        fit(small(None, validation_sets=sets))
+
+
+def test_inspect_says_what_was_found_assumed_and_left_out(folder, tmp_path, save):
+    (folder / "camera.heic").touch(), (folder / "broken.png").write_bytes(b"no image")
+    hidden = np.zeros((40, 48, 4), np.uint8)
+    hidden[10:30, 10:30] = 255
+    Image.fromarray(hidden).save(folder / "hidden.png")
+    lines = small(folder).inspect(tmp_path / "sheets")
+    assert "left out: 1 .heic files, which are not read here" in lines
+    text = "\n".join(lines)
+    for expected in (
+        "pictures, 48x40 to 64x80, 0 of them grey",
+        "colour under alpha 0 taken from the nearest visible pixel: 1 pictures (hidden.png)",
+        "alpha is left out: 1 pictures (hidden.png)",
+        "left out broken.png: no known image format, or cut off",
+    ):
+        assert expected in text
+    assert Image.open(tmp_path / "sheets/train.png").width > 300
 
 
 def test_validation_images_must_have_room_for_ssim(folder):
@@ -162,7 +242,7 @@ def test_degraded_crops_are_new_each_time_and_validation_is_not(folder):
     assert data.train_set.pairs[0].low is None
     one, two = data.train_dataloader()
     assert one["low"].shape == (4, 3, 8, 8) and not torch.equal(one["low"], two["low"])
-    torch.testing.assert_close(list(data.val_dataloader()), list(data.val_dataloader()))
+    torch.testing.assert_close(lows(data), lows(data))
 
 
 def test_the_fingerprint_changes_with_the_files(folder, save):

@@ -21,6 +21,26 @@ def test_psnr_of_one_grey_level():
     torch.testing.assert_close(psnr_y(target + 1 / 255, target, 4), expected, atol=1e-3, rtol=0)
 
 
+def test_a_grey_file_counts_by_its_own_levels():
+    """As the papers have it: a step of 1/255 is 20 log10(255) = 48.13 dB, 1.32 dB less."""
+    target = torch.full((1, 3, 16, 16), 100 / 255)
+    got = psnr_y(target + 1 / 255, target, 4, grey=True)
+    torch.testing.assert_close(got, torch.tensor([48.1308]), atol=1e-3, rtol=0)
+    grey = torch.rand(1, 1, 16, 16).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(luma(grey, grey=True), grey[:, :1] * 255, atol=1e-3, rtol=0)
+
+
+def test_ssim_of_grey_is_that_of_its_levels():
+    target = (torch.rand(1, 1, 24, 24) * 255).round() / 255
+    pred = (target + 0.05 * torch.randn_like(target)).clamp(0, 1)
+    eight_bits = [(x * 255).round()[0, 0].double().numpy() for x in (pred, target)]
+    expected = structural_similarity(
+        *eight_bits, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    pair = [x.expand(-1, 3, -1, -1) for x in (pred, target)]
+    assert ssim_y(*pair, 0, grey=True).item() == pytest.approx(expected, abs=1e-4)
+
+
 def test_psnr_of_equal_images_is_infinite():
     image = torch.rand(1, 3, 16, 16)
     assert psnr_y(image, image, 2).isinf().all()

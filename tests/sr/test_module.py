@@ -11,6 +11,7 @@ from launch.composition.recipes import names
 from launch.errors import ConfigError
 from launch.experiments.sr.module import SuperResolution
 from launch.train import objective
+from launch.train.weights import load_weights, save_weights
 from tests.compositions import configuration
 
 
@@ -44,7 +45,7 @@ def test_ldl_without_an_average_is_an_error():
     assert terms(module, 0)["ldl"] >= 0
 
 
-@pytest.mark.parametrize("network", names("network"))
+@pytest.mark.parametrize("network", sorted({*names("network")} - {"auto"}))
 def test_other_programs_read_the_weights_of_every_network(tmp_path, network):
     node = configuration("+experiment=sr/static", f"network={network}")["module"]["network"]
     net = instantiate(node).eval()
@@ -54,3 +55,38 @@ def test_other_programs_read_the_weights_of_every_network(tmp_path, network):
     with torch.no_grad():
         assert loaded.scale == 4
         torch.testing.assert_close(loaded.model.eval()(low), net(low))
+
+
+@pytest.mark.parametrize("file", ["checkpoint", "export"])
+def test_a_gan_starts_where_a_pretraining_was_validated(tmp_path, file):
+    """Averages are what was validated; the discriminator, which it had none of, starts fresh."""
+    pretrained, started = build({"pixel": {"type": "l1"}}), build({"pixel": {"type": "l1"}})
+    pretrained.average(["network"], 0.9)
+    started.average(["network"], 0.9)
+    started.discriminator = torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        for value in pretrained.ema.parameters():
+            value.mul_(1.1)
+    if file == "export":
+        path = tmp_path / "weights.safetensors"
+        save_weights(pretrained, path)
+    else:
+        path = tmp_path / "best.ckpt"
+        torch.save({"state_dict": pretrained.state_dict(), "iteration": 9, "batches": 9}, path)
+    load_weights(started, path)
+    low = torch.rand(1, 3, 12, 10)
+    with torch.no_grad():
+        torch.testing.assert_close(started.enlarge(low), pretrained.enlarge(low), atol=0, rtol=0)
+        torch.testing.assert_close(started.network(low).clamp(0, 1), pretrained.enlarge(low))
+
+
+def test_onnx_enlarges_as_the_averaged_weights_do(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    module = build({"pixel": {"type": "l1"}})
+    assert module.export(tmp_path)["onnx_difference"] < 1e-5
+    session = runtime.InferenceSession(str(tmp_path / "network.onnx"))
+    low = torch.rand(1, 3, 11, 19)
+    (found,) = session.run(None, {"input": low.numpy()})
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(found).clamp(0, 1), module.enlarge(low))

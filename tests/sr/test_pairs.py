@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from launch.experiments.sr.pairs import Crops, Pair, WholeImages, shrink, to_float, turned
+from launch.experiments.sr.pairs import Crops, Pair, WholeImages, Window, shrink, to_float, turned
 
 SCALE = 2
 
@@ -93,10 +93,27 @@ def test_validation_is_degraded_the_same_every_time():
         return draw.integers(0, 256, low.shape, dtype=np.uint8)
 
     images = WholeImages([Pair(numbered().high, None)] * 2, SCALE, degradation=noise)
-    torch.testing.assert_close(images[0], images[0])
+    torch.testing.assert_close(images[0]["low"], images[0]["low"])
     assert not torch.equal(images[0]["low"], images[1]["low"])
 
 
 def test_shrink_keeps_a_flat_colour_and_rounds():
     flat = np.full((3, 16, 16), 77, np.uint8)
     np.testing.assert_array_equal(shrink(flat, 4), np.full((3, 4, 4), 77))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_window_of_the_shrunk_image_is_shrunk_from_its_place_alone(scale):
+    """Bit for bit, also where the window touches the border."""
+    draw = np.random.default_rng(0)
+    high = draw.integers(0, 256, (3, 30 * scale, 41 * scale), dtype=np.uint8)
+    whole = shrink(high, scale)
+    for window in [Window(0, 0, 9, 9), Window(21, 32, 9, 9), Window(7, 5, 8, 12)]:
+        np.testing.assert_array_equal(shrink(high, scale, window), window.of(whole))
+
+
+def test_crops_are_the_same_whether_the_low_image_is_kept_or_made_for_each():
+    high = np.random.default_rng(0).integers(0, 256, (3, 48, 60), dtype=np.uint8)
+    kept, made = (Crops([Pair(high, low)], SCALE, 8, seed=0) for low in (shrink(high, SCALE), None))
+    for index in range(16):
+        torch.testing.assert_close(kept[0, index], made[0, index], atol=0, rtol=0)

@@ -4,20 +4,23 @@ import numpy as np
 import pytest
 
 from launch.errors import MissingError
-from launch.experiments.sr.images import Picture, UnreadableImageError, write
 from launch.experiments.sr.sources import (
     Pairs,
     Source,
+    check,
     high_resolution,
     hold_out,
+    index,
     paired,
     read_pair,
     read_pixels,
+    with_low,
 )
+from launch.tools.pictures import Picture, UnreadableImageError, write
 
 
-def read(source, scale=4, smallest=2, with_low=True):
-    return read_pair(source, scale, smallest, with_low)
+def read(source):
+    return read_pair(source, scale=4)
 
 
 def test_high_resolution_names_go_without_suffix_and_with_folders(tmp_path, save):
@@ -32,13 +35,16 @@ def test_pairs_match_by_name_with_or_without_the_scale(tmp_path, save):
     assert got == {"0001": ("0001.png", "0001x4.png"), "sub/b": ("b.jpg", "b.png")}
 
 
-def test_a_missing_partner_is_found_when_read(tmp_path, save):
+def test_a_missing_partner_is_found_by_the_index(tmp_path, save):
     save("hr/a.png"), save("lr/b.png")
-    first, second = paired(tmp_path, 4)
-    with pytest.raises(UnreadableImageError, match=r"lr/a\.png: there is no such file"):
-        read(first)
-    with pytest.raises(UnreadableImageError, match=r"hr/b\.png: there is no such file"):
-        read(second)
+    bad = index(paired(tmp_path, 4), 4, 2).bad
+    names = {path.relative_to(tmp_path).as_posix(): reason for path, reason in bad.items()}
+    assert names == {"lr/a.png": "there is no such file", "hr/b.png": "there is no such file"}
+
+
+def test_files_that_differ_in_their_suffix_alone_are_two(tmp_path, save):
+    save("a.png"), save("a.jpg"), save("b.png")
+    assert [s.name for s in high_resolution(tmp_path)] == ["a.jpg", "a.png", "b"]
 
 
 def test_paired_folders_must_be_there(tmp_path, save):
@@ -48,47 +54,53 @@ def test_paired_folders_must_be_there(tmp_path, save):
 
 
 def test_the_low_image_is_made_from_the_cut_high_one(save):
-    pair = read(Source("a", save("a.png", 43, 50)))
+    pair = with_low(read_pair(Source("a", save("a.png", 43, 50)), 4), 4)
     assert pair.high.shape == (3, 40, 48) and pair.low.shape == (3, 10, 12)
     assert pair.high.flags.c_contiguous and pair.nbytes == 3 * (40 * 48 + 10 * 12)
     assert abs(pair.low.mean() - pair.high.mean()) < 2
 
 
-def test_no_low_image_for_a_degradation(save):
-    assert read(Source("a", save("a.png")), with_low=False).low is None
-
-
 def test_a_low_image_of_another_ratio_is_refused(save):
     high, good, bad = save("hr.png", 41, 50), save("good.png", 10, 12), save("bad.png", 10, 13)
-    assert read(Source("a", high, good)).high.shape == (3, 40, 48)
+    assert check(Source("a", high, good), 4, 2).height == 41
     with pytest.raises(UnreadableImageError, match=r"bad\.png: 13x10 is not 1/4 of 50x41"):
-        read(Source("a", high, bad))
+        check(Source("a", high, bad), 4, 2)
 
 
 def test_a_small_image_is_refused(save):
     reason = "48x40 is too small, both sides must be at least 44"
     with pytest.raises(UnreadableImageError, match=reason):
-        read(Source("a", save("a.png")), smallest=11)
+        check(Source("a", save("a.png")), 4, 11)
 
 
 def test_bad_sources_are_left_out_with_their_reason(tmp_path, save):
     good, small = save("good.png"), save("small.png", 4, 4)
     (tmp_path / "broken.png").write_bytes(b"no image")
-    sources = [Source(p.stem, p) for p in (good, small, tmp_path / "broken.png")]
-    pairs = Pairs(sources, read, gigabytes=1)
-    assert len(pairs) == 1 and list(pairs.bad) == [small, tmp_path / "broken.png"]
-    first, second = pairs.bad.values()
+    found = index([Source(p.stem, p) for p in (good, small, tmp_path / "broken.png")], 4, 2)
+    assert [s.name for s in found.sources] == ["good"] and found.pixels == 40 * 48
+    assert list(found.bad) == [small, tmp_path / "broken.png"]
+    first, second = found.bad.values()
     assert "too small" in first and "no known image format" in second
 
 
 def test_what_does_not_fit_in_memory_is_read_again(save):
     sources = [Source(str(i), save(f"{i}.png", 40, 40)) for i in range(3)]
     one = 3 * (40 * 40 + 10 * 10) / 1e9
-    pairs = Pairs(sources, read, gigabytes=1.5 * one)
-    assert pairs.decoded == 1 and len(pairs) == 3
-    for index, source in enumerate(sources):
-        np.testing.assert_array_equal(pairs[index].high, read_pixels(source.high))
+    pairs = Pairs(sources, read, 1.5 * one, keep=lambda pair: with_low(pair, 4))
+    assert len(pairs) == 3 and pairs.decoded == 0
+    for number, source in enumerate(sources):
+        np.testing.assert_array_equal(pairs[number].high, read_pixels(source.high)[0])
+    assert pairs.decoded == 1
     assert pairs[1] is not pairs[1] and pairs[0] is pairs[0]
+    assert pairs[0].low.shape == (3, 10, 10) and pairs[1].low is None
+
+
+def test_pictures_that_all_fail_are_an_error(tmp_path):
+    with (
+        pytest.raises(MissingError, match=r"none of 1 images can be decoded: .*gone\.png"),
+        pytest.warns(UserWarning, match="it is left out"),
+    ):
+        Pairs([Source("a", tmp_path / "gone.png")], read, 1)[0]
 
 
 def test_held_out_images_depend_on_their_names_alone(tmp_path):
@@ -111,6 +123,7 @@ def test_a_tenth_is_held_out_and_at_least_one(tmp_path, images, at_most, held):
 
 
 def test_sixteen_bit_and_grey_files_become_8_bit_rgb(tmp_path):
-    write(tmp_path / "a.png", Picture(np.full((4, 4, 3), 0.5, np.float32), grey=True, bits=16))
-    pixels = read_pixels(tmp_path / "a.png")
+    write(tmp_path / "a.png", Picture(np.full((4, 4, 1), 32768, np.uint16)))
+    pixels, grey = read_pixels(tmp_path / "a.png")
     assert pixels.shape == (3, 4, 4) and pixels.dtype == np.uint8 and (pixels == 128).all()
+    assert grey

@@ -27,7 +27,8 @@ def test_batches_and_validation_images():
 def test_the_seed_moves_crops_but_not_scenes():
     one, other = small(seed=0), small(seed=1)
     assert one.fingerprint() == other.fingerprint()
-    torch.testing.assert_close(list(one.val_dataloader()), list(other.val_dataloader()))
+    ours, theirs = ([v["low"] for v in d.val_dataloader()] for d in (one, other))
+    torch.testing.assert_close(ours, theirs)
     first, second = next(iter(one.train_dataloader())), next(iter(other.train_dataloader()))
     assert not torch.equal(first["low"], second["low"])
     torch.testing.assert_close(first, next(iter(small(seed=0).train_dataloader())))

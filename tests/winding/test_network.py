@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from launch.errors import ConfigError
-from launch.experiments.winding.network import SliceUNet, channels, load, maps_of, spans
+from launch.experiments.winding.network import SliceUNet, channels, maps_of
 from launch.experiments.winding.slices import NetworkSlice
 
 
@@ -26,36 +26,9 @@ def test_any_image_size_gives_four_maps(size: tuple[int, int]) -> None:
     assert SliceUNet(4, 3)(torch.rand(1, 1, *size)).shape == (1, 4, *size)
 
 
-@pytest.mark.parametrize("name", ["a.safetensors", "a.pt", "nested.ckpt"])
-def test_a_checkpoint_brings_its_weights(tmp_path: Path, name: str) -> None:
-    saved, loaded, path = SliceUNet(4, 2), SliceUNet(4, 2), tmp_path / name
-    if path.suffix == ".safetensors":
-        save_file(saved.state_dict(), path)
-    else:
-        nested = {"state_dict": saved.state_dict()}
-        torch.save(nested if path.stem == "nested" else saved.state_dict(), path)
-    load(loaded, path)
-    picture = torch.rand(1, 1, 16, 16)
-    assert torch.equal(loaded(picture), saved(picture))
-
-
-def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    torch.save(SliceUNet(8, 2).state_dict(), tmp_path / "a.pt")
-    with pytest.raises(ConfigError, match="another architecture"):
-        load(SliceUNet(4, 2), tmp_path / "a.pt")
-
-
 def test_tiles_fade_into_each_other_without_a_seam() -> None:
     picture = np.random.default_rng(0).random((70, 90), np.float32)
     assert maps_of(Repeat(), picture, tile=32)[2] == pytest.approx(picture, abs=1e-6)
-
-
-def test_tiles_cover_everything_and_overlap() -> None:
-    covered = np.zeros(101, int)
-    for span in spans(101, 40):
-        assert span.stop - span.start == 40
-        covered[span] += 1
-    assert covered.min() >= 1 and covered[30:40].tolist() == [2] * 10
 
 
 def test_maps_are_at_model_resolution() -> None:

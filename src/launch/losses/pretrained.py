@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from launch.errors import ConfigError
+from launch.tools import model_files
 
 Network = TypeVar("Network", bound=nn.Module)
 
-UNFIT = (KeyError, RuntimeError, EOFError, UnpicklingError)  # what loading a wrong file raises
+UNFIT = (KeyError, RuntimeError, ConfigError)  # what loading a wrong file raises
 
 
 def seeded(build: Callable[[], Network]) -> Network:
@@ -32,7 +32,7 @@ def load_weights(network: nn.Module, path: Path, source: Callable[[str], str]) -
         ConfigError: if the file lacks a tensor, holds it in another shape, or is no checkpoint.
     """
     try:
-        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = model_files.tensors(path)
         network.load_state_dict({name: tensors[source(name)] for name in network.state_dict()})
     except UNFIT as error:
         raise wrong_file(path, type(network).__name__, error) from error

@@ -11,16 +11,19 @@ from pydantic import FilePath
 from torch import Tensor
 
 from launch.errors import MissingError
+from launch.tools import pictures
+from launch.tools.pictures import UnreadableImageError
 
 
 @dataclass(frozen=True)
 class ImageFile:
     """`type: image_file`. White counts, black does not; `invert` swaps them.
 
-    Any 8- or 16-bit grey or colour picture; it is resized to the image of the run.
+    Any grey or colour picture; what is transparent does not count. It is resized to the image of
+    the run.
 
     Raises:
-        MissingError: when the file is not a picture.
+        MissingError: when the file cannot be read as a picture.
     """
 
     path: FilePath
@@ -37,11 +40,11 @@ class ImageFile:
 
     def read(self, size: tuple[int, int]) -> np.ndarray:
         """The picture as (H, W) float32 in [0, 1]."""
-        picture = cv2.imread(str(self.path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-        if picture is None:
-            raise MissingError(f"mask image {self.path} cannot be read; give a PNG, TIFF or JPEG")
-        shrinks = picture.shape[0] > size[0]
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        grey = picture.astype(np.float32) / np.iinfo(picture.dtype.name).max
+        try:
+            picture = pictures.read(self.path)
+        except UnreadableImageError as error:
+            raise MissingError(f"mask image {self.path} cannot be read: {error.reason}") from error
+        grey = picture.luma * picture.opacity
+        how = cv2.INTER_AREA if grey.shape[0] > size[0] else cv2.INTER_LINEAR
         resized = cv2.resize(grey, (size[1], size[0]), interpolation=how)
         return 1 - resized if self.invert else resized

@@ -1,61 +1,99 @@
-"""Weights of checkpoints: loading them into a network that fits, and leaving them for others."""
+"""Weights of checkpoints: loading them into a module that fits, and leaving them for others."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
-from launch.errors import ConfigError, nearest
+from launch.tools import model_files
 from launch.train.module import ScheduledModule
+
+LOSSES, AVERAGE = "losses.", "ema."
+FOR_TRAINING = {"discriminator"}
+"""Parts that a finished model does without."""
 
 
 def save_weights(module: ScheduledModule, path: Path) -> None:
-    """Write `module.weights()` as safetensors, in one step."""
+    """Write `module.weights()` as safetensors, in one step, readable as other files are."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.weights().items()}
     partial = path.with_suffix(".partial")
     save_file(tensors, partial)
+    partial.chmod(0o666 & ~umask())
     partial.replace(path)
 
 
-def load_weights(module: ScheduledModule, checkpoint: Path, with_state: bool = False) -> None:
-    """Load the weights of a checkpoint, and with `with_state` its counters and averages.
+def umask() -> int:
+    """What the process takes away from the rights of a new file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
-    Without state the iteration stays 0 and the averages start from the loaded weights.
+
+def load_weights(module: ScheduledModule, path: Path, with_state: bool = False) -> None:
+    """Load a checkpoint of a run, or a model file of anyone; with `with_state` also its counters.
+
+    Without state the iteration stays 0, averaged weights are taken where the file has them, since
+    those were validated and exported, and averages start from them. Parts of the module that the
+    file lacks as a whole start fresh, which is said; a model to use may lack a discriminator alone.
 
     Raises:
-        ConfigError: if the checkpoint is of another architecture, naming what differs.
+        MissingError, ConfigError: if the file cannot be read, or a part of it is of another
+            architecture, naming what differs.
     """
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    module.adopt(content["state_dict"])
-    saved, wanted = weights_of(content["state_dict"]), weights_of(module.state_dict())
-    if not with_state:
-        saved = {k: v for k, v in saved.items() if not k.startswith("ema.")}
-        averages = {n: k for n in wanted if n.startswith("ema.") and (k := n[4:]) in saved}
-        saved |= {name: saved[source] for name, source in averages.items()}
-    differing = [k for k in wanted if k not in saved or saved[k].shape != wanted[k].shape]
-    if differing:
-        raise ConfigError(mismatch(checkpoint, differing, saved, wanted))
-    module.load_state_dict({k: saved[k] for k in wanted}, strict=False)
-    if with_state:
+    content = model_files.read(path)
+    own = "iteration" in content and isinstance(content.get("state_dict"), Mapping)
+    state = dict(content["state_dict"]) if own else model_files.tensors(path)
+    module.adopt(state)
+    saved, wanted = weights_of(state), weights_of(module.state_dict())
+    if not own:
+        saved = placed(saved, module)
+    if not (own and with_state):
+        saved = averaged(saved, wanted)
+    absent = sorted({part_of(name) for name in wanted} - {part_of(name) for name in saved})
+    kept = {name: v for name, v in wanted.items() if part_of(name) not in absent}
+    if not kept or (with_state and not set(absent) <= FOR_TRAINING):
+        kept, absent = wanted, []
+    model_files.require(path, saved, kept)
+    if absent:
+        print(f"{path} has no {' and no '.join(absent)}, which starts fresh", flush=True)
+    module.load_state_dict({name: saved[name] for name in kept}, strict=False)
+    if own and with_state:
         module.iteration, module.batches = content["iteration"], content["batches"]
 
 
-def weights_of(state: dict[str, Any]) -> dict[str, torch.Tensor]:
+def weights_of(state: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a state dict that are not the losses'."""
     tensors = {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
-    return {k: v for k, v in tensors.items() if not k.startswith("losses.")}
+    return {k: v for k, v in tensors.items() if not k.startswith(LOSSES)}
 
 
-def mismatch(
-    checkpoint: Path, differing: list[str], saved: dict[str, Any], wanted: dict[str, Any]
-) -> str:
-    """Says how a checkpoint differs from the network, with the first few tensors."""
-    lines = []
-    for name in differing[:4]:
-        got = tuple(saved[name].shape) if name in saved else "nothing" + nearest(name, saved)
-        lines.append(f"  {name}: the network has {tuple(wanted[name].shape)}, the file {got}")
-    return (
-        f"{checkpoint} is of another architecture: {len(differing)} of {len(wanted)} tensors "
-        "do not fit.\n" + "\n".join(lines) + "\nGive the module settings it was trained with."
-    )
+def placed(state: dict[str, Tensor], module: ScheduledModule) -> dict[str, Tensor]:
+    """The tensors of a foreign file as those of the part of the module that they fit best."""
+    if not state.keys().isdisjoint(weights_of(module.state_dict())):
+        return state
+    parts = {n: p for n, p in module.named_children() if f"{n}." not in (LOSSES, AVERAGE)}
+    found = {n: model_files.fitting(state, p, p.state_dict()) for n, p in parts.items()}
+
+    def rank(name: str) -> tuple[int, int]:
+        wanted = parts[name].state_dict()
+        return len(wanted.keys() & found[name].keys()), len(wanted)
+
+    best = max(parts, key=rank)
+    return {f"{best}.{name}": value for name, value in found[best].items()}
+
+
+def averaged(saved: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Averages in the place of the weights that they are averages of, and of themselves."""
+    averages = {k.removeprefix(AVERAGE): v for k, v in saved.items() if k.startswith(AVERAGE)}
+    result = {k: v for k, v in saved.items() if not k.startswith(AVERAGE)} | averages
+    copies = {k: k.removeprefix(AVERAGE) for k in wanted if k.startswith(AVERAGE)}
+    return result | {name: result[source] for name, source in copies.items() if source in result}
+
+
+def part_of(name: str) -> str:
+    """The sub-module that a tensor, or an average of it, belongs to."""
+    return name.removeprefix(AVERAGE).partition(".")[0]

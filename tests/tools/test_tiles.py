@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from launch.experiments.sr.tiling import tile_weights, tiled
+from launch.tools.tiles import tile_weights, tiled
 
 SCALE = 2
 
@@ -71,3 +71,20 @@ def test_batches_and_other_dtypes_pass_through():
 def test_a_tile_of_overlap_only_is_refused():
     with pytest.raises(ValueError, match="twice its overlap, got 64 and 32"):
         tiled(nearest, torch.rand(1, 3, 8, 8), SCALE, tile=64, overlap=32)
+
+
+def test_a_network_may_have_its_own_number_of_channels_and_keep_the_size():
+    images = torch.rand(1, 3, 60, 70)
+    got = tiled(lambda x: x.sum(1, keepdim=True).repeat(1, 5, 1, 1), images, tile=32, overlap=8)
+    torch.testing.assert_close(got, images.sum(1, keepdim=True).repeat(1, 5, 1, 1))
+
+
+@pytest.mark.parametrize("tile", [24, 256])
+def test_on_a_torus_a_shift_of_the_picture_shifts_the_result(tile):
+    """Also for a picture that is smaller than its overlap."""
+    torch.manual_seed(0)
+    blur = nn.Conv2d(1, 1, 5, padding=2, bias=False).requires_grad_(False)
+    images = torch.rand(1, 1, 30, 7)
+    settings = {"tile": tile, "overlap": 8, "wrap": True}
+    shifted = tiled(blur, images.roll((11, 3), (2, 3)), **settings)
+    torch.testing.assert_close(shifted, tiled(blur, images, **settings).roll((11, 3), (2, 3)))

@@ -1,6 +1,6 @@
-"""Upscaling in tiles, so that memory depends on the tile and not on the picture.
+"""Networks over large pictures in tiles, so that memory depends on the tile, not on the picture.
 
-# N images, C channels, h w low-resolution height and width, s the scale
+# N images, C and K channels, h w height and width, s the scale (1 where the size is kept)
 """
 
 import math
@@ -15,13 +15,14 @@ SHORTEST_FADE = 1e-3
 
 
 def tiled(
-    upscale: Callable[[Tensor], Tensor],
+    network: Callable[[Tensor], Tensor],
     images: Tensor,
-    scale: int,
+    scale: int = 1,
     tile: int = 256,
     overlap: int = 32,
+    wrap: bool = False,
 ) -> Tensor:
-    """Apply `upscale`, (N, C, h, w) -> (N, C, sh, sw), to tiles and blend them.
+    """Apply `network`, (N, C, h, w) -> (N, K, sh, sw), to tiles and blend them.
 
     The outer 5/8 of the overlap (20 of 32 pixels) only feed the network, so that the result is
     that of the whole picture for one which looks no further: 18 convolutions of 3x3 look 18
@@ -30,25 +31,37 @@ def tiled(
     Args:
         tile: side of a tile in low-resolution pixels, overlap included.
         overlap: low-resolution pixels on each side of a tile beyond the part that is its own.
+        wrap: opposite edges continue each other, as in textures that tile.
 
     Raises:
         ValueError: if nothing would be left of a tile between its overlaps.
     """
     if tile <= 2 * overlap:
         raise ValueError(f"a tile must be larger than twice its overlap, got {tile} and {overlap}")
+    if wrap:
+        inner = [slice(scale * overlap, scale * (overlap + side)) for side in images.shape[-2:]]
+        return tiled(network, wrapped(images, overlap), scale, tile, overlap)[..., *inner]
     height, width = images.shape[-2:]
     if max(height, width) <= tile:
-        return upscale(images).to(images)
-    result = images.new_zeros(*images.shape[:-2], height * scale, width * scale)
+        return network(images).to(images)
+    result = images.new_zeros(0)
     tile_height, tile_width = min(tile, height), min(tile, width)
     rows = tile_weights(height, tile_height, overlap, scale)
     columns = tile_weights(width, tile_width, overlap, scale)
     for (top, down), (left, across) in product(rows, columns):
-        patch = upscale(images[..., top : top + tile_height, left : left + tile_width])
+        patch = network(images[..., top : top + tile_height, left : left + tile_width])
+        if not result.numel():
+            result = images.new_zeros(*patch.shape[:-2], height * scale, width * scale)
         y, x = top * scale, left * scale
         target = result[..., y : y + len(down), x : x + len(across)]
         target += patch.to(result) * down[:, None].to(result) * across.to(result)
     return result
+
+
+def wrapped(images: Tensor, margin: int) -> Tensor:
+    """With `margin` pixels of the opposite edge on every side."""
+    rows, columns = (torch.arange(-margin, side + margin) % side for side in images.shape[-2:])
+    return images[..., rows[:, None], columns]
 
 
 def tile_weights(size: int, tile: int, overlap: int, scale: int) -> list[tuple[int, Tensor]]:

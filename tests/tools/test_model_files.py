@@ -1,0 +1,232 @@
+"""Any container, any prefix: the tensors come out and fit; code that a file brings never runs."""
+
+import os
+import pathlib
+from collections import OrderedDict
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from spandrel.architectures.ESRGAN import ESRGAN
+from timm import create_model
+from torch import nn
+
+from launch.errors import ConfigError, MissingError
+from launch.tools.model_files import load, tensors
+
+
+class Callback:
+    """What a checkpoint of another program holds beside its tensors."""
+
+    def __init__(self):
+        self.best = 0.5
+
+
+class Malicious:
+    """A pickle that makes a file when it is loaded as Python would."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def network(seed=0, channels=3):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1))
+
+
+def zeros(state):
+    return {name: torch.zeros_like(value) for name, value in state.items()}
+
+
+def prefixed(prefix, state):
+    return {prefix + name: value for name, value in state.items()}
+
+
+CONTAINERS = {
+    "bare": lambda s: s,
+    "ordered": OrderedDict,
+    "params": lambda s: {"params": s},
+    "params_ema": lambda s: {"params": zeros(s), "params_ema": s},
+    "state_dict": lambda s: {"state_dict": s, "epoch": 3, "arch": "resnet"},
+    "model": lambda s: {"model": prefixed("module.", s)},
+    "module": lambda s: prefixed("module.", s),
+    "compiled": lambda s: prefixed("module._orig_mod.", s),
+    "timm": lambda s: {"state_dict": zeros(s), "state_dict_ema": s},
+    "lightning": lambda s: {
+        "state_dict": prefixed("generator.", s) | {"discriminator.weight": torch.ones(1)},
+        "callbacks": {Callback: {"best": 1}, "other": Callback()},
+        "hyper_parameters": {"folder": pathlib.Path("data")},
+    },
+    "own": lambda s: {
+        "state_dict": prefixed("network.", zeros(s)) | prefixed("ema.network.", s),
+        "iteration": 7,
+    },
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("old_format", [False, True])
+def test_every_container_is_unwrapped(tmp_path, container, old_format):
+    if old_format and container == "lightning":
+        pytest.skip("no file of 2019 holds classes of today")
+    original, fresh = network(0), network(1)
+    content = CONTAINERS[container](original.state_dict())
+    torch.save(content, tmp_path / "a.pth", _use_new_zipfile_serialization=not old_format)
+    load(fresh, tmp_path / "a.pth")
+    for name, value in original.state_dict().items():
+        torch.testing.assert_close(fresh.state_dict()[name], value, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "network.", "model.backbone."])
+def test_safetensors(tmp_path, prefix):
+    original, fresh = network(0), network(1)
+    save_file(prefixed(prefix, original.state_dict()), tmp_path / "a.safetensors")
+    load(fresh, tmp_path / "a.safetensors")
+    torch.testing.assert_close(fresh.state_dict(), original.state_dict())
+
+
+def test_a_part_of_a_file_is_named_where_it_has_several(tmp_path):
+    first, second = network(0).state_dict(), network(1).state_dict()
+    state = prefixed("albedo.", first) | prefixed("maps.", zeros(second))
+    torch.save({"state_dict": state | prefixed("ema.maps.", second)}, tmp_path / "a.pth")
+    for part, expected in (("albedo", first), ("maps", second)):
+        fresh = network(2)
+        load(fresh, tmp_path / "a.pth", part=part)
+        torch.testing.assert_close(fresh.state_dict(), dict(expected))
+    with pytest.raises(ConfigError, match="another architecture: 9 of 9 tensors"):
+        load(network(2), tmp_path / "a.pth", part="normals")
+
+
+# Code
+
+
+@pytest.mark.parametrize("format", ["zip", "legacy"])
+@pytest.mark.parametrize("place", ["value", "key", "instead"])
+@pytest.mark.parametrize("function", [os.system, exec, eval, pathlib.Path.touch])
+def test_nothing_in_a_file_runs(tmp_path, function, place, format):
+    """Refused, or read without it: never run."""
+    mark = tmp_path / "ran"
+    arguments = {
+        os.system: (f"touch {mark}",),
+        exec: (f"open({str(mark)!r}, 'w')",),
+        eval: (f"open({str(mark)!r}, 'w')",),
+        pathlib.Path.touch: (mark,),
+    }
+    bomb = Malicious(function, *arguments[function])
+    state = network().state_dict()
+    content = {
+        "value": {"state_dict": state, "x": bomb},
+        "key": {bomb: 1, **state},
+        "instead": bomb,
+    }
+    path = tmp_path / "a.pth"
+    torch.save(content[place], path, _use_new_zipfile_serialization=format == "zip")
+    try:
+        load(network(1), path)
+    except ConfigError as error:
+        assert str(path) in error.message
+    assert not mark.exists()
+
+
+def test_what_is_no_model_file_is_named(tmp_path):
+    (tmp_path / "a.pth").write_bytes(b"hello")
+    (tmp_path / "a.safetensors").write_bytes(b"hello")
+    for name in ("a.pth", "a.safetensors"):
+        with pytest.raises(ConfigError, match=f"{name} cannot be read as tensors alone"):
+            tensors(tmp_path / name)
+    torch.save({"epoch": 3}, tmp_path / "b.pth")
+    with pytest.raises(ConfigError, match=r"b\.pth holds no tensors by name"):
+        tensors(tmp_path / "b.pth")
+    torch.jit.script(nn.ReLU()).save(tmp_path / "c.pth")
+    with pytest.raises(ConfigError, match=r"c\.pth"):
+        tensors(tmp_path / "c.pth")
+    with pytest.raises(MissingError, match="there is no model file"):
+        tensors(tmp_path / "d.pth")
+
+
+# What does not fit
+
+
+def test_another_shape_and_the_nearest_name_are_told(tmp_path):
+    state = dict(network(0, channels=1).state_dict())
+    state["2.weights"] = state.pop("2.weight")
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(ConfigError) as caught:
+        load(network(1), tmp_path / "a.pth")
+    assert "2 of 9 tensors do not fit" in caught.value.message
+    assert "0.weight: the network has (4, 3, 3, 3), the file (4, 1, 3, 3)" in caught.value.message
+    assert "2.weight: the network has (2, 4, 1, 1), the file nothing." in caught.value.message
+    assert "'2.weights'" in caught.value.message
+
+
+def test_a_last_layer_may_stay_fresh(tmp_path):
+    state = {k: v for k, v in network(0).state_dict().items() if not k.startswith("2.")}
+    torch.save(state, tmp_path / "a.pth")
+    fresh = network(1)
+    before = fresh[2].weight.clone()
+    load(fresh, tmp_path / "a.pth", fresh=["2."])
+    torch.testing.assert_close(fresh[0].weight, network(0)[0].weight)
+    torch.testing.assert_close(fresh[2].weight, before)
+
+
+@pytest.mark.parametrize(("channels", "factor"), [(1, 1.0), (6, 0.5)])
+def test_a_first_convolution_takes_another_number_of_channels(tmp_path, channels, factor):
+    """The response to a grey picture stays: one channel gets the sum, copies share it."""
+    torch.save(network(0).state_dict(), tmp_path / "a.pth")
+    fresh = network(1, channels)
+    load(fresh, tmp_path / "a.pth", inflate=True)
+    grey = torch.rand(1, 1, 5, 5)
+    expected = network(0)[0](grey.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(fresh[0](grey.expand(-1, channels, -1, -1)), expected)
+
+
+# Names of other programs
+
+
+def test_old_names_are_translated_by_spandrel(tmp_path):
+    """ESRGAN's of 2021 (`body.0.rdb1.conv1`) for a network with those of 2018."""
+    torch.manual_seed(0)
+    original = ESRGAN(num_filters=8, num_blocks=1)
+    state = original.state_dict()
+    names = {"model.0.": "conv_first.", "model.1.sub.1.": "conv_body.", "model.3.": "conv_up1."}
+    names |= {"model.6.": "conv_up2.", "model.8.": "conv_hr.", "model.10.": "conv_last."}
+    new = {}
+    for name, value in state.items():
+        for old, current in names.items():
+            name = name.replace(old, current) if name.startswith(old) else name  # noqa: PLW2901
+        for i in (1, 2, 3):
+            name = name.replace(f"model.1.sub.0.RDB{i}.", f"body.0.rdb{i}.")  # noqa: PLW2901
+        new[name.replace(".0.weight", ".weight").replace(".0.bias", ".bias")] = value
+    torch.save({"params_ema": new}, tmp_path / "a.pth")
+    fresh = ESRGAN(num_filters=8, num_blocks=1)
+    load(fresh, tmp_path / "a.pth")
+    torch.testing.assert_close(fresh.state_dict(), state)
+
+
+def test_names_of_a_paper_are_translated_by_timm(tmp_path):
+    """ConvNeXt as its authors publish it: `downsample_layers`, `dwconv`, `pwconv1`."""
+    torch.manual_seed(0)
+    options = {"depths": (1, 1, 1, 1), "dims": (4, 8, 8, 8), "num_classes": 3}
+    original = create_model("convnext_tiny", **options)
+    theirs = {}
+    for name, value in original.state_dict().items():
+        for ours, paper in (
+            ("stem.", "downsample_layers.0."),
+            (".downsample.", ".DOWN."),
+            (".conv_dw.", ".dwconv."),
+            (".mlp.fc1.", ".pwconv1."),
+            (".mlp.fc2.", ".pwconv2."),
+            ("head.norm.", "norm."),
+            ("head.fc.", "head."),
+            (".blocks.", "."),
+        ):
+            name = name.replace(ours, paper)  # noqa: PLW2901
+        stage = name.split(".")[1] if ".DOWN." in name else ""
+        theirs[name.replace(f"stages.{stage}.DOWN.", f"downsample_layers.{stage}.")] = value
+    torch.save({"model": theirs}, tmp_path / "a.pth")
+    fresh = create_model("convnext_tiny", **options)
+    load(fresh, tmp_path / "a.pth")
+    torch.testing.assert_close(fresh.state_dict(), original.state_dict())
