@@ -28,6 +28,8 @@ NEEDED = {
     "calibrate": ("module", "data", "losses"),
     "validate": ("module", "data"),
     "predict": ("module",),
+    "export": ("module",),
+    "inspect": ("data",),
 }
 
 
@@ -87,7 +89,7 @@ def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
 def looked_at(config: Config) -> tuple[str, ...]:
     """Sections of nodes; predict reads what it is given and never the data of the training."""
     given = ("module", "logger", "callbacks", "expand")
-    return given if config.get("task") == "predict" else (*given, "data")
+    return given if config.get("task") in ("predict", "export") else (*given, "data")
 
 
 def warnings(config: Config) -> list[str]:

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 Autocast = Literal["bf16", "bfloat16", "fp16", "float16", "fp32", "float32", "none"]
-Task = Literal["train", "validate", "predict", "calibrate", "plan", "report", "runs"]
+Task = Literal[
+    "train", "validate", "predict", "calibrate", "inspect", "export", "plan", "report", "runs"
+]
 
 
 class Section(BaseModel):
@@ -93,6 +95,7 @@ class Root(Section):
     output: str | None = None
     debug: bool = False
     plan: Plan = Plan()
+    predict: Node = {}
     module: Node | None = None
     losses: dict[str, Node] = {}
     masks: list[Node] = []

@@ -105,7 +105,7 @@ def once(typed: Typed, name: str) -> int:
     if "resume" in typed:
         return resume(Run(Path(str(typed.value("resume")))), Typed.read(typed.without("resume")))
     task = typed.value("task", "train")
-    if task in ("validate", "predict") and typed.value("from"):
+    if task in ("validate", "predict", "export") and typed.value("from"):
         return apply(typed)
     composition = compose(typed.texts, name)
     config = composition.whole

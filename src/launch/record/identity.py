@@ -19,6 +19,7 @@ APART = {
     "logger": "a place: who else is told",
     "debug": "what is printed",
     "plan": "what is printed",
+    "predict": "how a finished run is applied",
     "watch": "what is shown",
     "extend": "what to do with the jobs of a sweep",
     "needs": "what to do if a parent is missing; the parent itself counts",

@@ -126,7 +126,7 @@ def checked(composition: Composition) -> Config:
     check.require(whole, composition)
     if config["task"] == "train":  # others take the recipe of the run they look at
         files.require(whole)
-    if config["task"] in ("validate", "predict") and not config["from"]:
+    if config["task"] in ("validate", "predict", "export") and not config["from"]:
         raise ConfigError(f"task={config['task']} needs from=latest, a run folder or a checkpoint")
     if config["task"] == "predict":
         require_paths(config)

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from launch.errors import ConfigError
 
 Key = tuple[int, int]
 
@@ -108,6 +111,14 @@ class ScheduledDataModule(pl.LightningDataModule):
         if self._order[0] != epoch:
             self._order = (epoch, self.order(epoch))
         return self._order[1]
+
+    def inspect(self, folder: Path) -> list[str]:
+        """What was found, how it is read, what is assumed and left out, a line each.
+
+        Args:
+            folder: gets pictures of it.
+        """
+        raise ConfigError(f"{type(self).__name__} has no task=inspect")
 
     def fingerprint(self) -> str:
         """Identifies the data, for run.json: another fingerprint means other data."""

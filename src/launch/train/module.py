@@ -113,6 +113,10 @@ class ScheduledModule(pl.LightningModule):
         """Apply the model to the files under `source`; returns counts and metrics for run.json."""
         raise ConfigError(f"{type(self).__name__} has no task=predict")
 
+    def export(self, folder: Path) -> dict[str, float]:
+        """Write what other programs load, beside the weights; returns figures for run.json."""
+        return {}
+
     def calibration(self, data: Any, folder: Path) -> dict[str, float]:
         """What `task=calibrate` finds out about the data; pictures go into the folder."""
         raise ConfigError(f"{type(self).__name__} has no task=calibrate")
@@ -309,7 +313,12 @@ class ScheduledModule(pl.LightningModule):
         The configured hyper-parameters stand beside the optimizers' state, so that a run that is
         resumed with others knows.
         """
-        counters = {"iteration": self.iteration, "batches": self.batches}
+        counters = {
+            "iteration": self.iteration,
+            "batches": self.batches,
+            "batches_per_epoch": self.batches_per_epoch,
+            "iterations": self.iterations,
+        }
         if checkpoint.get("optimizer_states"):
             configured = self.configure_optimizers()
             checkpoint["configured"] = learning_rate.hyper_parameters(configured)

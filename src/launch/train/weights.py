@@ -13,6 +13,9 @@ from launch.tools import model_files
 from launch.train.module import ScheduledModule
 
 LOSSES, AVERAGE = "losses.", "ema."
+COUNTERS = ("iteration", "batches", "batches_per_epoch", "iterations")
+"""Where a run stands, without which schedules over epochs would take it to be at its start."""
+
 FOR_TRAINING = {"discriminator"}
 """Parts that a finished model does without."""
 
@@ -62,7 +65,8 @@ def load_weights(module: ScheduledModule, path: Path, with_state: bool = False) 
         print(f"{path} has no {' and no '.join(absent)}, which starts fresh", flush=True)
     module.load_state_dict({name: saved[name] for name in kept}, strict=False)
     if own and with_state:
-        module.iteration, module.batches = content["iteration"], content["batches"]
+        for counter in COUNTERS:
+            setattr(module, counter, content.get(counter, getattr(module, counter)))
 
 
 def weights_of(state: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 import warnings
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import lightning.pytorch as pl
 import torch
 from hydra.errors import InstantiationException
 
-from launch.errors import ConfigError, LaunchError, PreemptedError
+from launch.errors import ConfigError, LaunchError, PreemptedError, nearest
 from launch.record import targets
 from launch.record.expand import expanded
 from launch.record.process import LOCK, die_with_parent
@@ -61,7 +62,14 @@ def as_built(run: Run) -> Config:
 
 def work(run: Run, config: Config) -> int:
     """Run the task and record how it ended."""
-    tasks = {"train": train, "validate": validate, "predict": predict, "calibrate": calibrate}
+    tasks = {
+        "train": train,
+        "validate": validate,
+        "predict": predict,
+        "export": export,
+        "inspect": inspect,
+        "calibrate": calibrate,
+    }
     quieten()
     torch.set_num_threads(config["trainer"]["threads"] or torch.get_num_threads())
     try:
@@ -139,9 +147,33 @@ def predict(run: Run, config: Config) -> None:
     module = build_module(config | {"losses": {}, "masks": []})
     load_weights(module, Path(config["from"]), with_state=True)
     module.to(device(config)).eval()
+    chosen = config["predict"]
+    known = signature(module.predict).parameters
+    for name in chosen.keys() - known.keys():
+        guess = nearest(name, known)
+        raise ConfigError(f"predict.{name}: {type(module).__name__} has no such choice.{guess}")
     with torch.inference_mode():
-        metrics = module.predict(Path(config["input"]), Path(config["output"]))
+        metrics = module.predict(Path(config["input"]), Path(config["output"]), **chosen)
     run.finish("completed", iteration=module.iteration, metrics=metrics)
+
+
+def export(run: Run, config: Config) -> None:
+    """The weights for other programs, and whatever else a recipe can write for them."""
+    module = build_module(config | {"losses": {}, "masks": []})
+    load_weights(module, Path(config["from"]), with_state=True)
+    folder = Path(config["output"] or run.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_weights(module, folder / f"{module.weights_name}.safetensors")
+    metrics = module.eval().export(folder)
+    print(f"exported to {folder}", flush=True)
+    run.finish("completed", iteration=module.iteration, metrics=metrics)
+
+
+def inspect(run: Run, config: Config) -> None:
+    """What the data is, how it is read, and what is left out; with a contact sheet."""
+    lines = build_data(config).inspect(run.folder)
+    print("\n".join(lines), flush=True)
+    run.finish("completed", found=lines)
 
 
 def calibrate(run: Run, config: Config) -> None:
