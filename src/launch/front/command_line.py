@@ -124,9 +124,7 @@ def once(typed: Typed, name: str) -> int:
     if config.task == "train":
         code = climb_command(composition, folder, typed)
     else:
-        job = Job(composition, checked(composition))
-        announce([job.config])
-        code = perform(job, Run(folder))
+        return apply_job(Job(composition, checked(composition)), folder)
     conclude(Run(folder), code)
     return code
 
@@ -147,6 +145,10 @@ def apply(typed: Typed) -> int:
     experiment = typed.value("experiment")
     runs = Path(str(typed.value("runs", "runs")))
     source, checkpoint = locate(str(typed.value("from")), runs, experiment)
+    if not source.record:  # a model file of another program: the recipe is the one typed
+        composition = compose(typed.texts)
+        parents = {"from": Parent.of(source, checkpoint)}
+        return apply_job(Job(composition, checked(composition), parents), composition.folder)
     kept = Typed.read(typed.without("experiment", "scale"))
     composition = compose_saved(source, kept)
     parents = {
@@ -154,10 +156,12 @@ def apply(typed: Typed) -> int:
         for reference, parent in recorded_parents(source).items()
     }
     job = Job(composition, checked(composition), parents | {"from": Parent.of(source, checkpoint)})
-    if typed.value("run_dir") is None:
-        folder = composition.folder_below(runs)
-    else:
-        folder = composition.folder
+    below = typed.value("run_dir") is None
+    return apply_job(job, composition.folder_below(runs) if below else composition.folder)
+
+
+def apply_job(job: Job, folder: Path) -> int:
+    """Do a task other than training in a folder; returns the exit code."""
     announce([job.config])
     code = perform(job, Run(folder))
     conclude(Run(folder), code)

@@ -244,7 +244,8 @@ def locate(
     """
     path = Path(source)
     if path.is_file():
-        return Run(path.resolve().parent.parent), path
+        folders = [path.resolve().parent, path.resolve().parent.parent]
+        return Run(next((f for f in folders if (f / "run.json").is_file()), folders[1])), path
     run = _latest(root, experiment) if source == "latest" else Run(path)
     if not run.record:
         known = [str(other.folder) for other in find_runs(root)]
