@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from launch import acceleration
+from launch.train import acceleration
 from launch.errors import ConfigError
 from launch.schedules import Constant
 from launch.train.module import ScheduledModule

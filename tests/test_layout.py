@@ -1,36 +1,73 @@
 """The tree keeps its promises: one-way imports, a README per scenario, links that resolve."""
 
-import ast
+import importlib.util
 import re
 
 import pytest
 
 from launch.record.run import REPOSITORY
 
+HOUSE = importlib.util.spec_from_file_location("house", REPOSITORY / "benchmarks" / "house.py")
+house = importlib.util.module_from_spec(HOUSE)
+HOUSE.loader.exec_module(house)
+
 SCENARIOS = sorted(
     path.name for path in (REPOSITORY / "experiments").iterdir() if (path / "module.py").is_file()
 )
 
 
-def imports(path):
-    """Modules that a file imports, dotted."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+LAYERS = (
+    ("errors", "schedules", "record"),
+    ("losses", "masks", "tools", "composition", "trackers"),
+    ("check", "train", "show"),
+    ("start",),
+    ("ladder", "study"),
+    ("front", "python", "__main__"),
+)
+"""Rooms of `src/launch` from the ground up: one imports from its own floor and those below."""
+
+FLOOR = {room: floor for floor, rooms in enumerate(LAYERS) for room in rooms}
+
+
+def floor(module: str) -> int:
+    return FLOOR.get(module.split(".")[1] if "." in module else "__main__", 0)
+
+
+def arrows() -> dict[str, set[str]]:
+    trees = house.modules(REPOSITORY)
+    return {name: {other for other, _ in house.arrows(t, set(trees))} for name, t in trees.items()}
+
+
+def test_every_room_has_a_floor():
+    rooms = {name.split(".")[1] for name in arrows() if name.startswith("launch.")}
+    assert rooms - {"experiments"} == set(FLOOR)
+
+
+def test_arrows_point_down():
+    for name, others in arrows().items():
+        inside = {o for o in others if o.startswith("launch.") and ".experiments." not in o}
+        if ".experiments." in name or not name.startswith("launch."):
+            continue
+        assert not [other for other in inside if floor(other) > floor(name)], name
+
+
+def test_there_are_no_circles():
+    graph = arrows()
+    assert house.circles(graph) == []
+    assert house.circles(house.rooms(graph)) == []
 
 
 def test_launch_depends_on_no_scenario():
-    for path in (REPOSITORY / "src").rglob("*.py"):
-        assert not [name for name in imports(path) if name.split(".")[0] == "experiments"], path
+    for name, others in arrows().items():
+        if ".experiments." not in name:
+            assert not [other for other in others if ".experiments." in other], name
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_scenario_depends_on_no_other(scenario):
-    for path in (REPOSITORY / "experiments" / scenario).rglob("*.py"):
-        others = [n for n in imports(path) if n.startswith("experiments.")]
-        assert all(name.split(".")[1] == scenario for name in others), path
+def test_a_scenario_depends_on_no_other():
+    for name, others in arrows().items():
+        if ".experiments." in name:
+            near = {other for other in others if ".experiments." in other}
+            assert {other.split(".")[2] for other in near} <= {name.split(".")[2]}, name
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

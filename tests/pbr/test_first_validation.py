@@ -28,6 +28,7 @@ TRAINER = {
 CONFIG = {
     "trainer": TRAINER,
     "main_metric": {"name": "sky_val_loss", "mode": "min"},
+    "callbacks": None,
     "logger": None,
 }
 START = TypeAdapter(AnyGate).validate_python({"type": "start", "metric": "albedo_l1_sky"})

@@ -22,7 +22,12 @@ TRAINER = {
     **{"checkpoint_every": 1, "log_every": 1, "mask_every": 1, "image_every": 99},
     "validate_every": None,
 }
-CONFIG = {"trainer": TRAINER, "main_metric": {"name": "val_loss", "mode": "min"}, "logger": None}
+CONFIG = {
+    "trainer": TRAINER,
+    "main_metric": {"name": "val_loss", "mode": "min"},
+    "callbacks": None,
+    "logger": None,
+}
 
 
 class Textures(ScheduledDataModule):

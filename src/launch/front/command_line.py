@@ -147,7 +147,7 @@ def apply(typed: Typed) -> int:
     source, checkpoint = locate(str(typed.value("from")), runs, experiment)
     if not source.record:  # a model file of another program: the recipe is the one typed
         composition = compose(typed.texts)
-        parents = {"from": Parent.of(source, checkpoint)}
+        parents: dict[str, Parent | None] = {"from": Parent.of(source, checkpoint)}
         return apply_job(Job(composition, checked(composition), parents), composition.folder)
     kept = Typed.read(typed.without("experiment", "scale"))
     composition = compose_saved(source, kept)

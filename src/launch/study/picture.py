@@ -9,7 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from launch.record.run import Run
 from launch.study.study import Job, Study
-from launch.study.table import baseline, completed, estimate, results
+from launch.study.table import baseline, completed, results
+from launch.tools.intervals import estimate
 
 SEED, MEAN, BASELINE = "#56B4E9", "#0072B2", "#D55E00"  # told apart in every kind of colour vision
 COLUMNS = 3

@@ -13,12 +13,11 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.profilers import PassThroughProfiler
 from torch.amp.grad_scaler import GradScaler
 
-from launch import acceleration
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
 from launch.record.run import Run
 from launch.trackers.tracker import Identity, settings_of
-from launch.train import objective, trainable_parts
+from launch.train import acceleration, objective, trainable_parts
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.callbacks.ema_update import EMAUpdate
 from launch.train.callbacks.health import Health

@@ -4,21 +4,12 @@ One HTML page that needs no other file and no network; `watch=true` serves it on
 follows running jobs. Imports no torch.
 """
 
-from html import escape
 from pathlib import Path
 
 from launch.errors import MissingError, nearest
 from launch.record.run import find_runs
-from launch.show.report.content import Content, content, encoded, panels
-from launch.show.report.pictures import Pictures
-
-HERE = Path(__file__).parent
-STYLES = ("vendor/uPlot.min.css", "page.css")
-SCRIPTS = (
-    "vendor/uPlot.iife.min.js",
-    *(f"page/{name}.js" for name in ("core", "table", "curves", "pictures", "ladder", "sweep")),
-    *(f"page/{name}.js" for name in ("runs", "main")),
-)
+from launch.show.report.content import content, panels
+from launch.show.report.document import page
 
 
 def main(pattern: str, output: str | None = None, watch: bool = False) -> int:
@@ -45,23 +36,3 @@ def main(pattern: str, output: str | None = None, watch: bool = False) -> int:
     for note in found["notes"]:
         print(f"note: {note['where']}: {note['what']}")
     return 0
-
-
-def page(found: Content, pictures: list[Pictures], watch: bool = False) -> str:
-    """The whole document. Pictures stand apart, so that the table need not wait for them."""
-    template = (HERE / "page.html").read_text()
-    parts = {
-        "title": escape(found["title"]),
-        "style": "\n".join((HERE / name).read_text() for name in STYLES),
-        "licence": (HERE / "vendor" / "uPlot-LICENSE").read_text().strip(),
-        "script": "\n".join((HERE / name).read_text() for name in SCRIPTS),
-        "watch": "true" if watch else "false",
-        "content": encoded(found),
-        "pictures": "\n".join(
-            f'<script type="application/json" id="pictures-{place}">{encoded(panel)}</script>'
-            for place, panel in enumerate(pictures)
-        ),
-    }
-    first, *rest = template.split("{{")
-    filled = [parts[name] + text for name, text in (piece.split("}}", 1) for piece in rest)]
-    return first + "".join(filled)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launch.show.report.read import SEED, RunData
-from launch.study.table import Estimate, difference, estimate
+from launch.tools.intervals import Estimate, difference, estimate
 
 BASELINES = ("baseline", "bicubic", "constant", "identity", "mean", "persistence", "random")
 """`psnr_y_bicubic` is the baseline of `psnr_y`, and so on: what needs no training."""

@@ -4,7 +4,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from launch.show import report
+from launch.show.report.content import content, encoded, panels
+from launch.show.report.document import page
 from launch.show.report.read import Reader
 
 HOST, PORT = "127.0.0.1", 8765
@@ -24,13 +25,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in OWN_NAMES:
             return self.send_error(HTTPStatus.FORBIDDEN)
-        found = report.content(self.server.pattern, self.server.reader)
+        found = content(self.server.pattern, self.server.reader)
         if self.path == "/":
-            return self.send(report.page(found, report.panels(found), watch=True), "text/html")
+            return self.send(page(found, panels(found), watch=True), "text/html")
         if self.path == "/content":
-            return self.send(report.encoded(found), "application/json")
+            return self.send(encoded(found), "application/json")
         if self.path == "/pictures":
-            return self.send(report.encoded(report.panels(found)), "application/json")
+            return self.send(encoded(panels(found)), "application/json")
         return self.send_error(HTTPStatus.NOT_FOUND)
 
     def send(self, text: str, kind: str) -> None:
