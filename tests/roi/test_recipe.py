@@ -27,7 +27,8 @@ TERM = "launch.experiments.roi.losses."
 def config(module, losses):
     return {
         "task": "train", "seed": 0, "scale": "demo", "from": None, "masks": [], "ema": None,
-        "trainable": None, "logger": {}, "main_metric": {"name": "auroc_macro", "mode": "max"},
+        "trainable": None, "logger": {}, "callbacks": {},
+        "main_metric": {"name": "auroc_macro", "mode": "max"},
         "trainer": TRAINER,
         "module": {"labels": LABELS, "img_size": 32, "optimizer": SGD, "log_csv": "log.csv",
                    "classifier": TINY, "judge": TINY, "mask_fill": "blur", **module},

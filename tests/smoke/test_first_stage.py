@@ -39,7 +39,7 @@ def test_the_discriminator_trains_from_its_warm_up_on():
     )
     for iteration, trains in ((0, False), (6, False), (7, True), (10, True), (500, True)):
         module.losses.iteration = iteration
-        assert module.discriminator_trains() == trains
+        assert module.games_of("gan") == (["gan"] if trains else [])
 
 
 def test_a_gan_without_a_discriminator_is_an_error():
@@ -60,5 +60,21 @@ def test_validation_reports_the_reconstruction_and_the_use_of_the_codes():
 
 def test_few_used_codes_are_a_warning():
     module = training()
-    module.metrics = {"codebook_use": 0.01}
+    module.metrics = {
+        "reconstruction_psnr": 20.0,
+        "constant_psnr": 10.0,
+        "codebook_use": 0.01,
+    }
     assert "only 1% of the codes" in module.health()[0]
+
+
+def test_a_reconstruction_no_better_than_one_colour_is_a_warning():
+    module = training()
+    module.metrics = {"reconstruction_psnr": 10.5, "constant_psnr": 10.0, "codebook_use": 0.5}
+    assert "the autoencoder has collapsed" in module.health()[0]
+    module.metrics["reconstruction_psnr"] = 12.0
+    assert module.health() == []
+
+
+def test_before_the_first_validation_there_is_nothing_to_warn_about():
+    assert training().health() == []

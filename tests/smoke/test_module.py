@@ -100,6 +100,7 @@ def run(folder: Path, cache: Path, **sections) -> dict:
         "ema": None,
         "trainable": None,
         "logger": {},
+        "callbacks": {},
         "debug": True,
         "data": data,
         "trainer": TRAINER,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from hydra.errors import InstantiationException
 
 from launch.errors import LaunchError
@@ -91,7 +92,7 @@ def thumbnails(mask: ScheduledMask, state: Mapping[str, Any], last: int) -> Thum
     endless = hasattr(generator, "velocity")
     stop = window if endless else getattr(generator, "ramp_stop_it", first)
     at = list(dict.fromkeys(round(first + share * (stop - first)) for share in SHARES))
-    size, device = state["size"], state.get("device", "cpu")
+    size, device = state["size"], state.get("device", torch.device("cpu"))
     images = [generator.generate(i, state, size, device)[0, 0].cpu().numpy() for i in at]
     return Thumbnails(mask.label, [mask.start + i for i in at], images)
 
