@@ -1,17 +1,14 @@
 """The data of a phase: mixing, balancing, splitting, pseudo-labels, and what is reported."""
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from PIL import Image
 from torch import nn
 from torch.utils.data import default_collate
 
-import launch
 from launch.errors import MissingError
 from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.data import Textures, guess, hold_out, pseudo_report
@@ -20,9 +17,9 @@ from launch.experiments.pbr.samples import Samples
 from launch.experiments.pbr.sources import GameFolder, Synthetic
 from launch.experiments.pbr.synthetic import material
 from launch.schedules import Constant
+from tests.compositions import configuration
 
 SIDE = 32
-CONF = Path(launch.__file__).parents[2] / "conf"
 
 
 @pytest.fixture(scope="module")
@@ -244,9 +241,9 @@ def test_phase_d_feeds_the_pixels_of_the_file(tmp_path):
     detail = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     for name in ("wall", "floor"):
         Image.fromarray(detail).save(tmp_path / f"{name}.png", compress_level=0)
-    with initialize_config_dir(str(CONF), version_base=None):
-        config = compose("launch", ["scale=full", "+experiment=pbr/phase_d_alb", "run_dir=x"])
-    sizes = {"size": config.recipe.size, "feed": config.data.feed, "crop": config.data.crop}
+    config = configuration("+experiment=pbr/phase_d_alb", "scale=full")
+    read = config["data"]
+    sizes = {"size": config["recipe"]["size"], "feed": read["feed"], "crop": read["crop"]}
     game = GameFolder(tmp_path)
     data = Textures(1, cache=str(tmp_path / "cache"), game=game, game_share=1.0, **sizes)
     data.setup("fit")

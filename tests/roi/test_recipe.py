@@ -27,7 +27,7 @@ TERM = "launch.experiments.roi.losses."
 def config(module, losses):
     return {
         "task": "train", "seed": 0, "scale": "demo", "from": None, "masks": [], "ema": None,
-        "trainable": None, "logger": {}, "callbacks": {},
+        "trainable": None, "logger": {}, "callbacks": {}, "predict": {},
         "main_metric": {"name": "auroc_macro", "mode": "max"},
         "trainer": TRAINER,
         "module": {"labels": LABELS, "img_size": 32, "optimizer": SGD, "log_csv": "log.csv",

@@ -101,6 +101,7 @@ def run(folder: Path, cache: Path, **sections) -> dict:
         "trainable": None,
         "logger": {},
         "callbacks": {},
+        "predict": {},
         "debug": True,
         "data": data,
         "trainer": TRAINER,
