@@ -96,7 +96,7 @@ def test_points_must_be_iterations(at: list[Any], tmp_path: Path) -> None:
 
 def test_a_plan_in_iterations_needs_no_torch(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from launch import plan\n"
+        "import sys; from pathlib import Path; from launch.show import plan\n"
         f"plan.main({config(losses=THREE_PHASES)!r}, Path({str(tmp_path)!r}))\n"
         "assert not {'torch', 'lightning'} & sys.modules.keys()"
     )
