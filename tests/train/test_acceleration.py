@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from launch.train import acceleration
 from launch.errors import ConfigError
 from launch.schedules import Constant
+from launch.train import acceleration
 from launch.train.module import ScheduledModule
 from launch.train.objective import ScheduledLosses, Term
 
