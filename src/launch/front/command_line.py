@@ -175,13 +175,13 @@ def resume(run: Run, typed: Typed) -> int:
         raise ConfigError(
             f"resume={run.folder}: not a run folder.{nearest(str(run.folder), known)}"
         )
+    if run.status == "completed" and not typed.texts:
+        print(f"{run.folder} is completed already; nothing to resume")
+        return 0
     if run.record.get("rungs"):
         overrides = [*run.record["overrides"], *typed.texts]
         composition = compose(overrides)
         code = climb_command(composition, run.folder, Typed.read(overrides), resumed=True)
-    elif run.status == "completed" and not typed.texts:
-        print(f"{run.folder} is completed already; nothing to resume")
-        return 0
     else:
         composition = compose_saved(run, typed)
         code = changed(Job(composition, checked(composition), recorded_parents(run)), run)

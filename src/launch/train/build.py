@@ -150,9 +150,18 @@ class Unprofiled(PassThroughProfiler):
         return self.nothing
 
 
+def lacks_place(logger: Config) -> bool:
+    """Whether a logger asks for a folder and names none, which means the run's."""
+    return "save_dir" in logger and logger["save_dir"] is None
+
+
 def build_loggers(run: Run, config: Config, module: ScheduledModule) -> list[Logger]:
     """`metrics.csv` always, and those of `logger:`: trackers, or Lightning's as they are."""
-    nodes = instantiate(list((config["logger"] or {}).values()), _convert_="all")
+    placed = {
+        name: node | ({"save_dir": str(run.folder / name)} if lacks_place(node) else {})
+        for name, node in (config["logger"] or {}).items()
+    }
+    nodes = instantiate(list(placed.values()), _convert_="all")
     identity, settings = Identity.of(run), settings_of(config)
     extra = [
         node if isinstance(node, Logger) else node.open(identity, settings, module.iteration)
