@@ -27,7 +27,6 @@ RUNGS = ["recipe.classifier_iterations=2", "recipe.mask_iterations=2"]
 ROI = dict.fromkeys(("deterministic", "deterministic_st", "stochastic"), RUNGS)
 SMALLEST = (
     "sr/static",
-    "pbr/phase_d_rough",
     "roi/standard",
     "smoke/autoencoder",
     "winding/no_mask",

@@ -31,6 +31,7 @@ from launch.start.start import (
     checked,
     perform,
     recorded_parents,
+    require_paths,
 )
 
 Flags = argparse.Namespace
@@ -142,6 +143,8 @@ def folder_of(composition: Composition) -> Path:
 
 def apply(typed: Typed) -> int:
     """Validate or predict with a finished run, from nothing but its folder."""
+    if typed.value("task") == "predict":
+        require_paths({key: typed.value(key) for key in ("input", "output")})
     experiment = typed.value("experiment")
     runs = Path(str(typed.value("runs", "runs")))
     source, checkpoint = locate(str(typed.value("from")), runs, experiment)
