@@ -2,6 +2,7 @@
 
 import pytest
 
+from launch.composition.recipes import rungs_of
 from launch.composition.typed import Typed
 from launch.errors import ConfigError
 from launch.ladder.climb import settings
@@ -35,11 +36,11 @@ def test_what_is_typed_wins_over_the_ladder_and_its_own_over_what_is_for_all(typ
 
 
 def test_an_experiment_of_several_trainings_is_a_ladder():
-    ladder = of_experiment("pbr/phase_b", ["albedo", "maps"])
+    ladder = of_experiment("pbr/phase_b", ["albedo", "maps"], rungs_of("pbr/phase_b"))
     assert [rung.experiment for rung in ladder.rungs] == ["pbr/phase_b/albedo", "pbr/phase_b/maps"]
     assert ladder.place(ladder.rungs[0]) == "albedo"
     with pytest.raises(ConfigError, match="Did you mean 'albedo'"):
-        of_experiment("pbr/phase_b", ["albdo"])
+        of_experiment("pbr/phase_b", ["albdo"], rungs_of("pbr/phase_b"))
 
 
 @pytest.mark.parametrize(
