@@ -100,6 +100,7 @@ def two_rungs(tmp_path_factory):
     return experiment, folder, printed
 
 
+@pytest.mark.slow
 def test_resume_skips_what_is_finished_and_changes_what_is_typed(two_rungs):
     _, folder, _ = two_rungs
     assert record(folder / "first")["iteration"] == 4
@@ -109,6 +110,7 @@ def test_resume_skips_what_is_finished_and_changes_what_is_typed(two_rungs):
     assert record(folder)["metrics"] == record(folder / "second")["metrics"]
 
 
+@pytest.mark.slow
 def test_a_rung_records_its_parent(two_rungs):
     _, folder, _ = two_rungs
     (parent,) = record(folder / "second")["parents"]
@@ -117,6 +119,7 @@ def test_a_rung_records_its_parent(two_rungs):
     assert parent["sha256"] == record(folder / "first")["best"]["sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "rung"), [(".", "second"), ("first", "first")])
 def test_a_run_of_rungs_is_validated_by_folder(two_rungs, tmp_path, source, rung):
     experiment, folder, _ = two_rungs
@@ -128,6 +131,7 @@ def test_a_run_of_rungs_is_validated_by_folder(two_rungs, tmp_path, source, rung
     assert record(tmp_path / "v")["parents"][0]["folder"] == str(folder / rung)
 
 
+@pytest.mark.slow
 def test_a_finished_run_of_rungs_has_nothing_to_resume(two_rungs):
     _, folder, _ = two_rungs
     code, printed = launch(f"resume={folder}")
