@@ -29,7 +29,7 @@ TYPED = [
     (["~losses.pixel"], "losses", {}),
     (["data=sr/folder", "data.root=x"], "data.root", "x"),
     (["trainer=gpu"], "trainer.accelerator", "gpu"),
-    (["+logger@other=tensorboard"], "other.tensorboard._target_", "lightning.pytorch.loggers."),
+    (["+logger@other=tensorboard"], "other.tensorboard._target_", "launch.trackers."),
     (["experiment=sr/gan_ramp"], "name", "sr/gan_ramp"),
     (["losses={pixel:{loss_weight:0.5}}"], "losses.pixel.type", "l1"),
 ]

@@ -74,11 +74,7 @@ def _linear_twin(path: Path) -> io.BytesIO:
 
 
 def _jpeg_xl(path: Path) -> Image.Image:
-    try:
-        codecs: Any = import_module("imagecodecs")
-    except ImportError as error:
-        reason = "is JPEG XL, which needs a library: pip install imagecodecs"
-        raise UnreadableImageError(path, reason) from error
+    codecs: Any = import_module("imagecodecs")
     pixels = np.asarray(codecs.jpegxl_decode(path.read_bytes()))
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
         raise UnreadableImageError(path, f"{pixels.dtype} {pixels.shape}: only 8 bits, one frame")
