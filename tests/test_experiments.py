@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launch import check
-from launch.check.configuration import referred
+from launch.check.configuration import problems, referred
 from launch.composition.recipes import description, names
 from launch.record.expand import expanded
 from launch.record.run import CONF, Run
@@ -32,7 +31,7 @@ def test_they_are_found():
 def test_it_composes_and_passes_the_check(experiment, scale):
     for config, composition in composed(experiment, f"scale={scale}").values():
         sections = referred(composition.config)
-        found = [str(p) for p in check.problems(config, sections) if p.exit_code == 2]
+        found = [str(p) for p in problems(config, sections) if p.exit_code == 2]
         assert not found
 
 

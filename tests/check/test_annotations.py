@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from launch.check.annotations import Complaint, complaint
+from launch.check.annotations import complaint
+from launch.check.problem import Problem
 from launch.check.signatures import signature
 
 BED, TEND = "garden.beds.Bed", "garden.beds.tend"
@@ -36,23 +37,23 @@ BAD = [
     (BED, "wet", 1.1, "must be at most 1"),
     (BED, "wet", None, "must be a number"),
     (BED, "soil", "sandy", "must be 'clay' or 'sand'. Did you mean 'sand'?"),
-    (TEND, "sizes", [1], "item [1] must be given, the list is too short"),
+    (TEND, "sizes", [1], "must be a longer list"),
     (TEND, "sizes", [1, 2, 3], "must be a list of at most 2"),
-    (TEND, "sizes", [1, "two"], "item [1] must be a whole number"),
-    (TEND, "per_year", {"2026": "x"}, "must be a number"),
+    (TEND, "sizes", [1, "two"], ".1: must be a whole number"),
+    (TEND, "per_year", {"2026": "x"}, ".2026: must be a number"),
     (TEND, "layer", 3, "must be a node with `_target_`"),
     (TEND, "weights", "heavy", "must be a number"),  # a tensor cannot be written in YAML
     (TEND, "count", "four", "must be a number"),  # no annotation, but a number as default
     ("torch.optim.AdamW", "lr", "fast", "must be a number"),
     ("launch.train.module.ScheduledModule", "optimizer", "adam", "must be a node with `_target_`"),
-    ("launch.schedules.Points", "points", [[0, "x"]], "item [0][1] must be a number"),
+    ("launch.schedules.Points", "points", [[0, "x"]], ".0.1: must be a number"),
 ]
 
 
-def judged(target: str, argument: str, value: Any) -> Complaint | None:
+def judged(target: str, argument: str, value: Any) -> Problem | None:
     found = signature(target)
     assert found is not None
-    return complaint(found.arguments[argument], value)
+    return complaint("a", found.arguments[argument], value)
 
 
 @pytest.mark.parametrize(("target", "argument", "value"), GOOD)
@@ -62,13 +63,17 @@ def test_a_value_that_fits(target: str, argument: str, value: Any):
 
 @pytest.mark.parametrize(("target", "argument", "value", "message"), BAD)
 def test_a_value_that_does_not_fit(target: str, argument: str, value: Any, message: str):
-    assert judged(target, argument, value) == Complaint(message)
+    found = judged(target, argument, value)
+    assert found is not None
+    inside, _, said = message.rpartition(": ")
+    assert (found.key, found.message, found.exit_code) == (f"a{inside}", said, 2)
 
 
 def test_a_path_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert judged(TEND, "map", "plan.png") == Complaint("there is no such file", missing=True)
-    assert judged(TEND, "folder", "x") == Complaint("there is no such file or folder", missing=True)
+    absent = "there is no such file"
+    assert judged(TEND, "map", "no.png") == Problem("a", absent, "no.png", exit_code=3)
+    assert judged(TEND, "folder", "x") == Problem("a", f"{absent} or folder", "x", exit_code=3)
     (tmp_path / "plan.png").touch()
     assert judged(TEND, "map", "plan.png") is None  # relative to the current directory
     assert judged(TEND, "folder", str(tmp_path)) is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from launch.check.nodes import Problem, shown, unset, walk
+from launch.check.nodes import unset, walk
 
 ADAMW = {"_target_": "torch.optim.AdamW"}
 STEPS = {"_target_": "torch.optim.lr_scheduler.MultiStepLR"}
@@ -74,17 +74,3 @@ def test_the_worker_gives_the_losses_to_the_module():
 def test_a_value_that_must_be_given_is_found_wherever_it_is():
     keys = [p.key for p in unset("", {"data": {"root": "???"}, "masks": [{"label": "???"}]})]
     assert keys == ["data.root", "masks.0.label"]
-
-
-def test_a_problem_reads_as_one_line():
-    problem = Problem("trainer.devices", "must be greater than 0", 0, "conf/trainer/gpu.yaml:4")
-    assert str(problem) == "trainer.devices = 0: must be greater than 0  (conf/trainer/gpu.yaml:4)"
-    assert str(Problem("data.root", "is missing")) == "data.root: is missing"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "null"), (True, "true"), (0, "0"), ("a", "a"), ("x" * 70, "x" * 57 + "...")],
-)
-def test_values_are_shown_as_in_yaml(value: Any, text: str):
-    assert shown(value) == text

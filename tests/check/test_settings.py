@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
-from launch.check.settings import EMA, Trainer, keys
+from launch.check.settings import keys, problems
 from launch.record.run import REPOSITORY
 
 CONF = REPOSITORY / "conf"
@@ -18,24 +17,27 @@ def load(path: Path) -> dict:
 
 def test_every_setting_of_the_trainer_is_written_in_its_yaml():
     written = load(CONF / "trainer" / "auto.yaml")
-    assert written.keys() == keys("trainer")
-    Trainer.model_validate(written)
+    assert written.keys() == set(keys("trainer"))
+    assert not list(problems({"trainer": written}))
 
 
 @pytest.mark.parametrize("path", sorted((CONF / "trainer").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_trainer_is_valid(path: Path):
     written = load(CONF / "trainer" / "auto.yaml") | load(path)
-    assert Trainer.model_validate(written).strategy == written["strategy"]
+    assert not list(problems({"trainer": written}))
 
 
 def test_the_root_yaml_writes_keys_that_exist():
-    assert load(CONF / "launch.yaml").keys() - {"hydra"} <= keys()
+    assert load(CONF / "launch.yaml").keys() - {"hydra"} <= set(keys())
+
+
+TRAINER = load(CONF / "trainer" / "auto.yaml")
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1, 1.0, "0.9", True])
 def test_a_decay_lies_in_zero_to_one(decay: object):
-    with pytest.raises(ValidationError):
-        EMA.model_validate({"modules": ["network"], "decay": decay})
+    config = {"trainer": TRAINER, "ema": {"modules": ["network"], "decay": decay}}
+    assert [problem.key for problem in problems(config)] == ["ema.decay"]
 
 
 def test_the_key_from_is_not_called_by_its_python_name():

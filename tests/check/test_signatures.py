@@ -27,7 +27,7 @@ SIGNATURES = [
 def test_the_arguments_of_a_target(target: str, arguments: str, is_open: bool):
     found = signature(target)
     assert found is not None
-    written = [f"{a.name}*" if a.required else a.name for a in found.arguments.values()]
+    written = [f"{name}*" if a.required else name for name, a in found.arguments.items()]
     assert written == arguments.split()
     assert found.open == is_open
 

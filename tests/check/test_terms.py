@@ -21,9 +21,9 @@ def masks(*entries: dict[str, Any]) -> dict[str, Any]:
 
 BAD_LOSSES = [
     # an entry called `a`, the key of its problem, what is said about it
-    ({"type": "charbonier"}, "a.type", "no loss has this type. Did you mean 'charbonnier'"),
-    ({"type": "zebra"}, "a.type", "no loss has this type. Types: charbonnier, colour, convnext,"),
-    ({"loss_weight": 1}, "a", "a loss needs a type. Types: charbonnier, colour, convnext,"),
+    ({"type": "charbonier"}, "a.type", "there is no such type. Did you mean 'charbonnier'"),
+    ({"type": "zebra"}, "a.type", "there is no such type. Types: charbonnier, colour, convnext,"),
+    ({"loss_weight": 1}, "a", "names no type and no _target_. Types: charbonnier, colour,"),
     ({"_target_": "launch.losses.pixel.L3"}, "a._target_", "launch.losses.pixel has no 'L3'"),
     ({"type": "charbonnier", "epsi": 1}, "a.epsi", "Charbonnier has no argument 'epsi'. Did you"),
     ({"type": "charbonnier", "eps": 0}, "a.eps", "must be greater than 0"),
@@ -104,7 +104,7 @@ def test_what_is_legal_but_seldom_meant(entry: dict[str, Any], sentence: str):
 
 
 BAD_MASKS = [
-    ({"type": "disk"}, "type", "no mask has this type. Did you mean 'disc'?"),
+    ({"type": "disk"}, "type", "there is no such type. Did you mean 'disc'?"),
     ({"losses": ["pixl"]}, "losses.0", "there is no such loss. Did you mean 'pixel'?"),
     (
         {"losses": ["zebra"]},
@@ -126,6 +126,13 @@ def test_a_mask_with_a_problem(entry: dict[str, Any], key: str, message: str):
     (problem,) = terms.masks(masks(entry))
     assert problem.key == f"masks.0.{key}"
     assert problem.message.startswith(message)
+
+
+def test_a_mask_is_named_by_its_class_too():
+    own = {"label": "own", "_target_": "launch.masks.disc.Disc", "losses": ["pixel"]}
+    config = masks({}) | {"masks": [own | GROWTH | {"softnes": 1}]}
+    (problem,) = terms.masks(config)
+    assert problem.message.startswith("Disc has no argument 'softnes'. Did you mean 'softness'")
 
 
 def test_a_mask_needs_a_label_and_losses():

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
-from launch import check
 from launch.record import run
+from launch.start import start
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counts: Counter[str] = Counter()
     compose, require, read = (
         ConfigLoaderImpl._load_configuration_impl,
-        check.require,
+        start.require,
         run.read_json,
     )
 
@@ -34,7 +34,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return read(path)
 
     monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", composing)
-    monkeypatch.setattr(check, "require", checking)
+    monkeypatch.setattr(start, "require", checking)
     monkeypatch.setattr(run, "read_json", reading)
     return counts
 

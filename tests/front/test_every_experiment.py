@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from launch.check.nodes import children
+from launch.check.problem import children
 from launch.composition.compose import compose, started
 from launch.composition.recipes import names, scales
 from launch.composition.typed import normalised, quoted
@@ -79,7 +79,7 @@ def test_a_group_takes_no_null_and_says_what_to_type(group):
 def test_each_loss_is_deleted_or_needed(name, scale):
     for rung, composition in trainings(f"experiment={name}", f"scale={scale}").items():
         chosen = [f"experiment={'/'.join(filter(None, (name, rung)))}", f"scale={scale}"]
-        for loss, _ in children(composition.plain["losses"]):
+        for loss in children(composition.plain["losses"]):
             with started():
                 without = compose([*chosen, f"~losses.{loss}"])
                 assert loss not in without.whole.losses

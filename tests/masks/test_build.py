@@ -18,6 +18,12 @@ def test_an_entry_becomes_a_mask() -> None:
     assert held.gated() == {"l1"}
 
 
+def test_a_mask_is_named_by_its_class_too() -> None:
+    by_type = build([DISC]).masks[0].generator
+    entry = {k: v for k, v in DISC.items() if k != "type"} | {"_target_": MASKS["disc"]}
+    assert build([entry]).masks[0].generator == by_type
+
+
 @pytest.mark.parametrize("kind", sorted(MASKS))
 def test_every_type_of_the_table_exists(kind: str) -> None:
     module, _, name = MASKS[kind].rpartition(".")

@@ -2,7 +2,7 @@
 
 import torch
 
-from launch import check
+from launch.check.configuration import require
 from launch.train.build import build_module
 from launch.train.callbacks.loss_schedule import LossSchedule
 from launch.train.callbacks.mask_schedule import MaskSchedule
@@ -11,7 +11,7 @@ from tests.compositions import configuration
 
 def module():
     config = configuration("+experiment=sr/disc_mask", "module.network.num_conv=1")
-    check.require(config)
+    require(config)
     return build_module(config)
 
 

@@ -114,7 +114,7 @@ def test_no_active_term_is_an_error():
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"type": "charbonier"}, r"losses.x.type: .*Did you mean 'charbonnier'"),
+        ({"type": "charbonier"}, r"losses.x: .*Did you mean 'charbonnier'"),
         ({"type": "l1", "loss_weight": -1}, r"losses.x: loss_weight must not be negative"),
         ({"type": "l1", "epsilon": 3}, r"losses.x: .*epsilon"),
     ],

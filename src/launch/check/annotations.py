@@ -1,28 +1,36 @@
 """Whether a value fits the annotation of an argument, without importing what is annotated.
 
-An annotation is evaluated from its syntax, with the names of `typing`, `collections.abc`, `pathlib`
-and `pydantic` and the aliases that modules assign. One that means anything else is not checked.
+An annotation is evaluated with the names of `typing`, `collections.abc`, `pathlib` and `pydantic`
+and the aliases that modules assign; one that means anything else is not checked.
 """
 
 import ast
+import builtins
 import collections.abc
 import json
-import operator
 import pathlib
 import re
 import typing
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, reduce
+from collections.abc import Sequence
+from functools import cache
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
-from launch.check.definitions import Definition, Module, TargetError, find, is_foreign, qualified
+from launch.check.definitions import (
+    Definition,
+    Module,
+    TargetError,
+    find,
+    is_foreign,
+    load,
+    qualified,
+)
+from launch.check.problem import Problem, below, children
 from launch.check.signatures import Argument
 from launch.errors import nearest
 
@@ -31,8 +39,8 @@ NAMESPACES: dict[str, ModuleType] = {
     "collections.abc": collections.abc,
     "pydantic": pydantic,
 }
-BUILT_IN = {t.__name__: t for t in (int, float, str, bool, list, dict, tuple, set, object)}
-OWN_PACKAGES = ("launch.",)
+BUILT_IN = ("int", "float", "str", "bool", "list", "dict", "tuple", "set", "object")
+OWN_PACKAGES = "launch."
 
 WANTED = {
     "int_type": "a whole number",
@@ -45,7 +53,6 @@ WANTED = {
     "set_type": "a list",
     "iterable_type": "a list",
     "dict_type": "a mapping",
-    "model_type": "a mapping",
     "literal_error": "{expected}",
     "greater_than": "greater than {gt:g}",
     "greater_than_equal": "at least {ge:g}",
@@ -53,7 +60,7 @@ WANTED = {
     "less_than_equal": "at most {le:g}",
     "too_short": "a list of at least {min_length}",
     "too_long": "a list of at most {max_length}",
-    "missing": "given, the list is too short",
+    "missing": "a longer list",
     "node": "a node with `_target_`",
 }
 ABSENT = {
@@ -63,19 +70,22 @@ ABSENT = {
 }
 
 
-class UnreadableError(Exception):
-    """An annotation that means something only its own package knows."""
+class Unknown:
+    """A name that only its own package knows. Pydantic refuses it, so nothing is claimed."""
+
+    def __class_getitem__(cls, _: Any) -> type:
+        return cls
 
 
-@dataclass(frozen=True)
-class Complaint:
-    """What is wrong with a value; `missing` if only that it names a file that is not there."""
+class Object(Unknown):
+    """What no value in YAML can be: a tensor, a module, a function."""
 
-    message: str
-    missing: bool = False
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(_not_a_node)
 
 
-def _node(value: Any) -> Any:
+def _not_a_node(_: Any) -> Any:
     raise PydanticCustomError("node", "a node with `_target_`")
 
 
@@ -85,22 +95,20 @@ def _existing(path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-OBJECT = Annotated[Any, AfterValidator(_node)]
-"""What no value in YAML can be: a tensor, a module, a function."""
-
-NAMED: dict[str, Any] = {
+MEANINGS: dict[str, Any] = {
     "pathlib.Path": Annotated[pathlib.Path, AfterValidator(_existing)],
-    "torch.Tensor": OBJECT,
-    "torch.nn.Module": OBJECT,
-    "collections.abc.Callable": OBJECT,
-    "typing.Callable": OBJECT,
+    "torch.Tensor": Object,
+    "torch.nn.Module": Object,
+    "collections.abc.Callable": Object,
+    "typing.Callable": Object,
     "collections.abc.Iterable": collections.abc.Sequence,
     "typing.Iterable": collections.abc.Sequence,
+    **{name: getattr(builtins, name) for name in BUILT_IN},
 }
 
 
-def complaint(argument: Argument, value: Any) -> Complaint | None:
-    """What is wrong with the value of an argument, or None.
+def complaint(key: str, argument: Argument, value: Any) -> Problem | None:
+    """What is wrong with the value that an argument gets by a key, or with an item of it.
 
     As strict as a careful reader: 1 is a number but `true` and "1" are not, a list fits a tuple
     and text fits a path. Paths are relative to the current directory. Without an annotation the
@@ -111,39 +119,49 @@ def complaint(argument: Argument, value: Any) -> Complaint | None:
         return None
     if argument.annotation is None:
         is_text_for_number = type(default) in (int, float) and isinstance(value, str)
-        return Complaint("must be a number") if is_text_for_number else None
-    adapter = _adapter(argument.annotation, argument.module)
-    if adapter is None:
-        return None
+        return Problem(key, "must be a number", value) if is_text_for_number else None
     try:
         # The strict rules of JSON are those of a plain YAML value.
+        adapter = _adapter(argument.annotation, argument.module)
         adapter.validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        absent = [ABSENT[e["type"]] for e in details if e["type"] in ABSENT]
-        return Complaint(absent[0], missing=True) if absent else Complaint(sentence(details))
+        return _told(key, value, error.errors(include_url=False))
+    except (PydanticUserError, ArithmeticError, AttributeError, NameError, TypeError, ValueError):
+        return None  # an annotation that means something else than a plain value
     return None
 
 
 @cache
-def _adapter(annotation: ast.expr, module: Module) -> TypeAdapter[Any] | None:
-    """None for an annotation that is not checked."""
-    try:
-        return TypeAdapter(evaluate(annotation, module))
-    except (UnreadableError, TargetError, RecursionError, TypeError, PydanticUserError):
-        return None
+def _adapter(annotation: ast.expr, module: Module) -> TypeAdapter[Any]:
+    return TypeAdapter(evaluate(annotation, module))
 
 
-def sentence(details: Sequence[Any]) -> str:
-    """Pydantic's findings about one value; where an item of a list is wrong, about that."""
-    places = [[part for part in e["loc"] if isinstance(part, int)] for e in details]
-    deepest = max(places, key=len)
-    item = f"item {''.join(f'[{part}]' for part in deepest)} " if deepest else ""
-    there = [e for e, place in zip(details, places, strict=True) if place == deepest]
-    phrases = dict.fromkeys(_phrase(e) for e in there)
+def _told(key: str, value: Any, details: Sequence[Any]) -> Problem:
+    """Pydantic's findings about one value; where an item inside is wrong, about that."""
+    absent = [ABSENT[e["type"]] for e in details if e["type"] in ABSENT]
+    if absent:
+        return Problem(key, absent[0], value, exit_code=3)
+    paths = [_inside(value, e["loc"]) for e in details]
+    deepest = max(paths, key=len)
+    there = [e for e, path in zip(details, paths, strict=True) if path == deepest]
+    for part in deepest:
+        value = children(value)[part]
+    phrases = dict.fromkeys(_phrase(e) for e in there if e["type"] != "node" or len(there) == 1)
     names = [name for e in there for name in re.findall(r"'([^']*)'", e["msg"])]
-    guess = nearest(str(there[0]["input"]), names)
-    return f"{item}must be {' or '.join(phrases)}{guess and '.' + guess}"
+    guess = nearest(str(value), names)
+    return Problem(
+        below(key, *deepest), f"must be {' or '.join(phrases)}{guess and '.' + guess}", value
+    )
+
+
+def _inside(value: Any, location: Sequence[Any]) -> tuple[str, ...]:
+    """The parts of a location that are keys and places; others name members of a union."""
+    path: list[str] = []
+    for part in map(str, location):
+        if part in children(value):
+            path.append(part)
+            value = children(value)[part]
+    return tuple(path)
 
 
 def _phrase(error: Any) -> str:
@@ -160,70 +178,48 @@ def _default(argument: Argument) -> Any:
         return ...
 
 
+class Scope(dict[str, Any]):
+    """The names that annotations of a module use, by what they mean."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(__builtins__={})
+        self.module = module
+
+    def __missing__(self, name: str) -> Any:
+        return meaning(qualified(self.module, ast.Name(name)) or name)
+
+
+class Package:
+    """A module in an annotation: `nn` in `nn.Module`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return meaning(f"{self.name}.{name}")
+
+
 def evaluate(annotation: ast.expr, module: Module) -> Any:
-    """The type that an annotation means in a module.
-
-    Raises:
-        UnreadableError: if it is not made of the names this file knows.
-    """
-    match annotation:
-        case ast.Constant(value=None):
-            return None
-        case ast.Constant(value=str(text)):
-            return evaluate(ast.parse(text, mode="eval").body, module)
-        case ast.Name() | ast.Attribute():
-            return _named(annotation, module)
-        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
-            return _union([evaluate(left, module), evaluate(right, module)])
-        case ast.Subscript(value=value, slice=inside):
-            return _subscripted(evaluate(value, module), inside, module)
-    raise UnreadableError(ast.unparse(annotation))
+    """The type that an annotation means in a module; names it shares with nobody are `Unknown`."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        annotation = ast.parse(annotation.value, mode="eval").body
+    return eval(ast.unparse(annotation), Scope(module))
 
 
-def _named(expression: ast.expr, module: Module) -> Any:
-    name = qualified(module, expression) or ""
-    if name in NAMED or name in BUILT_IN:
-        return NAMED.get(name) or BUILT_IN[name]
+def meaning(name: str) -> Any:
+    """What a dotted name stands for in an annotation."""
+    if name in MEANINGS:
+        return MEANINGS[name]
     namespace, _, last = name.rpartition(".")
     if namespace in NAMESPACES:
         return getattr(NAMESPACES[namespace], last)
-    found = None if is_foreign(name) else find(name)
+    if load(name):
+        return Package(name)
+    try:
+        found = None if is_foreign(name) else find(name)
+    except TargetError:
+        return Unknown
     if isinstance(found, Definition) and isinstance(found.node, ast.expr):
         return evaluate(found.node, found.module)
-    if isinstance(found, Definition) and found.module.name.startswith(OWN_PACKAGES):
-        return OBJECT
-    raise UnreadableError(name)
-
-
-def _subscripted(generic: Any, inside: ast.expr, module: Module) -> Any:
-    parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
-    if generic is OBJECT:
-        return OBJECT
-    if generic is Literal:
-        return Literal[tuple(ast.literal_eval(part) for part in parts)]
-    if generic is Annotated:
-        limits = [limit for part in parts[1:] for limit in _limits(part)]
-        return reduce(lambda t, m: Annotated[t, m], limits, evaluate(parts[0], module))
-    arguments = [... if _is_ellipsis(part) else evaluate(part, module) for part in parts]
-    if generic is typing.Optional:
-        return _union([*arguments, None])
-    return _union(arguments) if generic is typing.Union else generic[tuple(arguments)]
-
-
-def _limits(metadata: ast.expr) -> Iterator[Any]:
-    """`Field(ge=0)` and its like; other metadata means nothing here."""
-    if isinstance(metadata, ast.Call) and ast.unparse(metadata.func).endswith("Field"):
-        named = {k.arg: ast.literal_eval(k.value) for k in metadata.keywords if k.arg}
-        yield pydantic.Field(**named)
-
-
-def _union(members: list[Any]) -> Any:
-    """A value in YAML is none of the members that are objects."""
-    plain = [member for member in members if member is not OBJECT]
-    if plain in ([], [None]):
-        plain.append(OBJECT)
-    return reduce(operator.or_, plain)
-
-
-def _is_ellipsis(expression: ast.expr) -> bool:
-    return isinstance(expression, ast.Constant) and expression.value is ...
+    is_own = isinstance(found, Definition) and found.module.name.startswith(OWN_PACKAGES)
+    return Object if is_own else Unknown

@@ -1,26 +1,20 @@
 """The whole configuration: its sections, what they ask of each other, and how it is reported."""
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import ValidationError
 
-from launch.check import terms
-from launch.check.annotations import sentence
-from launch.check.nodes import UNSET, Problem, children, unset, walk
-from launch.check.settings import SECTIONS, Root, keys
+from launch.check import settings, terms
+from launch.check.nodes import unset, walk
+from launch.check.problem import UNSET, Problem
 from launch.check.sources import COMMAND_LINE, Sources
 from launch.composition.compose import Composition
-from launch.errors import ConfigError, MissingError, nearest
+from launch.errors import ConfigError, MissingError
 
 Config = dict[str, Any]
-
-ROOT = keys()
 
 NEEDED = {
     "train": ("module", "data", "losses"),
@@ -70,11 +64,12 @@ def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
     Args:
         sections: root sections of the recipe's own, whose values others refer to.
     """
-    config = {key: value for key, value in config.items() if key in ROOT or key not in sections}
+    known = settings.keys()
+    config = {key: value for key, value in config.items() if key in known or key not in sections}
     open_values = list(unset("", config))
     found = [
         *open_values,
-        *_settings(config),
+        *settings.problems(config),
         *_needed(config),
         *(p for part in looked_at(config) for p in walk(part, config.get(part))),
         *terms.losses(config),
@@ -95,63 +90,6 @@ def looked_at(config: Config) -> tuple[str, ...]:
 def warnings(config: Config) -> list[str]:
     """What is legal but seldom meant, one sentence each."""
     return list(terms.unusual(config))
-
-
-# The shared settings
-
-
-def _settings(config: Config) -> Iterator[Problem]:
-    try:
-        Root.model_validate(config)
-    except ValidationError as error:
-        by_key: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-        for detail in error.errors(include_url=False):
-            path = _path_in(config, detail["loc"])
-            by_key[path].append({**detail, "loc": detail["loc"][len(path) :]})
-        for path, details in by_key.items():
-            yield from _setting(config, path, details)
-
-
-def _setting(config: Config, path: tuple[str, ...], details: list[Any]) -> Iterator[Problem]:
-    key = ".".join(path)
-    for detail in details:
-        if detail["type"] == "missing":
-            missing = ".".join([*path, *map(str, detail["loc"])])
-            yield Problem(missing, "is missing; it has no default")
-            return
-    if details[0]["type"] == "extra_forbidden":
-        message = f"there is no such key.{_suggestion(path)}"
-        yield Problem(key, message, _at(config, path))
-    else:
-        yield Problem(key, sentence(details), _at(config, path))
-
-
-def _suggestion(path: tuple[str, ...]) -> str:
-    """The nearest key beside an unknown one, or for a root key one inside a section."""
-    *section, name = path
-    known = keys(section[0] if section else "")
-    inner = {} if section else {key: f"{s}.{key}" for s in SECTIONS for key in keys(s)}
-    close = get_close_matches(name, inner, n=1)
-    inside = f" Did you mean {inner[close[0]]!r}?" if close else ""
-    return nearest(name, known) or inside or f" Known: {', '.join(sorted(known))}."
-
-
-def _path_in(config: Any, location: tuple[Any, ...]) -> tuple[str, ...]:
-    """The part of a location that leads somewhere in the configuration."""
-    path: list[str] = []
-    for part in location:
-        inside = dict(children(config))
-        if str(part) not in inside:
-            break
-        config = inside[str(part)]
-        path.append(str(part))
-    return tuple(path)
-
-
-def _at(config: Any, path: tuple[str, ...]) -> Any:
-    for part in path:
-        config = dict(children(config))[part]
-    return config
 
 
 def _needed(config: Config) -> Iterator[Problem]:

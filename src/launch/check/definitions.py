@@ -11,15 +11,23 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.machinery import PathFinder
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    PathFinder,
+    SourceFileLoader,
+)
 from importlib.util import find_spec
 from pathlib import Path
 
 from launch.errors import nearest
 
+LONGEST = 20  # imports that a name is followed through; a circle has no end
 # Bases that take no arguments and that nobody has to read: the ends of every lineage.
 ROOTS = ("object", "abc.ABC", "typing.Generic", "typing.Protocol", "torch.nn.Module")
-Bindings = dict[str, ast.AST | str]
+LOADERS = (ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceFileLoader, SOURCE_SUFFIXES)
 
 
 class TargetError(Exception):
@@ -47,28 +55,56 @@ class Definition:
 class Module:
     """A module or package, parsed when its names are first asked for.
 
-    `file` is None for a folder without `__init__.py` and for compiled code.
+    `file` is None for a folder without `__init__.py` and, without folders too, for compiled code.
     """
 
     name: str
     file: Path | None
     folders: tuple[Path, ...] = ()
-    compiled: bool = False
+
+    @property
+    def compiled(self) -> bool:
+        return not self.file and not self.folders
 
     @cached_property
     def statements(self) -> list[ast.stmt]:
         return ast.parse(self.file.read_bytes()).body if self.file else []
 
     @cached_property
-    def bindings(self) -> Bindings:
+    def bindings(self) -> dict[str, ast.AST | str]:
         """What each top-level name is bound to: a syntax node, or the dotted name it imports."""
-        return self._bind(self.statements)
+        bound: dict[str, ast.AST | str] = {}
+        for statement in _flat(self.statements):
+            match statement:
+                case ast.Import(names=names):
+                    bound |= {a.asname or root(a.name): _imported(a) for a in names}
+                case ast.ImportFrom(names=names):
+                    origin = self._origin(statement)
+                    bound |= {a.asname or a.name: f"{origin}.{a.name}" for a in names}
+                case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                    bound[name] = statement
+                case ast.Assign(targets=targets, value=value):
+                    bound |= {name: value for name in _stored(targets)}
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    bound[name] = value
+        return bound
 
     @cached_property
     def stars(self) -> list[str]:
         """Modules of which every name is imported."""
         imports = (s for s in self.statements if isinstance(s, ast.ImportFrom))
         return [self._origin(s) for s in imports if s.names[0].name == "*"]
+
+    def leads(self, name: str) -> ast.AST | str | None:
+        """What a name is bound to here, or by `import *`; a name for another thing leads there."""
+        bound = self.bindings.get(name)
+        if isinstance(bound, ast.Name | ast.Attribute):
+            return qualified(self, bound) or bound
+        full = f"{self.name}.{name}"
+        if bound is not None or load(full):
+            return bound if bound != full else None
+        stars = filter(None, map(load, self.stars))
+        return next((f"{s.name}.{name}" for s in stars if s.compiled or name in s.names()), None)
 
     def names(self, seen: frozenset[str] = frozenset()) -> set[str]:
         """Public names, submodules included; `seen` ends a circle of imports."""
@@ -78,28 +114,6 @@ class Module:
             if star.name not in seen:
                 found |= star.names(seen | {self.name})
         return {name for name in found if name.isidentifier() and not name.startswith("_")}
-
-    def _bind(self, statements: Iterable[ast.stmt]) -> Bindings:
-        bound: Bindings = {}
-        for statement in statements:
-            match statement:
-                case ast.Import(names=names):
-                    bound |= {a.asname or root(a.name): _imported(a) for a in names}
-                case ast.ImportFrom(names=names):
-                    origin = self._origin(statement)
-                    bound |= {a.asname or a.name: f"{origin}.{a.name}" for a in names}
-                case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-                    bound |= {} if _is_overload(statement) else {name: statement}
-                case ast.Assign(targets=targets, value=value):
-                    bound |= {name: value for name in _stored(targets)}
-                case ast.AnnAssign(target=target, value=ast.expr() as value):
-                    bound |= {name: value for name in _stored([target])}
-                case ast.If(body=body, orelse=orelse):
-                    bound |= self._bind(orelse) | self._bind(body)
-                case ast.Try(body=body, handlers=handlers, orelse=orelse):
-                    fallback = [inner for handler in handlers for inner in handler.body]
-                    bound |= self._bind(fallback) | self._bind([*body, *orelse])
-        return bound
 
     def _origin(self, statement: ast.ImportFrom) -> str:
         """The absolute name of the module in `from module import ...`."""
@@ -113,80 +127,45 @@ class Module:
 @cache
 def load(name: str) -> Module | None:
     """The module of a dotted name, or None if there is none; its file is not read yet."""
-    parent, _, last = name.rpartition(".")
-    if not parent:
-        return _top_level(name)
-    package = load(parent)
-    for folder in package.folders if package else ():
-        inside = folder / last
-        if (inside / "__init__.py").is_file():
-            return Module(name, inside / "__init__.py", (inside,))
-        if (folder / f"{last}.py").is_file():
-            return Module(name, folder / f"{last}.py")
-        if any(folder.glob(f"{last}.*so")):
-            return Module(name, None, compiled=True)
-        if inside.is_dir():
-            return Module(name, None, (inside,))
-    return None
-
-
-def _top_level(name: str) -> Module | None:
-    spec = PathFinder.find_spec(name) or find_spec(name)
+    parent = name.rpartition(".")[0]
+    if parent:
+        package = load(parent)
+        finders = [FileFinder(str(f), *LOADERS) for f in (package.folders if package else ())]
+        spec = next(filter(None, (finder.find_spec(name) for finder in finders)), None)
+    else:
+        spec = PathFinder.find_spec(name) or find_spec(name)
     if spec is None:
         return None
     folders = tuple(Path(f) for f in spec.submodule_search_locations or () if Path(f).is_dir())
-    source = Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
-    return Module(name, source, folders, compiled=source is None and not folders)
+    file = Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    return Module(name, file, folders)
 
 
-def find(dotted: str, seen: frozenset[str] = frozenset()) -> Definition | Module | None:
-    """What a dotted name leads to; None if source does not show it.
-
-    `seen` are the names on the way here, which end a circle of imports.
+def find(dotted: str, hops: int = 0) -> Definition | Module | None:
+    """What a dotted name leads to, through `hops` imports; None if source does not show it.
 
     Raises:
         TargetError: if there is no such thing, with the nearest names.
     """
-    first, *parts = dotted.split(".")
-    found: Definition | Module | None = load(first)
-    if found is None:
-        package = first.replace("_", "-")
+    parts = dotted.split(".")
+    if load(parts[0]) is None:
+        package = parts[0].replace("_", "-")
         raise TargetError(f"the package {package} is missing: pip install {package}", missing=True)
-    for place, part in enumerate(parts, 1):
-        if not isinstance(found, Module) or dotted in seen:
-            return None
-        found = _member(found, part, place == len(parts), seen | {dotted})
-    return found
-
-
-def _member(
-    module: Module, name: str, is_last: bool, seen: frozenset[str]
-) -> Definition | Module | None:
-    """A name of a module; a submodule comes first on the way to a further name, else last."""
-    full = f"{module.name}.{name}"
-    nested = load(full)
-    bound = module.bindings.get(name) if is_last or nested is None else None
-    if bound is not None and bound != full:
-        return _follow(module, bound, seen)
-    if nested is not None:
-        return nested
-    for star in filter(None, map(load, module.stars)):
-        if star.compiled or name in star.names():
-            return find(f"{star.name}.{name}", seen)
-    if module.compiled or (is_last and "__getattr__" in module.bindings):
-        return None
+    owners = (load(".".join(parts[:end])) for end in range(len(parts) - 1, 0, -1))
+    module = next(filter(None, owners), None)
+    if module is None:
+        return load(dotted)
+    name, *inner = parts[module.name.count(".") + 1 :]
+    bound = module.leads(name)
+    if isinstance(bound, str):
+        further = ".".join([bound, *inner])
+        return None if is_foreign(further) or hops > LONGEST else find(further, hops + 1)
+    if bound is not None:
+        return None if inner else Definition(module, bound)
+    submodule = load(dotted)
+    if submodule or module.compiled or ("__getattr__" in module.bindings and not inner):
+        return submodule
     raise TargetError(f"{module.name} has no {name!r}.{nearest(name, module.names())}")
-
-
-def _follow(
-    module: Module, bound: ast.AST | str, seen: frozenset[str]
-) -> Definition | Module | None:
-    """Where an import, or another name for the same thing, leads."""
-    if isinstance(bound, ast.Name | ast.Attribute):
-        bound = qualified(module, bound) or bound
-    if isinstance(bound, ast.AST):
-        return Definition(module, bound)
-    return None if is_foreign(bound) else find(bound, seen)
 
 
 def qualified(module: Module, expression: ast.expr) -> str | None:
@@ -217,10 +196,8 @@ def lineage(found: Definition | None) -> Iterator[Definition | None]:
 
 
 def _base(dotted: str | None) -> Definition | None:
-    if dotted is None or is_foreign(dotted):
-        return None
     try:
-        found = find(dotted)
+        found = None if dotted is None or is_foreign(dotted) else find(dotted)
     except TargetError:
         return None
     return found if isinstance(found, Definition) else None
@@ -229,6 +206,20 @@ def _base(dotted: str | None) -> Definition | None:
 def is_foreign(dotted: str) -> bool:
     """Built in, or of the standard library."""
     return "." not in dotted or root(dotted) in sys.stdlib_module_names
+
+
+def root(dotted: str) -> str:
+    return dotted.partition(".")[0]
+
+
+def _flat(statements: Iterable[ast.stmt | ast.ExceptHandler]) -> Iterator[ast.stmt]:
+    """Statements with those inside `if` and `try`, the likelier branch last, so that it wins."""
+    for statement in statements:
+        if isinstance(statement, ast.If | ast.Try | ast.ExceptHandler):
+            for branch in ("handlers", "orelse", "body"):
+                yield from _flat(getattr(statement, branch, ()))
+        else:
+            yield statement
 
 
 def _stored(targets: Iterable[ast.expr]) -> Iterator[str]:
@@ -241,11 +232,3 @@ def _stored(targets: Iterable[ast.expr]) -> Iterator[str]:
 def _imported(alias: ast.alias) -> str:
     """What the name is bound to by `import a.b as name`, or `a` by `import a.b`."""
     return alias.name if alias.asname else root(alias.name)
-
-
-def root(dotted: str) -> str:
-    return dotted.partition(".")[0]
-
-
-def _is_overload(node: ast.ClassDef | ast.FunctionDef) -> bool:
-    return any(ast.unparse(d).endswith("overload") for d in node.decorator_list)

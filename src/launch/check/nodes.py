@@ -1,65 +1,34 @@
 """Nodes of a configuration, `{_target_: package.Class, argument: value}`, against signatures."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from launch.check.annotations import complaint
 from launch.check.definitions import TargetError, load, root
-from launch.check.signatures import Signature, signature
+from launch.check.problem import UNSET, Problem, below, children
+from launch.check.signatures import signature
 from launch.errors import nearest
 
-UNSET = "???"
-NO_VALUE = object()
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_args_", "_recursive_", "_convert_"})
 SUPPLIED = {"module": ("losses",), "expand": ("config",)}
 BACKENDS = {"TensorBoardLogger": "tensorboard", "WandbLogger": "wandb", "MLFlowLogger": "mlflow"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with one key, and where it was written.
-
-    `exit_code` is 3 if a file, folder or package is missing, else 2.
-    """
-
-    key: str
-    message: str
-    value: Any = NO_VALUE
-    source: str | None = None
-    exit_code: int = 2
-
-    def __str__(self) -> str:
-        value = "" if self.value is NO_VALUE else f" = {shown(self.value)}"
-        source = f"  ({self.source})" if self.source else ""
-        return f"{self.key}{value}: {self.message}{source}"
-
-
-def shown(value: Any) -> str:
-    """A value as in YAML, cut to a readable length."""
-    words = {None: "null", True: "true", False: "false"}
-    plain = isinstance(value, bool) or value is None
-    text = words[value] if plain else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def unset(key: str, value: Any) -> Iterator[Problem]:
     """Mandatory values, `???`, that nobody has given."""
     if value == UNSET:
         yield Problem(key, f"has no value yet; give {key}=VALUE", value)
-    for name, inner in children(value):
-        yield from unset(f"{key}.{name}" if key else name, inner)
+    for name, inner in children(value).items():
+        yield from unset(below(key, name), inner)
 
 
 def walk(key: str, value: Any) -> Iterator[Problem]:
     """Problems of all nodes in a value, outer before inner."""
     if isinstance(value, dict) and "_target_" in value:
         given = {name: inner for name, inner in value.items() if name not in HYDRA_KEYS}
-        positional = len(children(value.get("_args_")))
-        partial = bool(value.get("_partial_"))
-        needed = None if partial else positional
+        needed = None if value.get("_partial_") else len(children(value.get("_args_")))
         yield from node(key, value["_target_"], given, needed_after=needed)
-    for name, inner in children(value):
+    for name, inner in children(value).items():
         yield from walk(f"{key}.{name}", inner)
 
 
@@ -77,10 +46,10 @@ def node(
     Args:
         needed_after: required arguments count after this many; None if none has to be given.
         others: names that are valid beside the arguments, for suggestions.
-        target_key: the key that chose the target.
+        target_key: the key that chose the target; "" for the settings of `launch.check.settings`.
     """
     try:
-        schema = signature(str(target))
+        schema = signature(str(target), anywhere=not target_key)
         require_backend(str(target))
     except TargetError as error:
         code = 3 if error.missing else 2
@@ -88,15 +57,23 @@ def node(
         return
     if schema is None:
         return
-    yield from _unknown(key, target, schema, given, others)
+    owner = str(target).rpartition(".")[2]
+    known = [*schema.arguments, *others]
+    listed = f" It takes {', '.join(known) or 'none'}."
     for name, value in given.items():
-        if name in schema.arguments and is_plain(value):
-            found = complaint(schema.arguments[name], value)
-            if found:
-                code = 3 if found.missing else 2
-                yield Problem(f"{key}.{name}", found.message, value, exit_code=code)
-    if needed_after is not None:
-        yield from _missing(key, target, schema, given, needed_after)
+        if name in schema.arguments:
+            found = is_plain(value) and complaint(below(key, name), schema.arguments[name], value)
+            yield from [found] if found else []
+        elif not schema.open:
+            what = f"{owner} has no argument {name!r}" if target_key else "there is no such key"
+            yield Problem(below(key, name), f"{what}.{nearest(name, known) or listed}", value)
+    why = f"{owner} needs it" if target_key else "it has no default"
+    if str(target).startswith("torch.optim"):
+        why += ", unless the node says `_partial_: true`"
+    for name, argument in [*schema.arguments.items()][needed_after or 0 :]:
+        is_given = needed_after is None or name in given or name in SUPPLIED.get(key, ())
+        if argument.required and not is_given:
+            yield Problem(below(key, name), f"is missing; {why}")
 
 
 def require_backend(target: str) -> None:
@@ -110,40 +87,7 @@ def require_backend(target: str) -> None:
         raise TargetError(message, missing=True)
 
 
-def _unknown(
-    key: str, target: str, schema: Signature, given: dict[str, Any], others: Collection[str]
-) -> Iterator[Problem]:
-    known = [*schema.arguments, *others]
-    listed = f" It takes {', '.join(known)}." if known else " It takes none."
-    for name in given if not schema.open else ():
-        if name not in schema.arguments:
-            guess = nearest(name, known) or listed
-            message = f"{target.rpartition('.')[2]} has no argument {name!r}.{guess}"
-            yield Problem(f"{key}.{name}", message, given[name])
-
-
-def _missing(
-    key: str, target: str, schema: Signature, given: dict[str, Any], needed_after: int
-) -> Iterator[Problem]:
-    for name, argument in [*schema.arguments.items()][needed_after:]:
-        if argument.required and name not in given and name not in SUPPLIED.get(key, ()):
-            message = f"is missing; {target.rpartition('.')[2]} needs it"
-            if target.startswith("torch.optim"):
-                message += ", unless the node says `_partial_: true`"
-            yield Problem(f"{key}.{name}", message)
-
-
 def is_plain(value: Any) -> bool:
     """Whether a value is complete as it stands: no node in it, and nothing that is still unset."""
-    if value == UNSET or (isinstance(value, dict) and "_target_" in value):
-        return False
-    return all(is_plain(inner) for _, inner in children(value))
-
-
-def children(value: Any) -> list[tuple[str, Any]]:
-    """Names and values inside a mapping, places and items of a list."""
-    if isinstance(value, dict):
-        return [(str(name), inner) for name, inner in value.items()]
-    if isinstance(value, list | tuple):
-        return [(str(place), inner) for place, inner in enumerate(value)]
-    return []
+    is_node = isinstance(value, dict) and "_target_" in value
+    return value != UNSET and not is_node and all(map(is_plain, children(value).values()))

@@ -1,12 +1,18 @@
 """The settings that all experiments share, as types: every key, its kind and its range.
 
 `module`, `data`, losses, masks and loggers are not here, because the signature of what they name is
-their schema.
+their schema. These are read in the same way.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from launch.check.nodes import node
+from launch.check.problem import Problem
+from launch.check.signatures import signature
 
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
@@ -16,13 +22,8 @@ Task = Literal[
 ]
 
 
-class Section(BaseModel):
-    """A mapping with exactly these keys; 1 is a number, but "1" and `true` are not."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Trainer(Section):
+@dataclass
+class Trainer:
     """How long and on what; one of the two maxima is null."""
 
     max_iterations: PositiveInt | None
@@ -49,7 +50,8 @@ class Trainer(Section):
     profiler: Literal["simple", "advanced", "pytorch"] | None = None
 
 
-class EMA(Section):
+@dataclass
+class EMA:
     """Which sub-modules are averaged, and how slowly."""
 
     modules: Annotated[list[str], Field(min_length=1)]
@@ -57,7 +59,8 @@ class EMA(Section):
     warmup: bool = True
 
 
-class Trainable(Section):
+@dataclass
+class Trainable:
     """Patterns over parameter names; see `launch.train.trainable_parts`."""
 
     freeze: list[str] | None = None
@@ -65,63 +68,76 @@ class Trainable(Section):
     norm_only: bool = False
 
 
-class MainMetric(Section):
+@dataclass
+class MainMetric:
     """The validation metric that chooses the best checkpoint."""
 
     name: str
     mode: Literal["min", "max"]
 
 
-class Plan(Section):
+@dataclass
+class Plan:
     """What task=plan shows besides the schedules."""
 
-    at: list[NonNegativeInt] = []
+    at: list[NonNegativeInt]
 
 
-class Root(Section):
+@dataclass
+class Root:
     """All keys of a composed configuration."""
 
+    trainer: Node
     task: Task = "train"
     name: str | None = None
     scale: str = "demo"
     seed: NonNegativeInt = 0
     run_dir: str | None = None
     runs: str = "runs"
-    from_: str | None = Field(default=None, alias="from")
+    from_: str | None = None
     extend: bool = False
     watch: bool = False
     needs: Literal["auto", "require", "none"] = "auto"
     input: str | None = None
     output: str | None = None
     debug: bool = False
-    plan: Plan = Plan()
-    predict: Node = {}
+    plan: Node | None = None
+    predict: Node | None = None
     module: Node | None = None
-    losses: dict[str, Node] = {}
-    masks: list[Node] = []
-    ema: EMA | None = None
-    trainable: Trainable | None = None
+    losses: dict[str, Node] | None = None
+    masks: list[Node] | None = None
+    ema: Node | None = None
+    trainable: Node | None = None
     data: Node | None = None
-    trainer: Trainer
     logger: dict[str, Node] | None = None
-    callbacks: dict[str, Node] = {}
-    main_metric: MainMetric | None = None
+    callbacks: dict[str, Node] | None = None
+    main_metric: Node | None = None
     expand: Node | None = None
     rungs: Any = None
     ladder: None = None
     study: None = None
 
 
-SECTIONS: dict[str, type[Section]] = {
-    "trainer": Trainer,
-    "ema": EMA,
-    "trainable": Trainable,
-    "main_metric": MainMetric,
-    "plan": Plan,
+SECTIONS = {
+    "": "Root",
+    "trainer": "Trainer",
+    "ema": "EMA",
+    "trainable": "Trainable",
+    "main_metric": "MainMetric",
+    "plan": "Plan",
 }
 
 
-def keys(section: str = "") -> set[str]:
+def keys(section: str = "") -> list[str]:
     """Names of the settings of a section, or of the root."""
-    model = SECTIONS[section] if section else Root
-    return {field.alias or name for name, field in model.model_fields.items()}
+    found = signature(f"{__name__}.{SECTIONS[section]}", anywhere=True)
+    return [*found.arguments] if found else []
+
+
+def problems(config: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the settings of a configuration."""
+    inner = [f"{section}.{key}" for section in SECTIONS if section for key in keys(section)]
+    for section, name in SECTIONS.items():
+        given, others = (config.get(section), ()) if section else (config, inner)
+        if isinstance(given, dict):
+            yield from node(section, f"{__name__}.{name}", given, others=others, target_key="")

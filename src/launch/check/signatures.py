@@ -14,7 +14,6 @@ from launch.record import targets
 class Argument:
     """One argument of a function or constructor; `module` is where its annotation was written."""
 
-    name: str
     annotation: ast.expr | None
     default: ast.expr | None
     required: bool
@@ -29,14 +28,14 @@ class Signature:
     open: bool = False
 
 
-def signature(target: str) -> Signature | None:
+def signature(target: str, anywhere: bool = False) -> Signature | None:
     """The arguments of a class or function; None if source does not show them.
 
     Raises:
-        TargetError: if there is no such class or function, or it is not an allowed target.
+        TargetError: if there is none, or it is not an allowed target; `anywhere` allows all.
     """
     try:
-        targets.require(target)
+        anywhere or targets.require(target)
     except ConfigError as error:
         raise TargetError(error.message) from error
     found = find(target)
@@ -77,60 +76,50 @@ def _constructors(found: Definition) -> Iterator[Signature | None]:
         for statement in definition.body:
             if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
                 yield _of_function(definition.module, statement.args, bound=1)
-        if _is_dataclass(definition.node):
+        if _is_dataclass(definition):
             yield Signature(_fields(definition))
 
 
 def _of_function(module: Module, given: ast.arguments, bound: int = 0) -> Signature:
     """Arguments after the first `bound` ones, which the caller does not give."""
     positional = [*given.posonlyargs, *given.args]
-    without_default = [None] * (len(positional) - len(given.defaults))
-    pairs = [*zip(positional, [*without_default, *given.defaults], strict=True)][bound:]
+    defaults = [None] * (len(positional) - len(given.defaults)) + given.defaults
+    pairs = [*zip(positional, defaults, strict=True)][bound:]
     pairs += zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    arguments = {
-        a.arg: Argument(a.arg, a.annotation, default, default is None, module)
-        for a, default in pairs
-    }
+    arguments = {a.arg: Argument(a.annotation, d, d is None, module) for a, d in pairs}
     return Signature(arguments, open=given.kwarg is not None)
 
 
 def _fields(found: Definition) -> dict[str, Argument]:
     """Arguments of the constructor that `dataclass` writes, those of base classes first."""
-    _, *ancestors = lineage(found)
     arguments: dict[str, Argument] = {}
-    for definition in (*reversed(ancestors), found):
-        if definition and _is_dataclass(definition.node):
-            arguments |= _own_fields(definition)
+    for definition in reversed([*lineage(found)]):
+        if definition and _is_dataclass(definition):
+            arguments |= dict(_own_fields(definition))
     return arguments
 
 
-def _own_fields(definition: Definition) -> dict[str, Argument]:
-    arguments = {}
+def _own_fields(definition: Definition) -> Iterator[tuple[str, Argument]]:
     for statement in definition.body:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                options = _options(value)
                 marker = ast.unparse(annotation).split("[")[0].split(".")[-1]
-                options = _field_options(value)
-                if marker in ("ClassVar", "KW_ONLY") or (options and options["init"] == "False"):
-                    continue
-                default = value if options is None else None
-                required = options["required"] == "True" if options else value is None
-                module = definition.module
-                arguments[name] = Argument(name, annotation, default, required, module)
-    return arguments
+                made_later = "init" in options and not ast.literal_eval(options["init"])
+                if marker not in ("ClassVar", "KW_ONLY") and not made_later:
+                    required = not options.keys() & {"default", "default_factory"}
+                    default = options.get("default")
+                    argument = Argument(annotation, default, required, definition.module)
+                    yield name.rstrip("_"), argument  # `from_`, since `from` is Python's own
 
 
-def _field_options(value: ast.expr | None) -> dict[str, str] | None:
-    """Keywords of `field(...)` as source, and whether they leave the field required."""
-    if not isinstance(value, ast.Call) or not ast.unparse(value.func).endswith("field"):
-        return None
-    given = {option.arg: ast.unparse(option.value) for option in value.keywords if option.arg}
-    required = not given.keys() & {"default", "default_factory"}
-    return {"init": "True", "required": str(required)} | given
+def _options(value: ast.expr | None) -> dict[str, ast.expr]:
+    """Keywords of `field(...)`; a plain default counts as one of them."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("field"):
+        return {option.arg: option.value for option in value.keywords if option.arg}
+    return {"default": value} if value else {}
 
 
-def _is_dataclass(node: ast.AST) -> bool:
-    return isinstance(node, ast.ClassDef) and any(
-        ast.unparse(decorator).split("(")[0].endswith("dataclass")
-        for decorator in node.decorator_list
-    )
+def _is_dataclass(definition: Definition) -> bool:
+    decorators = getattr(definition.node, "decorator_list", ())
+    return any(ast.unparse(d).split("(")[0].endswith("dataclass") for d in decorators)

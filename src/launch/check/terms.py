@@ -1,14 +1,16 @@
 """The objective: losses, the schedules of their weights, and the masks that gate them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from launch.check.definitions import TargetError
-from launch.check.nodes import HYDRA_KEYS, Problem, children, node, walk
+from launch.check.nodes import HYDRA_KEYS, node, walk
+from launch.check.problem import Problem, children
 from launch.check.signatures import class_constant
 from launch.errors import ConfigError, nearest
 from launch.losses import LOSSES
 from launch.masks import MASKS
+from launch.record import targets
 from launch.schedules import LOSS_WEIGHT_KEYS, LossWeight, Schedule, silent_intervals, weight
 
 Config = dict[str, Any]
@@ -17,9 +19,30 @@ MASK = "launch.masks.scheduled.ScheduledMask"
 MASK_KEYS = ("label", "losses", "start", "stop")
 
 
-def entries(config: Config, section: str) -> list[tuple[str, Config]]:
-    """Names, or places, and the mappings of `losses` or `masks`."""
-    return [(k, entry) for k, entry in children(config.get(section)) if isinstance(entry, dict)]
+def entries(config: Config, section: str) -> dict[str, Config]:
+    """The mappings of `losses` or `masks` by name or place."""
+    return {k: e for k, e in children(config.get(section)).items() if isinstance(e, dict)}
+
+
+def _chosen(
+    key: str, entry: Config, table: dict[str, str], beside: Collection[str]
+) -> Iterator[Problem]:
+    """Problems of the class that an entry names, and of what it is given.
+
+    Args:
+        beside: keys of the entry that are not for the class.
+    """
+    try:
+        target = targets.of_entry(entry, table)
+    except ConfigError as error:
+        inside = [f"{key}.type", error.message, entry["type"]] if "type" in entry else None
+        yield Problem(*(inside or [key, error.message]))
+        return
+    given = {k: v for k, v in entry.items() if k not in {*beside, *HYDRA_KEYS, "type"}}
+    by = "_target_" if "_target_" in entry else "type"
+    yield from node(key, target, given, others=sorted(beside), target_key=by)
+    for name, value in given.items():
+        yield from walk(f"{key}.{name}", value)
 
 
 # Losses
@@ -27,33 +50,9 @@ def entries(config: Config, section: str) -> list[tuple[str, Config]]:
 
 def losses(config: Config) -> Iterator[Problem]:
     """Problems of every loss by itself."""
-    for name, entry in entries(config, "losses"):
-        key = f"losses.{name}"
-        yield from _schedule(key, entry)
-        target = loss_target(entry)
-        if target is None:
-            yield _unknown_type(key, entry, LOSSES, "loss")
-            continue
-        apart = {*LOSS_WEIGHT_KEYS, *HYDRA_KEYS, "type"}
-        given = {k: value for k, value in entry.items() if k not in apart}
-        chosen = "_target_" if "_target_" in entry else "type"
-        yield from node(key, target, given, others=sorted(LOSS_WEIGHT_KEYS), target_key=chosen)
-        for k, value in given.items():
-            yield from walk(f"{key}.{k}", value)
-
-
-def loss_target(entry: Config) -> str | None:
-    """The class of a loss, given by `type` or by `_target_`."""
-    return entry.get("_target_") or LOSSES.get(str(entry.get("type")))
-
-
-def _unknown_type(key: str, entry: Config, table: dict[str, str], what: str) -> Problem:
-    names = {target: name for name, target in reversed(table.items())}.values()
-    listed = f"Types: {', '.join(sorted(names))}."
-    if "type" not in entry:
-        return Problem(key, f"a {what} needs a type. {listed}")
-    guess = nearest(str(entry["type"]), table) or f" {listed}"
-    return Problem(f"{key}.type", f"no {what} has this type.{guess}", entry["type"])
+    for name, entry in entries(config, "losses").items():
+        yield from _schedule(f"losses.{name}", entry)
+        yield from _chosen(f"losses.{name}", entry, LOSSES, LOSS_WEIGHT_KEYS)
 
 
 def _schedule(key: str, entry: Config) -> Iterator[Problem]:
@@ -75,7 +74,7 @@ def _weight(entry: Config) -> Schedule:
 
 def weights(config: Config) -> dict[str, Schedule]:
     """The weight of every loss whose schedule makes sense."""
-    named = entries(config, "losses")
+    named = entries(config, "losses").items()
     return {name: _weight(entry) for name, entry in named if not any(_schedule(name, entry))}
 
 
@@ -91,8 +90,7 @@ def silence(config: Config) -> Iterator[Problem]:
 
 def _end(config: Config) -> int | None:
     """The number of iterations, if the run is counted in them."""
-    trainer = config.get("trainer")
-    end = trainer.get("max_iterations") if isinstance(trainer, dict) else None
+    end = children(config.get("trainer")).get("max_iterations")
     return end if isinstance(end, int) and end > 0 else None
 
 
@@ -118,17 +116,13 @@ def _beyond(schedule: Schedule, end: int | None) -> Iterator[str]:
 def masks(config: Config) -> Iterator[Problem]:
     """Problems of every mask, and of labels that two of them share."""
     listed = entries(config, "masks")
-    for place, entry in listed:
-        key, target = f"masks.{place}", MASKS.get(str(entry.get("type")))
+    for place, entry in listed.items():
+        key = f"masks.{place}"
         own = {k: value for k, value in entry.items() if k in MASK_KEYS}
         yield from (p for p in node(key, MASK, own) if p.key != f"{key}.generator")
-        yield from _gates(key, entry.get("losses"), dict(entries(config, "losses")))
-        if target is None:
-            yield _unknown_type(key, entry, MASKS, "mask")
-            continue
-        given = {k: value for k, value in entry.items() if k not in {*MASK_KEYS, "type"}}
-        yield from node(key, target, given, others=MASK_KEYS, target_key="type")
-    yield from _labels(listed)
+        yield from _gates(key, entry.get("losses"), entries(config, "losses"))
+        yield from _chosen(key, entry, MASKS, MASK_KEYS)
+    yield from _labels([*listed.items()])
 
 
 def _gates(key: str, gated: Any, terms: dict[str, Config]) -> Iterator[Problem]:
@@ -137,7 +131,7 @@ def _gates(key: str, gated: Any, terms: dict[str, Config]) -> Iterator[Problem]:
     listed = f" Losses that take masks: {', '.join(able) or 'none'}."
     if gated == []:
         yield Problem(f"{key}.losses", "gates no loss and would change nothing", gated)
-    for place, name in children(gated if isinstance(gated, list) else ()):
+    for place, name in enumerate(gated if isinstance(gated, list) else ()):
         if str(name) not in terms:
             message = f"there is no such loss.{nearest(str(name), able) or listed}"
             yield Problem(f"{key}.losses.{place}", message, name)
@@ -147,10 +141,9 @@ def _gates(key: str, gated: Any, terms: dict[str, Config]) -> Iterator[Problem]:
 
 def _honours_masks(entry: Config) -> bool:
     """As the class says; a class that does not exist has a problem of its own."""
-    target = loss_target(entry)
     try:
-        return target is None or class_constant(target, "honours_masks") is True
-    except TargetError:
+        return class_constant(targets.of_entry(entry, LOSSES), "honours_masks") is True
+    except (ConfigError, TargetError):
         return True
 
 
@@ -158,16 +151,12 @@ def _labels(listed: list[tuple[str, Config]]) -> Iterator[Problem]:
     """A label may be used again only once the earlier mask has stopped."""
     for number, (place, mask) in enumerate(listed):
         for _, other in listed[:number]:
-            label = mask.get("label")
-            if label is not None and label == other.get("label") and not _apart(mask, other):
+            label, apart = mask.get("label"), _before(mask, other) or _before(other, mask)
+            if label is not None and label == other.get("label") and not apart:
                 message = "two masks have this label at the same time; give each its own"
                 yield Problem(f"masks.{place}.label", message, label)
 
 
-def _apart(mask: Config, other: Config) -> bool:
-    return _ends_before(mask, other) or _ends_before(other, mask)
-
-
-def _ends_before(mask: Config, other: Config) -> bool:
+def _before(mask: Config, other: Config) -> bool:
     stop, start = mask.get("stop"), other.get("start", 0)
     return isinstance(stop, int) and isinstance(start, int) and stop <= start

@@ -1,17 +1,18 @@
 """From the entries of a `masks:` section to ScheduledMasks."""
 
-import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from hydra.utils import get_class
 from pydantic import TypeAdapter, ValidationError
 
 from launch.errors import ConfigError, nearest
 from launch.masks import MASKS
 from launch.masks.scheduled import MaskGenerator, ScheduledMask, ScheduledMasks
+from launch.record import targets
 
-OWN_KEYS = ("label", "type", "losses", "start", "stop")
+OWN_KEYS = ("label", "type", "_target_", "losses", "start", "stop")
 
 
 def build(entries: Iterable[Mapping[str, Any]]) -> ScheduledMasks:
@@ -35,33 +36,25 @@ def entry_mask(entry: Mapping[str, Any]) -> ScheduledMask:
             f"mask {label!r}: losses must list the terms it gates, got {losses!r}; "
             "a mask without any changes nothing"
         )
-    params = {key: value for key, value in entry.items() if key not in OWN_KEYS}
-    generator = make(label, entry.get("type"), params)
+    try:
+        generator = make(entry)
+    except ConfigError as error:
+        raise ConfigError(f"mask {label!r}: {error.message}") from error
     return ScheduledMask(label, tuple(losses), generator, entry.get("start", 0), entry.get("stop"))
 
 
-def make(label: str, kind: Any, params: dict[str, Any]) -> MaskGenerator:
-    """The generator of a mask type, its parameters checked against the constructor."""
-    if kind not in MASKS:
-        known = ", ".join(sorted(MASKS))
-        raise ConfigError(
-            f"mask {label!r}: no mask type is called {kind!r}; types are {known}."
-            f"{nearest(str(kind), MASKS)}"
-        )
-    module, _, name = MASKS[kind].rpartition(".")
-    generator = getattr(importlib.import_module(module), name)
+def make(entry: Mapping[str, Any]) -> MaskGenerator:
+    """The generator that an entry names, its parameters checked against the constructor."""
+    generator: Any = get_class(targets.of_entry(entry, MASKS))
+    params = {key: value for key, value in entry.items() if key not in OWN_KEYS}
     known = [f.name for f in fields(generator) if f.init]
     for key in params.keys() - set(known):
-        raise ConfigError(
-            f"mask {label!r}: {kind} has no parameter {key!r}; it has {', '.join(known)}."
-            f"{nearest(key, known)}"
-        )
+        listed = f"{generator.__name__} has no parameter {key!r}; it has {', '.join(known)}."
+        raise ConfigError(listed + nearest(key, known))
     try:
         return TypeAdapter(generator).validate_python(params)
     except ValidationError as error:
-        raise ConfigError(f"mask {label!r}: {readable(error)}") from error
-    except ConfigError as error:
-        raise ConfigError(f"mask {label!r}: {error.message}") from error
+        raise ConfigError(readable(error)) from error
 
 
 def readable(error: ValidationError) -> str:

@@ -7,7 +7,7 @@ and `torch.load`, `os.system` or a way round through another module's attributes
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
@@ -56,6 +56,24 @@ def require(target: str) -> None:
         guess = nearest(target.partition(".")[0], {name.partition(".")[0] for name in known})
         listed = ", ".join(known)
         raise ConfigError(f"{target} is not allowed; a target lies in {listed}.{guess} {HOW}")
+
+
+def of_entry(entry: Mapping[str, Any], table: Mapping[str, str]) -> str:
+    """The class that an entry of `losses` or `masks` names by `_target_` or by a table's `type`.
+
+    Raises:
+        ConfigError: for a type that is not there.
+    """
+    if "_target_" in entry:
+        return str(entry["_target_"])
+    names = {target: name for name, target in reversed([*table.items()])}.values()
+    listed = f" Types: {', '.join(sorted(names))}."
+    if "type" not in entry:
+        raise ConfigError(f"names no type and no _target_.{listed}")
+    kind = str(entry["type"])
+    if kind not in table:
+        raise ConfigError(f"there is no such type.{nearest(kind, table) or listed}")
+    return table[kind]
 
 
 def require_all(config: Any) -> None:

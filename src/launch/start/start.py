@@ -16,7 +16,7 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import open_dict, read_write
 
-from launch import check
+from launch.check.configuration import require, warnings
 from launch.composition.compose import Composition
 from launch.composition.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
@@ -123,7 +123,7 @@ def checked(composition: Composition) -> Config:
     """
     config = composition.plain
     whole = expanded(config)
-    check.require(whole, composition)
+    require(whole, composition)
     if config["task"] == "train":  # others take the recipe of the run they look at
         files.require(whole)
     if config["task"] in ("validate", "predict", "export") and not config["from"]:
@@ -150,7 +150,7 @@ def announce(configs: Iterable[Config]) -> None:
     print(
         f"scale {listed[0]['scale']}, data {str(data.get('_target_')).rpartition('.')[2]}{source}"
     )
-    for warning in dict.fromkeys(w for c in listed for w in check.warnings(expanded(c))):
+    for warning in dict.fromkeys(w for c in listed for w in warnings(expanded(c))):
         print(f"warning: {warning}")
     sys.stdout.flush()
 

@@ -10,8 +10,9 @@ import torch
 from hydra.utils import get_class
 from torch import Tensor, nn
 
-from launch.errors import ConfigError, NonFiniteError, nearest
+from launch.errors import ConfigError, NonFiniteError
 from launch.losses import LOSSES
+from launch.record import targets
 from launch.schedules import LOSS_WEIGHT_KEYS, Schedule, weight
 
 Inputs = tuple[Any, ...] | Callable[[], tuple[Any, ...]]
@@ -157,21 +158,9 @@ def build(config: dict[str, dict[str, Any]]) -> ScheduledLosses:
 
 def _term(name: str, entry: dict[str, Any]) -> Term:
     schedule = {key: entry.pop(key) for key in LOSS_WEIGHT_KEYS & entry.keys()}
-    loss_class = get_class(target_of(name, entry))
     arguments = {key: value for key, value in entry.items() if key not in ("type", "_target_")}
     try:
+        loss_class = get_class(targets.of_entry(entry, LOSSES))
         return Term(loss_class(**arguments), weight(schedule))
     except (ConfigError, TypeError, ValueError) as error:
         raise ConfigError(f"losses.{name}: {error}") from error
-
-
-def target_of(name: str, entry: dict[str, Any]) -> str:
-    """Dotted path of the class that a loss entry names by `type` or `_target_`."""
-    if "_target_" in entry:
-        return entry["_target_"]
-    kind = entry.get("type")
-    if kind not in LOSSES:
-        raise ConfigError(
-            f"losses.{name}.type: no loss is called {kind!r}.{nearest(str(kind), LOSSES)}"
-        )
-    return LOSSES[kind]

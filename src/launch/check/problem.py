@@ -1,0 +1,47 @@
+"""One thing that is wrong with a configuration, and how its values are walked and shown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+UNSET = "???"
+NO_VALUE = object()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one key, and where it was written.
+
+    `exit_code` is 3 if a file, folder or package is missing, else 2.
+    """
+
+    key: str
+    message: str
+    value: Any = NO_VALUE
+    source: str | None = None
+    exit_code: int = 2
+
+    def __str__(self) -> str:
+        value = "" if self.value is NO_VALUE else f" = {shown(self.value)}"
+        source = f"  ({self.source})" if self.source else ""
+        return f"{self.key}{value}: {self.message}{source}"
+
+
+def shown(value: Any) -> str:
+    """A value as in YAML, cut to a readable length."""
+    plain = isinstance(value, bool) or value is None
+    text = {None: "null", True: "true", False: "false"}[value] if plain else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def children(value: Any) -> dict[str, Any]:
+    """Names and values inside a mapping, places and items of a list."""
+    if isinstance(value, dict):
+        return {str(name): inner for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return {str(place): inner for place, inner in enumerate(value)}
+    return {}
+
+
+def below(*keys: str) -> str:
+    """A dotted key; the root, "", adds nothing."""
+    return ".".join(filter(None, keys))

@@ -1,0 +1,31 @@
+"""How a problem reads."""
+
+from typing import Any
+
+import pytest
+
+from launch.check.problem import Problem, below, children, shown
+
+
+def test_a_problem_reads_as_one_line():
+    problem = Problem("trainer.devices", "must be greater than 0", 0, "conf/trainer/gpu.yaml:4")
+    assert str(problem) == "trainer.devices = 0: must be greater than 0  (conf/trainer/gpu.yaml:4)"
+    assert str(Problem("data.root", "is missing")) == "data.root: is missing"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "null"), (True, "true"), (0, "0"), ("a", "a"), ("x" * 70, "x" * 57 + "...")],
+)
+def test_values_are_shown_as_in_yaml(value: Any, text: str):
+    assert shown(value) == text
+
+
+def test_what_is_inside_a_value_by_name_or_place():
+    assert children({"a": 1, 2: 3}) == {"a": 1, "2": 3}
+    assert children(["a", "b"]) == {"0": "a", "1": "b"}
+    assert children("text") == {}
+
+
+def test_a_key_below_the_root_has_no_dot_before_it():
+    assert below("", "trainer", "devices") == "trainer.devices"
