@@ -17,6 +17,7 @@ from launch.record.run import Run
 from launch.train.build import build_trainer, prepare_stream, validate_each_epoch
 from launch.train.data import ScheduledDataModule
 from launch.train.objective import build
+from launch.train.worker import best
 
 BATCHES, EPOCHS = 2, 3
 TRAINER = {
@@ -91,7 +92,7 @@ def train(folder, start, rate, truth=True):
     prepare_stream(job, data, 1, TRAINER)
     validate_each_epoch(trainer, job)
     trainer.fit(job, datamodule=data)
-    run.update(best={"iteration": checkpoints.best_iteration})
+    run.update(best=best(checkpoints))
     return run
 
 

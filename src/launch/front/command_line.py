@@ -264,6 +264,13 @@ def conclude(run: Run, code: int) -> None:
     pictures = sorted((run.rung().folder / "images").glob("*.png"))
     for metric, value in record.get("metrics", {}).items():
         print(f"{metric} {value:.4g}")
+    best = record.get("best") or {}
+    if code == 0 and best and best["iteration"] != record["iteration"]:
+        name, value = record["main_metric"]["name"], best["value"]
+        print(
+            f"best: {name} {value:.4g} after {best['iteration']} iterations, which is what predict, "
+            f"validate and later rungs use"
+        )
     if pictures:
         print(f"picture: {pictures[-1]}")
     if code == 0 or record.get("task") != "train":

@@ -13,23 +13,16 @@ def jobs_of(run: Run) -> dict[str, Run]:
 
 def validations(run: Run) -> list[dict[str, float]]:
     """The metrics of every validation, from the first to the last."""
-    return [row for _, row in _rows(run)]
+    names = run.record.get("metrics", {})
+    found = logged(run.folder / "metrics.csv")
+    rows = [{n: float(v) for n, v in row.items() if n in names} for row in found]
+    return [row for row in rows if row]
 
 
 def at_best(run: Run) -> dict[str, float]:
     """The metrics of the best checkpoint, from which later rungs start; else the last ones."""
-    best = (run.record.get("best") or {}).get("iteration")
-    return dict(_rows(run)).get(-1 if best is None else best) or dict(run.record.get("metrics", {}))
-
-
-def _rows(run: Run) -> list[tuple[int, dict[str, float]]]:
-    """Iteration and metrics of every validation; other rows of `metrics.csv` have none."""
-    names = run.record.get("metrics", {})
-    rows = [
-        (int(row["iteration"]), {n: float(v) for n, v in row.items() if n in names})
-        for row in logged(run.folder / "metrics.csv")
-    ]
-    return [(iteration, row) for iteration, row in rows if row]
+    best = run.record.get("best") or {}
+    return dict(best.get("metrics") or run.record.get("metrics", {}))
 
 
 def logged(path: Path) -> list[dict[str, str]]:

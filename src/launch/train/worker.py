@@ -220,12 +220,16 @@ def conclude(run: Run, module: ScheduledModule, checkpoints: Checkpoints) -> Non
 
 
 def best(checkpoints: Checkpoints) -> dict[str, Any] | None:
-    """Iteration, value and checksum of the best checkpoint."""
+    """Iteration, value, metrics and checksum of the best checkpoint."""
     path = checkpoints.folder / "best.ckpt"
     if not path.is_file():
         return None
-    value = checkpoints.sign * checkpoints.best
-    return {"iteration": checkpoints.best_iteration, "value": value, "sha256": sha256(path)}
+    return {
+        "iteration": checkpoints.best_iteration,
+        "value": checkpoints.sign * checkpoints.best,
+        "metrics": checkpoints.best_metrics,
+        "sha256": sha256(path),
+    }
 
 
 def describe_data(config: Config, data: ScheduledDataModule) -> dict[str, Any]:

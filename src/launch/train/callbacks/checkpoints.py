@@ -12,6 +12,8 @@ import torch
 from launch.errors import PreemptedError
 from launch.train.module import ScheduledModule
 
+STATE = ("best", "best_iteration", "best_metrics")
+
 
 class Checkpoints(pl.Callback):
     """Saves between two updates, so that a checkpoint never splits an accumulated one.
@@ -31,14 +33,16 @@ class Checkpoints(pl.Callback):
         self.metric, self.sign = metric, 1 if mode == "max" else -1
         self.best = -math.inf
         self.best_iteration = -1
+        self.best_metrics: dict[str, float] = {}
         self.saved = -1
         self.stop_requested = False
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "best_iteration": self.best_iteration}
+        return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best, self.best_iteration = state_dict["best"], state_dict["best_iteration"]
+        for name in STATE:
+            setattr(self, name, state_dict.get(name, getattr(self, name)))
 
     def restore(self, checkpoint: Path) -> None:
         """Take over the state that a checkpoint holds of this callback."""
@@ -84,6 +88,7 @@ class Checkpoints(pl.Callback):
         value = module.metrics.get(self.metric or "", math.nan)
         if not self.sign * value <= self.best and not math.isnan(value):
             self.best, self.best_iteration = self.sign * value, module.iteration
+            self.best_metrics = dict(module.metrics)
             save(trainer, module, self.folder / "best.ckpt")
 
     def save_last(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
