@@ -267,10 +267,8 @@ def conclude(run: Run, code: int) -> None:
     best = record.get("best") or {}
     if code == 0 and best and best["iteration"] != record["iteration"]:
         name, value = record["main_metric"]["name"], best["value"]
-        print(
-            f"best: {name} {value:.4g} after {best['iteration']} iterations, which is what predict, "
-            f"validate and later rungs use"
-        )
+        when = f"after {best['iteration']} iterations"
+        print(f"best: {name} {value:.4g} {when}; predict, validate and later rungs take that")
     if pictures:
         print(f"picture: {pictures[-1]}")
     if code == 0 or record.get("task") != "train":
