@@ -158,7 +158,10 @@ def apply(typed: Typed) -> int:
         reference: parent if parent and Path(parent.checkpoint).is_file() else None
         for reference, parent in recorded_parents(source).items()
     }
-    job = Job(composition, checked(composition), parents | {"from": Parent.of(source, checkpoint)})
+    parents["from"] = Parent.of(source, checkpoint)
+    rung = source.record.get("rung")
+    part = (source.record["experiment"], rung) if rung else None
+    job = Job(composition, checked(composition), parents, part)
     below = typed.value("run_dir") is None
     return apply_job(job, composition.folder_below(runs) if below else composition.folder)
 
