@@ -1,7 +1,11 @@
 """`task=validate` after a training gives the metrics of its `run.json`, bit for bit.
 
-Those of the best checkpoint, which `from=RUN` means, and those of the last.
+Those of the best checkpoint, which `from=RUN` means, and those of the last; from the folder alone,
+wherever it lies.
 """
+
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -45,21 +49,37 @@ SHIPPED = [
 def short(name: str) -> list[str]:
     """An experiment as small as it can be made."""
     scenario, _, experiment = name.partition("/")
-    length = ROI.get(experiment, ["recipe.iterations=2"]) if scenario == "roi" else []
+    length = [*ROI.get(experiment, ["recipe.iterations=2"])] if scenario == "roi" else []
+    if scenario == "smoke" and experiment != "autoencoder":
+        length.append("module.autoencoder_gain=null")  # two iterations make no autoencoder
     return [f"+experiment={name}", *SHORT[scenario], *length, "trainer.threads=1"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_validated_run_has_its_own_metrics(tmp_path, monkeypatch, name):
     monkeypatch.setattr(start, "work", work_here)
-    monkeypatch.chdir(tmp_path)
-    run = tmp_path / "run"
-    code, printed = answer(*short(name), f"run_dir={run}", f"runs={tmp_path}")
+    require_same_metrics(tmp_path, short(name))
+
+
+@pytest.mark.slow
+def test_a_rung_with_all_its_parents_does_so_too(tmp_path, monkeypatch):
+    """Its teacher, which the data has and no checkpoint of its own."""
+    monkeypatch.setattr(start, "work", work_here)
+    typed = [o for o in short("pbr/phase_b") if o != "needs=none"]
+    require_same_metrics(tmp_path, typed)
+
+
+def require_same_metrics(folder: Path, typed: list[str]) -> None:
+    """Train, move the last run away from everything that it started from, and validate it."""
+    trained, moved = folder / "trained", folder / "moved"
+    code, printed = answer(*typed, f"run_dir={trained}/run", f"runs={trained}/runs")
     assert code == 0, printed
-    part = Run(run).rung()
-    expected = {run: at_best(part), part.last: part.record["metrics"]}
+    Run(trained / "run").rung().folder.rename(moved)
+    shutil.rmtree(trained)
+    run = Run(moved)
+    expected = {moved: at_best(run), run.last: run.record["metrics"]}
     for place, (source, metrics) in enumerate(expected.items()):
-        again = tmp_path / f"again_{place}"
+        again = folder / f"again_{place}"
         code, printed = answer("task=validate", f"from={source}", f"run_dir={again}")
         assert code == 0, printed
         assert Run(again).record["metrics"] == without_training(metrics)

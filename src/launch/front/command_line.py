@@ -19,18 +19,17 @@ from launch.errors import ConfigError, LaunchError, nearest
 from launch.ladder.climb import Climber, climb_command, settings
 from launch.ladder.ladder import ladder_of
 from launch.record.expand import expanded
+from launch.record.parents import Parent, Parents, held, recorded
 from launch.record.process import die_with_parent
 from launch.record.references import PASSED_ON
 from launch.record.run import DISTRIBUTION, Run, find_runs, locate
 from launch.record.targets import see_own_packages
 from launch.start.start import (
     Job,
-    Parent,
     announce,
     changed,
     checked,
     perform,
-    recorded_parents,
     require_paths,
 )
 
@@ -150,15 +149,16 @@ def apply(typed: Typed) -> int:
     source, checkpoint = locate(str(typed.value("from")), runs, experiment)
     if not source.record:  # a model file of another program: the recipe is the one typed
         composition = compose(typed.texts)
-        parents: dict[str, Parent | None] = {"from": Parent.of(source, checkpoint)}
+        parents: Parents = {"from": Parent.of(source, checkpoint)}
         return apply_job(Job(composition, checked(composition), parents), composition.folder)
     kept = Typed.read(typed.without("experiment", "scale"))
     composition = compose_saved(source, kept)
-    parents = {
+    parents = {"from": Parent.of(source, checkpoint)}
+    parents |= {
         reference: parent if parent and Path(parent.checkpoint).is_file() else None
-        for reference, parent in recorded_parents(source).items()
+        for reference, parent in held(source).items()
+        if reference != "from"
     }
-    parents["from"] = Parent.of(source, checkpoint)
     rung = source.record.get("rung")
     part = (source.record["experiment"], rung) if rung else None
     job = Job(composition, checked(composition), parents, part)
@@ -190,7 +190,7 @@ def resume(run: Run, typed: Typed) -> int:
         code = climb_command(composition, run.folder, Typed.read(overrides), resumed=True)
     else:
         composition = compose_saved(run, typed)
-        code = changed(Job(composition, checked(composition), recorded_parents(run)), run)
+        code = changed(Job(composition, checked(composition), recorded(run)), run)
     conclude(run, code)
     return code
 

@@ -21,11 +21,11 @@ from launch.ladder.ladder import Ladder, Rung, ladder_of
 from launch.ladder.verdicts import as_record, judge
 from launch.record.history import at_best, jobs_of, validations
 from launch.record.identity import identity, require_same
+from launch.record.parents import Parent, Parents
 from launch.record.references import PASSED_ON, meant, owner, references
 from launch.record.run import Run, find_runs, locate
 from launch.start.start import (
     Job,
-    Parent,
     announce,
     changed,
     checked,
@@ -234,7 +234,7 @@ class Climber:
 
     def train(self, target: Target, run: Run, part: tuple[str, str] | None) -> int:
         """One training, unless it is completed; a stopped one is continued."""
-        parents = {r: self.parent(r, target.name) for r in references(target.config)}
+        parents: Parents = {r: self.parent(r, target.name) for r in references(target.config)}
         source = target.config["from"]
         if source and source not in parents:
             experiment, rung = part or (target.name, None)

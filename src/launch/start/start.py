@@ -23,6 +23,7 @@ from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
 from launch.record.expand import expanded
 from launch.record.identity import Config, Standing, identity, standing
+from launch.record.parents import Parents, keep
 from launch.record.process import LOCK, PARENT
 from launch.record.run import Run, now, sha256
 
@@ -44,7 +45,7 @@ class Job:
 
     composition: Composition
     config: Config
-    parents: dict[str, "Parent | None"] = field(default_factory=dict)
+    parents: Parents = field(default_factory=dict)
     part: tuple[str, str] | None = None
 
     @property
@@ -66,42 +67,6 @@ class Job:
             ],
             **typed_record(self.composition),
         }
-
-
-@dataclass(frozen=True)
-class Parent:
-    """A checkpoint that a run starts from, as `run.json` records it."""
-
-    folder: str
-    checkpoint: str
-    sha256: str
-    identity: str
-
-    @classmethod
-    def of(cls, run: Run, checkpoint: Path) -> "Parent":
-        """
-        Raises:
-            MissingError: if the best checkpoint is not the one that its run has recorded.
-        """
-        checksum = sha256(checkpoint)
-        recorded = (run.record.get("best") or {}).get("sha256", checksum)
-        if checkpoint.resolve() == run.best.resolve() and recorded != checksum:
-            raise MissingError(
-                f"{checkpoint} is not the file that its run recorded (sha256 {checksum[:12]}, "
-                f"recorded {recorded[:12]}); train {run.folder} again"
-            )
-        known = str(run.record.get("identity") or checksum)
-        return cls(str(run.folder), str(checkpoint), checksum, known)
-
-
-def recorded_parents(run: Run) -> dict[str, Parent | None]:
-    """What a run was started from, by reference."""
-    return {
-        p["reference"]: Parent(**{k: v for k, v in p.items() if k != "reference"})
-        if p.get("checkpoint")
-        else None
-        for p in run.record.get("parents", [])
-    }
 
 
 def typed_record(composition: Composition) -> dict[str, Any]:
@@ -183,6 +148,8 @@ def begun(job: Job, run: Run, lock: int) -> int:
     """Write the first record and configuration of a run, then train."""
     run.start(**job.origin(), commands=[job.origin()["command"]])
     run.write_config(job.config)
+    if job.config["task"] == "train":
+        keep(run, job.parents)
     return work(run, job.config, lock)
 
 
@@ -209,6 +176,7 @@ def changed(job: Job, run: Run) -> int:
             origin = job.origin() | made | {"overrides": overrides, "command": command(*overrides)}
             run.update(**origin, commands=history, status="running", error=None)
             run.write_config(job.config)
+            keep(run, job.parents)
             return work(run, job.config, lock)
 
         return under_hydra(job.composition, run.folder, again)

@@ -55,6 +55,7 @@ def build_module(config: Config) -> ScheduledModule:
 
 
 def build_data(config: Config) -> ScheduledDataModule:
+    torch.manual_seed(config["seed"])  # of a teacher that nobody has trained
     data: ScheduledDataModule = instantiate(config["data"], _convert_="all")
     data.seed, data.prefetch = config["seed"], config["trainer"].get("prefetch", 2)
     return data

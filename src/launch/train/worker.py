@@ -20,6 +20,7 @@ from hydra.errors import InstantiationException
 from launch.errors import ConfigError, LaunchError, PreemptedError, nearest
 from launch.record import targets
 from launch.record.expand import expanded
+from launch.record.parents import held
 from launch.record.process import LOCK, die_with_parent
 from launch.record.references import with_checkpoints
 from launch.record.run import Run, sha256
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
 
 def as_built(run: Run) -> Config:
     """The finished configuration with what follows from it, and a checkpoint for each reference."""
-    parents = {p["reference"]: p["checkpoint"] for p in run.record.get("parents", [])}
+    parents = {name: parent and parent.checkpoint for name, parent in held(run).items()}
     written = run.config
     targets.require_all(written)
     config = with_checkpoints(expanded(written), parents)
@@ -111,9 +112,9 @@ def readable(error: Exception) -> LaunchError:
 def train(run: Run, config: Config) -> None:
     data = build_data(config)
     module = build_module(config)
-    if config["from"]:
-        load_weights(module, Path(config["from"]))
     resume = run.last if run.last.is_file() else None
+    if config["from"]:
+        load_weights(module, resume or Path(config["from"]))
     if resume is not None:
         restore_counters(module, resume)
     trainer, checkpoints = build_trainer(run, config, module)
