@@ -66,19 +66,17 @@ def keep(run: Run, parents: Parents) -> None:
     On one file system it is a second name of the same file and takes no space.
     """
     for reference, parent in parents.items():
-        own = place(run, reference)
-        if (
-            parent is None or not Path(parent.checkpoint).is_file()
-        ):  # or the own copy is what is left
+        if parent is None or reference == "from":  # which only the start of a training reads
             continue
-        if reference == "from":  # only the start of a training reads it
+        source, own = Path(parent.checkpoint).resolve(), place(run, reference)
+        if not source.is_file():  # a moved run goes on with its own copy
             continue
         own.parent.mkdir(exist_ok=True)
         own.unlink(missing_ok=True)
         try:
-            own.hardlink_to(Path(parent.checkpoint).resolve())
+            own.hardlink_to(source)
         except OSError:  # another file system, or one that has no such links
-            shutil.copyfile(parent.checkpoint, own)
+            shutil.copyfile(source, own)
 
 
 def place(run: Run, reference: str) -> Path:
