@@ -240,3 +240,29 @@ def test_a_missing_pretrained_network_is_told_before_the_first_rung(monkeypatch,
         with pytest.raises(LaunchError, match=r"alexnet-owt-7be5be79"):
             Climber(tmp_path, "require", []).described(full)
         assert Climber(tmp_path, "require", []).described(random).inner
+
+
+def test_a_sweep_of_ladders_changes_what_only_their_trainings_have(climb, worker):
+    """`module` is no key of a ladder itself."""
+    code, printed = climb(
+        "rungs: [{experiment: toy/a}, {experiment: toy/b}]",
+        *("-m", "module.network.num_conv=2,3", "rungs.b.seed=4,5", "run_dir=sweep"),
+    )
+    assert code == 0, printed
+    settings = {
+        str(folder): (config["module"]["network"]["num_conv"], config["seed"])
+        for folder, config in worker.configs.items()
+    }
+    assert settings == {
+        "sweep/0/toy/a": (2, 0), "sweep/0/toy/b": (2, 4),
+        "sweep/1/toy/a": (2, 0), "sweep/1/toy/b": (2, 5),
+        "sweep/2/toy/a": (3, 0), "sweep/2/toy/b": (3, 4),
+        "sweep/3/toy/a": (3, 0), "sweep/3/toy/b": (3, 5),
+    }  # fmt: skip
+
+
+def test_a_key_that_no_rung_of_a_swept_ladder_has_is_refused_before_it_starts(climb, worker):
+    code, printed = climb("rungs: [{experiment: toy/a}]", "-m", "module.netwrok.num_conv=2,3")
+    assert code == 2, printed
+    assert "Did you mean 'module.network" in printed
+    assert not worker.trained

@@ -64,7 +64,7 @@ class Typed:
     @property
     def of_the_whole(self) -> list[str]:
         """What is composed itself: of a ladder or a study, without what its trainings have."""
-        several = any(self.value(group) for group in OF_SEVERAL)
+        several = any(group in self for group in OF_SEVERAL)
         return self.of(*OF_THE_WHOLE) if several else self.texts
 
     def for_rung(self, name: str) -> list[str]:

@@ -202,10 +202,10 @@ def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
     """Hydra's multirun over any launcher, then a table; returns 1 if a job failed."""
     from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast
     from launch.front.listing import summary  # noqa: PLC0415
-    from launch.front.sweep import Swept  # noqa: PLC0415
-    from launch.study import study  # noqa: PLC0415
+    from launch.front.sweep import Remembering, Swept  # noqa: PLC0415
 
-    swept = hydra.multirun(name, job, study.passed_on(overrides), with_log_configuration=False)
+    hydra.config_loader = Remembering(hydra.config_loader)
+    swept = hydra.multirun(name, job, overrides, with_log_configuration=False)
     if not isinstance(swept, Swept):  # another sweeper's, which tells of itself
         return 0
     if swept.study is not None:

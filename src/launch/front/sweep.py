@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from launch.composition.compose import Composition
 from launch.composition.explain import COMPOSING, explain
 from launch.composition.typed import Typed, as_value
 from launch.errors import ConfigError, LaunchError
+from launch.ladder.climb import Climber
 from launch.record.run import Run, now, read_json, write, write_json
 from launch.start.start import checked
 from launch.study import study
@@ -86,7 +88,11 @@ def listed(sweeper: "LaunchSweeper", arguments: list[str]) -> list[Overrides]:
 
 
 class Remembering(ConfigLoaderImpl):
-    """Composes a job once, although it is asked for before the sweep and by the launcher."""
+    """Composes a job once, although it is asked for before the sweep and by the launcher.
+
+    What is typed for the trainings of a ladder or a study is no key of its own: it is left out here
+    and stays one of the overrides, which the trainings get.
+    """
 
     def __init__(self, inner: ConfigLoader) -> None:
         vars(self).update(vars(inner))
@@ -106,6 +112,28 @@ class Remembering(ConfigLoaderImpl):
         if problems:
             raise ConfigError("\n".join(problems))
 
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        typed = Typed.read(overrides)
+        config = super().load_configuration(
+            config_name, typed.of_the_whole, run_mode, from_shell, validate_sweep_overrides
+        )
+        config.hydra.overrides.task = typed.without("hydra")
+        naming = config.hydra.job.config.override_dirname
+        config.hydra.job.override_dirname = get_overrides_dirname(
+            [o for o in typed.parsed if not o.is_hydra_override()],
+            naming.exclude_keys,
+            naming.item_sep,
+            naming.kv_sep,
+        )
+        return config
+
     def load_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
@@ -117,15 +145,19 @@ def require_some(loader: Remembering, jobs: Sequence[Overrides], every: bool) ->
     """
     Raises:
         LaunchError: if no job can run, or not `every` one where a table needs them all. A job that
-            cannot run does not keep the others from it; it is recorded as failed.
+            cannot run does not keep the others from it; it is recorded as failed. Of ladders, which
+            are many compositions each, those are looked at that come before one that can.
     """
     problems: dict[str, LaunchError] = {}
     refused = 0
-    for job in jobs:
+    for place, job in enumerate(jobs):
         composition = Composition(loader.composed[tuple(job)], list(job))
+        several = composition.whole.ladder is not None or composition.whole.rungs is not None
         try:
-            if composition.whole.ladder is None and composition.whole.rungs is None:
+            if not several:
                 checked(composition)
+            elif refused == place and not every:
+                Climber(Path(composition.whole.runs), "none", []).described(composition)
         except LaunchError as error:
             problems[error.message] = error
             refused += 1

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from launch.composition.typed import Typed, as_value, last_wins, normalised, quoted
+from launch.composition.typed import as_value, last_wins, normalised
 from launch.errors import ConfigError, nearest
 
 Overrides = dict[str, list[str]]
@@ -108,14 +108,6 @@ def contradictions(study: Study) -> Iterator[str]:
 
 
 # Before the jobs
-
-
-def passed_on(overrides: list[str]) -> list[str]:
-    """A command line of a study with what is for its arms alone as `study.typed`."""
-    typed = Typed.read(overrides)
-    own = typed.of_the_whole
-    rest = [text for text in overrides if text not in own]
-    return [*own, f"++study.typed=[{','.join(map(quoted, rest))}]"] if rest else overrides
 
 
 def listed(config: DictConfig, typed: list[str]) -> list[list[str]]:
