@@ -47,12 +47,10 @@ class Albedo(Phase):
         patience: PositiveInt | None = None,
         watched: str = "val_loss",
         validate_first: bool = False,
-        channels_last: bool = False,
-        compiler: str | None = None,
     ) -> None:
         super().__init__(
             losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
-            validate_first, channels_last, compiler,
+            validate_first,
         )  # fmt: skip
         self.segformer = self.freeze(segformer)
         self.perceptual = [perceptual_metric] if perceptual_metric is not None else []

@@ -65,12 +65,10 @@ class MapsFromAlbedo(Phase):
         patience: PositiveInt | None = None,
         watched: str = "val_loss",
         validate_first: bool = False,
-        channels_last: bool = False,
-        compiler: str | None = None,
     ) -> None:
         super().__init__(
             losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
-            validate_first, channels_last, compiler,
+            validate_first,
         )  # fmt: skip
         self.albedo, self.segformer = self.freeze(albedo), self.freeze(segformer)
         self.metal, self.true_albedo_epochs = metal, true_albedo_epochs

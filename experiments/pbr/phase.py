@@ -44,8 +44,6 @@ class Phase(ScheduledModule):
         watched: that metric; the lower the better.
         validate_first: validate the start weights too, so that the best checkpoint is theirs if no
             training is better; without truth to tell by there is no training at all.
-        channels_last: memory format of the network, for convolutions on GPUs.
-        compiler: backend of `torch.compile` for the network, such as inductor; null for none.
     """
 
     class_weights: Tensor
@@ -64,17 +62,11 @@ class Phase(ScheduledModule):
         patience: PositiveInt | None,
         watched: str,
         validate_first: bool,
-        channels_last: bool,
-        compiler: str | None,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
         self.phase, self.network = phase, network
         self.dropout, self.patience, self.watched = dropout, patience, watched
         self.validate_first = validate_first
-        if channels_last:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if compiler is not None:
-            network.compile(backend=compiler)
         self.register_buffer("class_weights", torch.ones(classes), persistent=False)
         self.class_names: tuple[str, ...] = ()
         self.map_means: Tensor | None = None

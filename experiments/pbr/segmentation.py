@@ -36,12 +36,10 @@ class Segmentation(Phase):
         patience: PositiveInt | None = None,
         watched: str = "val_loss",
         validate_first: bool = False,
-        channels_last: bool = False,
-        compiler: str | None = None,
     ) -> None:
         super().__init__(
             losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
-            validate_first, channels_last, compiler,
+            validate_first,
         )  # fmt: skip
 
     def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:

@@ -132,13 +132,12 @@ class NIHXrays(XrayData):
         img_size: PositiveInt = 224,
         batch_size: PositiveInt = 24,
         workers: NonNegativeInt = 6,
-        prefetch_factor: PositiveInt | None = 4,
         persistent_workers: bool = True,
         memory_gigabytes: NonNegativeFloat = 8.0,
         max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01,
         evaluate: Literal["validation", "test"] = "validation",
     ) -> None:
-        super().__init__(batch_size, workers, prefetch_factor, persistent_workers, evaluate)
+        super().__init__(batch_size, workers, persistent_workers, evaluate)
         self.root, self.labels, self.img_size = Path(root), labels, img_size
         self.train_csv = Path(train_csv or self.root / "Data_Entry_2017.csv")
         self.image_root = Path(image_root or self.root)

@@ -32,8 +32,8 @@ class XrayData(ScheduledDataModule):
     """Loaders of X-rays.
 
     Args:
-        prefetch_factor: batches that each worker prepares ahead; needs workers.
-        persistent_workers: keep the workers between two passes.
+        persistent_workers: keep the workers of validation from one to the next; those of training
+            stay in any case, since a run is one pass over a stream.
         evaluate: what is validated on, `validation` or `test`.
     """
 
@@ -44,27 +44,11 @@ class XrayData(ScheduledDataModule):
         self,
         batch_size: int,
         workers: int,
-        prefetch_factor: int | None,
         persistent_workers: bool,
         evaluate: str,
     ) -> None:
         super().__init__(batch_size, workers)
-        self.prefetch_factor, self.persistent_workers = prefetch_factor, persistent_workers
-        self.evaluate = evaluate
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        loader = super().train_dataloader()
-        if not self.workers:
-            return loader
-        return DataLoader(
-            loader.dataset,
-            self.batch_size,
-            sampler=loader.sampler,
-            num_workers=self.workers,
-            prefetch_factor=self.prefetch_factor,
-            persistent_workers=self.persistent_workers,
-            pin_memory=loader.pin_memory,
-        )
+        self.persistent_workers, self.evaluate = persistent_workers, evaluate
 
     def inspect(self, folder: Path) -> list[str]:
         """What there is to train and validate on, a line each.
@@ -86,4 +70,9 @@ class XrayData(ScheduledDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         assert self.validation_set is not None
         workers = min(self.workers, 2)
-        return DataLoader(self.validation_set, EVALUATION_BATCH, num_workers=workers)
+        return DataLoader(
+            self.validation_set,
+            EVALUATION_BATCH,
+            num_workers=workers,
+            persistent_workers=self.persistent_workers and workers > 0,
+        )

@@ -55,14 +55,13 @@ class ClassifierTraining(XrayRecipe):
         keep_ratio: Ratio = 0.1,
         saliency: Literal["grad_cam", "gradient"] = "grad_cam",
         mask_fill: Fill = "blur",
-        channels_last: bool = False,
         log_csv: str | None = None,
         save: str | None = None,
     ) -> None:
         judged = judge if judge_weights or "judge" in losses else None
         super().__init__(
             losses, optimizer, lr_scheduler, labels, img_size, classifier, judged, mask_fill,
-            channels_last, log_csv, save,
+            log_csv, save,
         )  # fmt: skip
         self.keep_ratio = keep_ratio
         self.saliency = {"grad_cam": grad_cam, "gradient": smoothed_gradient}[saliency]
@@ -71,7 +70,7 @@ class ClassifierTraining(XrayRecipe):
             self.judge.requires_grad_("judge" in losses)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        image, labels = self.image_of(batch), batch["labels"]
+        image, labels = batch["image"], batch["labels"]
         inputs = self.loss_inputs(
             full=lambda: (self.classifier(image), labels),
             masked=lambda: (self.classifier(self.hide(image)), labels),
@@ -151,14 +150,13 @@ class MaskTraining(XrayRecipe):
         mask_fill: Fill = "zero",
         dynamic_weights: bool = False,
         balance: nn.Module | None = None,
-        channels_last: bool = False,
         log_csv: str | None = None,
         save: str | None = None,
     ) -> None:
         judged = judge if judge_weights else None
         super().__init__(
             losses, optimizer, lr_scheduler, labels, img_size, classifier, judged, mask_fill,
-            channels_last, log_csv, save,
+            log_csv, save,
         )  # fmt: skip
         self.mask: Any = mask
         self.keep_ratio, self.temperature = mask.keep_ratio, temperature
@@ -192,7 +190,7 @@ class MaskTraining(XrayRecipe):
         return [network.last.weight]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        image, labels = self.image_of(batch), batch["labels"]
+        image, labels = batch["image"], batch["labels"]
         temperature = self.current_temperature()
         mask = self.mask(image, temperature)
         views = Views(self.classifier, image, mask.projected, self.mask_fill, self.frozen)

@@ -39,7 +39,6 @@ class XrayRecipe(ScheduledModule):
         classifier: `classes` -> network, image -> logits.
         judge: `classes` -> the independent classifier that scores masks; null leaves that out.
         mask_fill: what takes the place of hidden pixels.
-        channels_last: memory format of networks and images.
         log_csv: file with a row per epoch, within the run folder unless absolute; what another run
             or rung has left there is renamed, not replaced.
         save: file with the networks' weights after every epoch, likewise.
@@ -57,7 +56,6 @@ class XrayRecipe(ScheduledModule):
         classifier: NetworkFactory,
         judge: NetworkFactory | None,
         mask_fill: Fill,
-        channels_last: bool,
         log_csv: str | None,
         save: str | None,
     ) -> None:
@@ -66,7 +64,7 @@ class XrayRecipe(ScheduledModule):
         self.mask_fill: Fill = mask_fill
         self.classifier = classifier(classes=len(labels))
         self.judge: nn.Module | None = judge(classes=len(labels)) if judge else None
-        self.channels_last, self.log_csv, self.save = channels_last, log_csv, save
+        self.log_csv, self.save = log_csv, save
         self.thresholds: Tensor
         self.register_buffer("thresholds", torch.full((len(labels),), 0.5))
         self.log_state: dict[str, Any] = {}
@@ -142,12 +140,6 @@ class XrayRecipe(ScheduledModule):
     def setup(self, stage: str) -> None:
         if stage == "fit" and self.missing and not self.iteration:
             raise MissingError("; ".join(self.missing))
-        if self.channels_last:
-            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def image_of(self, batch: dict[str, Tensor]) -> Tensor:
-        image = batch["image"]
-        return image.to(memory_format=torch.channels_last) if self.channels_last else image
 
     # Validation
 
@@ -156,7 +148,7 @@ class XrayRecipe(ScheduledModule):
         torch.manual_seed(RANDOM_SEED)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        image = self.image_of(batch)
+        image = batch["image"]
         full = self.evaluated("classifier")(image).float().sigmoid()
         values = {"labels": batch["labels"], "full": full}
         looked = self.look(image)

@@ -177,11 +177,10 @@ class SyntheticXrays(XrayData):
         labels: list[str] | None = None,
         batch_size: PositiveInt = 32,
         workers: NonNegativeInt = 0,
-        prefetch_factor: PositiveInt | None = None,
         persistent_workers: bool = True,
         evaluate: Literal["validation", "test"] = "validation",
     ) -> None:
-        super().__init__(batch_size, workers, prefetch_factor, persistent_workers, evaluate)
+        super().__init__(batch_size, workers, persistent_workers, evaluate)
         self.labels = list(labels or FINDINGS)
         self.img_size, self.prevalence, self.shortcut = img_size, prevalence, shortcut
         self.counts = {

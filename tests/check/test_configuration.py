@@ -184,6 +184,15 @@ def test_a_mistake_in_the_block_of_a_scale_is_named_with_its_line(tmp_path, bloc
     assert "conf/experiment/my/own.yaml:4" in caught.value.message
 
 
+def test_a_value_read_from_another_key_is_a_problem_of_that_key():
+    with started(), pytest.raises(ConfigError) as caught:
+        composition = compose(["experiment=roi/standard", "recipe.autocast_dtype=wrong"])
+        require(composition.plain, composition)
+    assert "recipe.autocast_dtype = wrong: must be" in caught.value.message
+    assert "'bf16'" in caught.value.message
+    assert "(command line, read by trainer.precision)" in caught.value.message
+
+
 def test_warnings_do_not_stop_a_run():
     config = changed("losses.late", {"type": "l1", "start_iter": 500})
     assert problems(config) == []

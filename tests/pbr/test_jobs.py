@@ -14,6 +14,7 @@ from launch.experiments.pbr.layers import SCALARS, UNKNOWN
 from launch.experiments.pbr.maps import MapsFromAlbedo
 from launch.experiments.pbr.models import MapsUNet
 from launch.experiments.pbr.segmentation import Segmentation
+from launch.train.acceleration import prepare_module
 from launch.train.build import build_module
 from launch.train.objective import build
 from tests.compositions import configuration
@@ -248,20 +249,14 @@ def test_a_wrong_teacher_is_seen():
     assert right["sky_val_loss"] == wrong["sky_val_loss"]  # the truth does not ask the teacher
 
 
-def test_a_compiled_network_in_another_memory_format_is_the_same():
+def test_a_network_in_another_memory_format_is_the_same():
     network = MapsUNet("tu-test_resnet").eval()
     plain = {name: value.clone() for name, value in network.state_dict().items()}
     image = torch.rand(1, 6, 32, 32)
     with torch.no_grad():
         before = network(image)
-        job = MapsFromAlbedo(
-            build({"ao_l1": {"type": "l1"}}),
-            "D",
-            network,
-            ADAM,
-            channels_last=True,
-            compiler="eager",
-        )
+        job = MapsFromAlbedo(build({"ao_l1": {"type": "l1"}}), "D", network, ADAM)
+        prepare_module(job, {"channels_last": True})
         after = job.network(image)
     assert job.network.state_dict().keys() == plain.keys()
     assert network.heads["ao"].weight.is_contiguous(memory_format=torch.channels_last)

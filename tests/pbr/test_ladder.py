@@ -164,7 +164,7 @@ def test_a_job_ends_itself_when_its_patience_is_over(launch_here, tmp_path):
 def test_every_phase_takes_a_step_at_full_scale(launch_here, tmp_path):
     """With the networks of the requirement document, on small pictures."""
     step = ["scale=full", "data.samples_per_epoch=4", "recipe.lpips.weights=random"]
-    step += ["module.compiler=null"]  # minutes for each job
+    step += ["trainer.compile=false"]  # minutes for each job
     assert launch_here([*command(tmp_path), *step]) == 0
     runs = [Run(path.parent) for path in (tmp_path / "climb").rglob("metrics.csv")]
     assert len(runs) == 5 * len(JOBS) + len(HEADS)

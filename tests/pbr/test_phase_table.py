@@ -250,9 +250,9 @@ def test_share_of_the_parameters_that_train(composed):
 
 def test_phase_d_validates_first_and_is_made_for_the_memory_of_a_gpu(composed):
     for phase in (*PHASES, *D):
-        module = rung(composed, phase)["module"]
-        settings = [module[key] for key in ("validate_first", "channels_last", "compiler")]
-        assert settings == ([True, True, "inductor"] if phase in D else [False, False, None])
+        config = rung(composed, phase)
+        settings = [config["trainer"][key] for key in ("channels_last", "compile")]
+        assert [config["module"]["validate_first"], *settings] == [phase in D] * 3
     assert {
         composed[p]["data"]["batch_size"] * composed[p]["trainer"]["accumulate"] for p in D
     } == {4}

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 NIH = [
     "+experiment=roi/standard", "data=roi/nih", "data.labels=[Mass,Nodule]", "data.img_size=32",
-    "data.workers=0", "data.prefetch_factor=null", "data.batch_size=4", "recipe.iterations=2",
+    "data.workers=0", "data.batch_size=4", "recipe.iterations=2",
     "data.validation_fraction=0.5", "trainer.threads=1",
 ]  # fmt: skip
 TWO_RUNGS = [

@@ -6,7 +6,7 @@ from tests.compositions import configuration, trainings
 
 IMAGES = {
     "train_csv": "a.csv", "image_root": "images", "batch_size": 12, "workers": 3, "img_size": 96,
-    "prefetch_factor": 2, "persistent_workers": False,
+    "persistent_workers": False,
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def test_settings_of_the_requirement_document():
         "_target_": "", "initial": 0.7, "rate": 0.98, "floor": 0.2, "unit": "epoch",
     }  # fmt: skip
     assert (module["mask"]["keep_ratio"], losses["volume"]["target"]) == (0.1, 0.1)
-    assert module["dynamic_weights"] and module["channels_last"]
+    assert module["dynamic_weights"] and trainer["channels_last"]
     assert module["balance"]["dynamic_weight_min"] == 1e-3
     assert module["optimizer"]["lr"] == 1e-4
     assert (trainer["max_epochs"], trainer["precision"]) == (20, "bf16")
@@ -41,7 +41,8 @@ def test_settings_of_the_requirement_document():
 FLAGS = {
     "epochs": (3, "trainer.max_epochs"),
     "accum_steps": (4, "trainer.accumulate"),
-    "channels_last": (False, "module.channels_last"),
+    "channels_last": (False, "trainer.channels_last"),
+    "prefetch_factor": (2, "trainer.prefetch"),
     "save": ("x.pt", "module.save"),
     "lr": (0.5, "module.optimizer.lr"),
     "alpha": (0.3, "losses.consist.loss_weight"),

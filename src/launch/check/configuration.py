@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from launch.check import settings, terms
 from launch.check.nodes import unset, walk
-from launch.check.problem import UNSET, Problem
+from launch.check.problem import UNSET, Problem, children
 from launch.check.sources import COMMAND_LINE, Sources
 from launch.composition.compose import Composition
 from launch.errors import ConfigError, MissingError
@@ -37,20 +37,36 @@ def require(config: Config, composition: Composition | None = None) -> None:
     if not found:
         return
     if composition:
-        sources = Sources.read(composition)
-        found = [_sourced(problem, sources) for problem in found]
+        sources, written = Sources.read(composition), composition.config
+        found = [_sourced(problem, sources, written) for problem in found]
     lines = [str(problem) for problem in found]
     message = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} problems:", *lines])
     raise (MissingError if all(p.exit_code == 3 for p in found) else ConfigError)(message)
 
 
-def _sourced(problem: Problem, sources: Sources) -> Problem:
-    """With where it was written, and how to take away what a typed class has no use for."""
+def _sourced(problem: Problem, sources: Sources, written: DictConfig) -> Problem:
+    """With where it was written, and how to take away what a typed class has no use for.
+
+    A value that is only read from another key is a problem of that key.
+    """
+    origin = _origin(problem.key, OmegaConf.to_container(written, resolve=False))
+    if origin != problem.key:
+        place = f"{sources.of(origin)}, read by {problem.key}"
+        return replace(problem, key=origin, source=place)
     place, node = sources.of(problem.key), problem.key.rpartition(".")[0]
     typed = COMMAND_LINE in (sources.places.get(f"{node}.{k}") for k in ("type", "_target_"))
     stale = typed and place != COMMAND_LINE and "has no argument" in problem.message
     advice = f" Type ~{problem.key} as well to take it away." if stale else ""
     return replace(problem, source=place, message=problem.message + advice)
+
+
+def _origin(key: str, config: Any) -> str:
+    """The key whose value this one has by interpolation alone, or the key itself."""
+    value = config
+    for part in key.split("."):
+        value = children(value).get(part)
+    reference = re.fullmatch(r"\$\{([\w.]+)\}", value) if isinstance(value, str) else None
+    return _origin(reference[1], config) if reference else key
 
 
 def referred(config: DictConfig) -> set[str]:
