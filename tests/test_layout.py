@@ -21,7 +21,7 @@ LAYERS = (
     ("losses", "masks", "tools", "composition", "trackers"),
     ("check", "train", "show"),
     ("start",),
-    ("ladder", "study"),
+    ("ladder", "study", "sweep"),
     ("front", "python", "__main__"),
 )
 """Rooms of `src/launch` from the ground up: one imports from its own floor and those below."""

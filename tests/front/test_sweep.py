@@ -1,5 +1,6 @@
 """A sweep that is killed and repeated: what is done stays, what was begun goes on."""
 
+import csv
 import random
 import signal
 import time
@@ -82,6 +83,109 @@ def test_one_job_that_cannot_run_leaves_the_others_alone_and_is_recorded(here, w
 
 def test_the_table_names_jobs_by_what_they_do_not_share(here):
     printed = here("-m", "+experiment=sr/static", "seed=0,1", "run_dir=sweep")[1]
-    rows = [line.split() for line in printed.splitlines() if " completed " in line]
+    rows = [line.split() for line in printed.splitlines() if line.startswith("seed=")]
     assert [row[0] for row in rows] == ["seed=0", "seed=1"]
     assert "repeat: " in printed
+
+
+def test_every_job_is_checked_before_the_first_starts(here, worker):
+    sweep = ["-m", "+experiment=sr/static", "run_dir=sweep"]
+    printed = here(*sweep, "losses.pixel.loss_weight=1,-2,3")[1]
+    told = printed.index("loss_weight=-2: losses.pixel")
+    assert told < printed.index("sweep/0")
+    assert "3 jobs: 2 to run, 0 completed already, 1 that cannot run" in printed
+
+
+def test_what_is_completed_is_not_started_again(here, worker):
+    sweep = ["-m", "+experiment=sr/static", "seed=0,1,2", "run_dir=sweep"]
+    worker.ends = {"1": [1]}
+    code, printed = here(*sweep)
+    assert code == 1
+    assert "seed=1 (failed): told to" in printed
+    assert "1 job: 1 to run" not in printed
+    code, printed = here(*sweep)
+    assert code == 0
+    assert "3 jobs: 1 to run, 2 completed already" in printed
+    assert worker.names == ["0", "1", "2", "1"]
+
+
+def test_a_recipe_that_changed_since_is_told_and_the_old_run_stands(here, worker):
+    Path("conf/experiment").mkdir(parents=True)
+    recipe = Path("conf/experiment/mine.yaml")
+    text = "# @package _global_\n# Mine.\ndefaults: [/experiment/sr/static, _self_]\n"
+    recipe.write_text(text)
+    sweep = ["-m", "+experiment=mine", "seed=0,1", "run_dir=sweep"]
+    assert here(*sweep)[0] == 0
+    recipe.write_text(text + "losses: {pixel: {loss_weight: 7}}\n")
+    code, printed = here(*sweep)
+    assert code == 2
+    assert "losses.pixel.loss_weight (1.0 there, 7 here)" in printed
+    assert Run(Path("sweep/0")).status == "completed"
+
+
+def test_a_second_person_is_told_who_is_at_work(here, monkeypatch):
+    monkeypatch.setattr("launch.front.sweep.SECONDS_TO_WAIT", 0)
+    sweep = ["-m", "+experiment=sr/static", "seed=0,1", "run_dir=sweep"]
+    monkeypatch.setenv("USER", "ada")
+    with Run(Path("sweep")).lock():
+        code, printed = here(*sweep)
+    assert code == 2
+    assert "ada on " in printed
+    assert "task=cancel run_dir=sweep" in printed
+
+
+def test_a_sweep_that_is_asked_to_stop_starts_no_further_job(here, worker):
+    sweep = ["-m", "+experiment=sr/static", "seed=0,1,2", "run_dir=sweep"]
+    train = worker.finish
+
+    def cancel_then_finish(run: Run, metric: str) -> None:
+        assert "asked 1 running job" in here("task=cancel", "run_dir=sweep")[1]
+        train(run, metric)
+
+    worker.finish = cancel_then_finish
+    assert here(*sweep)[0] == 143
+    assert worker.names == ["0"]
+    worker.finish = train
+    assert here(*sweep)[0] == 0
+    assert worker.names == ["0", "1", "2"]
+
+
+def test_results_are_a_table_over_seeds_and_a_csv(here, worker):
+    worker.histories = {"0": [[1.0]], "1": [[3.0]], "2": [[5.0]], "3": [[9.0]]}
+    sweep = ["-m", "+experiment=sr/static", "losses.pixel.loss_weight=1,2", "seed=0,1"]
+    printed = here(*sweep, "run_dir=sweep")[1]
+    assert "losses.pixel.loss_weight=1  2" in printed
+    assert "losses.pixel.loss_weight=2  7" in printed  # mean of 5 and 9
+    with Path("sweep/sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["losses.pixel.loss_weight"], r["seed"], r["val_loss"]) for r in rows] == [
+        ("1", "0", "1.0"), ("1", "1", "3.0"), ("2", "0", "5.0"), ("2", "1", "9.0"),
+    ]  # fmt: skip
+
+
+def test_a_sweep_is_followed_from_its_folder(here, worker):
+    here("-m", "+experiment=sr/static", "seed=0,1", "run_dir=sweep")
+    Run(Path("sweep/1")).update(status="failed", error="told to")
+    code, printed = here("task=watch", "run_dir=sweep")
+    assert code == 1
+    assert "2 jobs: 1 completed, 1 failed" in printed
+    assert here("task=watch", "run_dir=elsewhere")[0] == 3
+
+
+def test_a_sweep_may_be_written_into_an_experiment(here, worker):
+    Path("conf/experiment").mkdir(parents=True)
+    Path("conf/experiment/mine.yaml").write_text(
+        "# @package _global_\n# Mine.\ndefaults: [/experiment/sr/static, _self_]\n"
+        'hydra: {sweeper: {params: {seed: "0,1", losses.pixel.loss_weight: "choice(1, 2)"}}}\n'
+    )
+    code, printed = here("-m", "+experiment=mine", "run_dir=sweep")
+    assert code == 0, printed
+    assert worker.names == ["0", "1", "2", "3"]
+    code, printed = here("-m", "+experiment=mine", "seed=5", "run_dir=other")
+    assert code == 0, printed
+    assert worker.names[4:] == ["0", "1"]
+    code, printed = here("+experiment=mine")
+    assert code == 2
+    assert "mine is a sweep over seed, losses.pixel.loss_weight; add -m" in printed
+    assert here("+experiment=mine", "hydra.sweeper.params=null", "run_dir=one")[0] == 0
+    assert worker.names[-1] == "one"

@@ -18,7 +18,17 @@ Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
 Autocast = Literal["bf16", "bfloat16", "fp16", "float16", "fp32", "float32", "none"]
 Task = Literal[
-    "train", "validate", "predict", "calibrate", "inspect", "export", "plan", "report", "runs"
+    "train",
+    "validate",
+    "predict",
+    "calibrate",
+    "inspect",
+    "export",
+    "plan",
+    "report",
+    "runs",
+    "watch",
+    "cancel",
 ]
 
 

@@ -109,10 +109,9 @@ def once(typed: Typed, name: str) -> int:
         return apply(typed)
     composition = compose(typed.texts, name)
     config = composition.whole
-    if config.task in ("runs", "report"):
+    if config.task in ("runs", "report", "watch", "cancel"):
         return shown(config.task, composition)
-    if config.study is not None:
-        raise ConfigError(f"a study is a sweep; add -m: {command('-m', *typed.texts)}")
+    require_single(composition)
     if config.name is None and config.ladder is None:
         raise ConfigError(
             "which experiment? Type python -m launch +experiment=NAME, one of "
@@ -127,6 +126,24 @@ def once(typed: Typed, name: str) -> int:
         return apply_job(Job(composition, checked(composition)), folder)
     conclude(Run(folder), code)
     return code
+
+
+def require_single(composition: Composition) -> None:
+    """
+    Raises:
+        ConfigError: for what is a sweep, which takes -m.
+    """
+    config = composition.whole
+    again = command("-m", *composition.overrides)
+    if config.study is not None:
+        raise ConfigError(f"a study is a sweep; add -m: {again}")
+    swept = config.hydra.sweeper.get("params")
+    if swept and config.task == "train":
+        one = command(*composition.overrides, "hydra.sweeper.params=null")
+        raise ConfigError(
+            f"{config.name} is a sweep over {', '.join(swept)}; add -m: {again}\n"
+            f"or train once with its own values: {one}"
+        )
 
 
 def folder_of(composition: Composition) -> Path:
@@ -201,8 +218,8 @@ def resume(run: Run, typed: Typed) -> int:
 def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
     """Hydra's multirun over any launcher, then a table; returns 1 if a job failed."""
     from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast
-    from launch.front.listing import summary  # noqa: PLC0415
     from launch.front.sweep import Remembering, Swept  # noqa: PLC0415
+    from launch.sweep import watch  # noqa: PLC0415
 
     hydra.config_loader = Remembering(hydra.config_loader)
     swept = hydra.multirun(name, job, overrides, with_log_configuration=False)
@@ -212,9 +229,9 @@ def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
         from launch.study.conclusion import conclude  # noqa: PLC0415 - plotting is slow to import
 
         return conclude(swept.study, swept.folder)
-    text, code = summary(swept.folder)
-    print(f"\n{text}\n{swept.folder}  repeat: {command('-m', *overrides)}")
-    return code
+    code = watch.conclude(swept.folder)
+    print(f"{swept.folder}  repeat: {command('-m', *overrides)}")
+    return int(bool(code or swept.refused))
 
 
 # What is shown
@@ -237,8 +254,13 @@ def plan(composition: Composition, typed: Typed) -> int:
 
 
 def shown(task: str, composition: Composition) -> int:
-    """`task=runs` and `task=report`."""
+    """`task=runs`, `task=report`, `task=watch` and `task=cancel`."""
     config = composition.whole
+    if task in ("watch", "cancel"):
+        from launch.sweep import watch  # noqa: PLC0415 - keeps other commands fast
+
+        folder = watch.meant(config.run_dir, Path(config.runs))
+        return watch.watch(folder) if task == "watch" else watch.cancel(folder)
     if task == "runs":
         from launch.front.listing import runs  # noqa: PLC0415 - keeps other commands fast
 

@@ -11,8 +11,9 @@ from launch.composition.compose import Composition, started
 from launch.composition.typed import Typed, from_here
 from launch.errors import LaunchError
 from launch.ladder.climb import climb_command
+from launch.record.identity import holds_training
 from launch.record.run import Run
-from launch.start.start import failed, main_metric, typed_record
+from launch.start.start import main_metric, typed_record
 
 
 def job(config: DictConfig) -> float:
@@ -28,12 +29,16 @@ def job(config: DictConfig) -> float:
         with started():
             return job(config)
     composition = composed_by_hydra(config)
+    if Run(Path(HydraConfig.get().sweep.dir)).is_asked_to_stop:
+        raise SystemExit(143)
     run = Run(from_here(Path(HydraConfig.get().runtime.output_dir)))
     print(f"\n{run.folder}: {' '.join(composition.overrides)}", flush=True)
     try:
         code = climb_command(composition, run.folder, Typed.read(composition.overrides), True)
     except LaunchError as error:
-        code = refused(run, composition, error)
+        print(f"error: {error.message}", flush=True)
+        refuse(run, composition, error)
+        code = error.exit_code
     if code == 143:
         print("the sweep has stopped; the same command continues it", flush=True)
         raise SystemExit(143)
@@ -48,11 +53,10 @@ def composed_by_hydra(config: DictConfig) -> Composition:
     return Composition(whole, [str(o) for o in whole.hydra.overrides.task])
 
 
-def refused(run: Run, composition: Composition, error: LaunchError) -> int:
-    """Record a job that could not start, unless its folder holds the run of another."""
-    if run.reread().record:
-        print(f"error: {error.message}", flush=True)
-        return error.exit_code
-    config = composition.whole
-    run.start(experiment=config.name, task=config.task, **typed_record(composition))
-    return failed(run, error)
+def refuse(run: Run, composition: Composition, error: LaunchError) -> None:
+    """Record a job that cannot start, unless its folder holds the run of another."""
+    if not holds_training(run.reread()):
+        config = composition.whole
+        run.start(experiment=config.name, task=config.task, **typed_record(composition))
+        status = "interrupted" if error.exit_code == 143 else "failed"
+        run.finish(status, error=error.message, exit_code=error.exit_code)

@@ -31,24 +31,6 @@ def runs(root: Path) -> str:
     return table([(run.name, run) for run in find_runs(root)])
 
 
-def summary(folder: Path) -> tuple[str, int]:
-    """The end of a sweep: jobs by what they do not share; and 1 if one of them is not completed."""
-    found = [run for run in find_runs(folder) if is_job(run, folder)]
-    found.sort(key=lambda run: (len(str(run.folder)), str(run.folder)))
-    texts = [run.record.get("overrides", []) for run in found]
-    shared = set.intersection(*map(set, texts)) if len(texts) > 1 else set()
-    apart = [" ".join(o for o in text if o not in shared) or "job" for text in texts]
-    named = list(zip(apart, found, strict=True))
-    failed = not found or any(run.status != "completed" for run in found)
-    return table(named), int(failed)
-
-
-def is_job(run: Run, sweep: Path) -> bool:
-    """Whether a run below a sweep is one of its jobs; a rung lies below one."""
-    above = [parent for parent in run.folder.parents if parent.is_relative_to(sweep)]
-    return run.folder != sweep and not any((p / "run.json").is_file() for p in above)
-
-
 def table(rows: list[tuple[str, Run]]) -> str:
     """Name, task, status, main metric and folder, in columns."""
     lines = [("job", "task", "status", "metric", "folder")]

@@ -1,49 +1,56 @@
 """`-m`: the jobs of a sweep, continued by the same command, over any Hydra launcher. No torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from launch.composition.compose import Composition
 from launch.composition.explain import COMPOSING, explain
-from launch.composition.typed import Typed, as_value
+from launch.composition.typed import Typed, as_value, last_wins
 from launch.errors import ConfigError, LaunchError
-from launch.ladder.climb import Climber
-from launch.record.run import Run, now, read_json, write, write_json
-from launch.start.start import checked
+from launch.front.job import refuse
+from launch.ladder.climb import require_startable
+from launch.record.run import Run, now, write, write_json
+from launch.start.start import require_parents
 from launch.study import study
+from launch.sweep.folder import FILE, Sweep, SweptJob, apart, names
 
 if TYPE_CHECKING:
     from hydra_plugins.launch_sweeper import LaunchSweeper
 
 Overrides = list[str]
 
-FILE = "sweep.json"
 OF_THE_SWEEP = ("run_dir", "extend", "study")
 """Root sections that are for the sweep and not for its jobs."""
+
+SECONDS_TO_WAIT = 2.0
+"""For the lock of a sweep: one that was killed lets go at once."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """A sweep that has ended: where, and the study that it was, if any."""
+    """A sweep that has ended: where, the study that it was, if any, and how many jobs could not
+    run at all."""
 
     folder: Path
     study: DictConfig | None
+    refused: int
 
 
 def sweep(sweeper: "LaunchSweeper", arguments: list[str]) -> Swept:
-    """Compose every job, then hand them to the launcher.
+    """Compose and check every job, then hand those that are not completed to the launcher.
 
     Raises:
-        LaunchError: for what is wrong with any job, or if the folder holds another sweep; before
-            any job has begun.
+        LaunchError: for what is wrong with any job, if the folder holds another sweep, or if
+            another process is at work on it; before any job has begun.
     """
     config, context, launcher = sweeper.config, sweeper.hydra_context, sweeper.launcher
     assert config is not None and context is not None and launcher is not None
@@ -53,18 +60,40 @@ def sweep(sweeper: "LaunchSweeper", arguments: list[str]) -> Swept:
     with open_dict(config):
         config.hydra.sweep.dir = str(folder)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={as_value(folder)}")
-    jobs = listed(sweeper, arguments)
-    loader.compose_all(config, jobs)
-    require_some(loader, jobs, every=config.study is not None)
-    with Run(folder).lock():
-        jobs = continued(folder, jobs, bool(config.extend))
-        loader.compose_all(config, jobs)
+    listed_now = listed(sweeper, arguments)
+    loader.compose_all(config, listed_now)
+    both = merged(folder, listed_now, config)
+    jobs = [loader.placed(number, overrides) for number, overrides in enumerate(both)]
+    refused = require_some(loader, folder, jobs, every=config.study is not None)
+    with Run(folder).lock(SECONDS_TO_WAIT):
+        write_json(folder / FILE, {"jobs": [asdict(job) for job in jobs], "written": now()})
         write(folder / "multirun.yaml", OmegaConf.to_yaml(config))
-        size = sweeper.max_batch_size or len(jobs)
-        starts = range(0, len(jobs), size)
-        for at in starts:
-            launcher.launch(jobs[at : at + size], initial_job_idx=at)
-    return Swept(folder, config.study)
+        for job, error in refused.items():
+            refuse(Run(folder / job.place), loader.composition(job), error)
+        open_jobs = [job for job in jobs if job not in refused and not is_settled(folder, job)]
+        tell(jobs, open_jobs, refused)
+        start_all(sweeper, [launched(job) for job in open_jobs])
+    return Swept(folder, config.study, len(refused))
+
+
+def start_all(sweeper: "LaunchSweeper", jobs: list[Overrides]) -> None:
+    """Hand jobs to the launcher, `hydra.sweeper.max_batch_size` at a time."""
+    assert sweeper.launcher is not None
+    size = sweeper.max_batch_size or len(jobs) or 1
+    for at in range(0, len(jobs), size):
+        sweeper.launcher.launch(jobs[at : at + size], initial_job_idx=at)
+
+
+def tell(
+    jobs: list[SweptJob], open_jobs: list[SweptJob], refused: dict[SweptJob, LaunchError]
+) -> None:
+    """What the sweep is about to do, and every job that it cannot start."""
+    named = dict(zip((job.place for job in jobs), names(jobs), strict=True))
+    done = len(jobs) - len(open_jobs) - len(refused)
+    print(f"{len(jobs)} jobs: {len(open_jobs)} to run, {done} completed already"
+          + (f", {len(refused)} that cannot run" if refused else ""), flush=True)  # fmt: skip
+    for job, error in refused.items():
+        print(f"{named[job.place]}: {error.message}", flush=True)
 
 
 def folder_of(config: DictConfig) -> Path:
@@ -97,18 +126,20 @@ class Remembering(ConfigLoaderImpl):
     def __init__(self, inner: ConfigLoader) -> None:
         vars(self).update(vars(inner))
         self.composed: dict[tuple[str, ...], DictConfig] = {}
+        self.master: DictConfig | None = None
 
     def compose_all(self, master: DictConfig, jobs: Sequence[Overrides]) -> None:
         """
         Raises:
             ConfigError: for every job that cannot be composed.
         """
+        self.master = master
         problems: dict[str, None] = {}
         for job in jobs:
             try:
-                self.composed[tuple(job)] = self.load_sweep_config(master, list(job))
+                self.composed[tuple(job)] = self.load_sweep_config(master, job)
             except COMPOSING as error:
-                problems[explain(error, list(job)).message] = None
+                problems[explain(error, job).message] = None
         if problems:
             raise ConfigError("\n".join(problems))
 
@@ -138,54 +169,78 @@ class Remembering(ConfigLoaderImpl):
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
         known = self.composed.get(tuple(sweep_overrides))
-        return known if known else super().load_sweep_config(master_config, sweep_overrides)
+        return known if known else super().load_sweep_config(master_config, list(sweep_overrides))
+
+    def placed(self, number: int, overrides: Overrides) -> SweptJob:
+        """A job with the place that Hydra would give it, which stays its own from now on."""
+        assert self.master is not None
+        config = self.load_sweep_config(self.master, overrides)
+        with open_dict(config):
+            config.hydra.job.num = number
+        HydraConfig.instance().set_config(config)
+        job = SweptJob(str(config.hydra.sweep.subdir), tuple(overrides))
+        OmegaConf.set_readonly(config.hydra, None)  # which HydraConfig has made so
+        config.hydra.sweep.subdir = job.place
+        self.composed[tuple(launched(job))] = config
+        return job
+
+    def composition(self, job: SweptJob) -> Composition:
+        return Composition(self.composed[tuple(launched(job))], list(job.overrides))
 
 
-def require_some(loader: Remembering, jobs: Sequence[Overrides], every: bool) -> None:
-    """
-    Raises:
-        LaunchError: if no job can run, or not `every` one where a table needs them all. A job that
-            cannot run does not keep the others from it; it is recorded as failed. Of ladders, which
-            are many compositions each, those are looked at that come before one that can.
-    """
-    problems: dict[str, LaunchError] = {}
-    refused = 0
-    for place, job in enumerate(jobs):
-        composition = Composition(loader.composed[tuple(job)], list(job))
-        several = composition.whole.ladder is not None or composition.whole.rungs is not None
-        try:
-            if not several:
-                checked(composition)
-            elif refused == place and not every:
-                Climber(Path(composition.whole.runs), "none", []).described(composition)
-        except LaunchError as error:
-            problems[error.message] = error
-            refused += 1
-    if problems and (every or refused == len(jobs)):
-        raise type(next(iter(problems.values())))("\n".join(problems))
+def launched(job: SweptJob) -> Overrides:
+    """What a launcher is given, so that a job lies in its place whichever others are started."""
+    return last_wins([*job.overrides, f"hydra.sweep.subdir={as_value(Path(job.place))}"])
 
 
-def continued(folder: Path, jobs: list[Overrides], extend: bool) -> list[Overrides]:
-    """The jobs of a sweep that is begun, continued, or extended; recorded in `sweep.json`.
+def merged(folder: Path, jobs: list[Overrides], config: DictConfig) -> list[Overrides]:
+    """The jobs of a sweep that is begun, continued, or extended, those of the folder first.
 
     Raises:
         ConfigError: if the folder holds another sweep, naming what differs.
     """
-    before: list[Overrides] = read_json(folder / FILE).get("jobs", [])
+    before = [list(job.overrides) for job in Sweep(folder).jobs]
     added = [job for job in jobs if job not in before]
     dropped = [job for job in before if job not in jobs]
-    if before and (added or dropped) and not extend:
+    if before and (added or dropped) and not config.extend:
         raise ConfigError(
             f"{folder} holds another sweep: it has {shown(dropped) or 'no job'} that this one has "
             f"not, and this one has {shown(added) or 'no job'} that it has not. Choose another "
             "run_dir, repeat its own command to continue it, or add these jobs with extend=true"
         )
-    write_json(folder / FILE, {"jobs": [*before, *added], "written": now()})
     return [*before, *added]
 
 
 def shown(jobs: list[Overrides]) -> str:
     """The first jobs by what they do not share with one another."""
-    shared = set.intersection(*(set(job) for job in jobs)) if len(jobs) > 1 else set()
-    texts = [" ".join(o for o in job if o not in shared) for job in jobs[:4]]
+    texts = [" ".join(part) for part in apart(jobs)[:4]]
     return "; ".join(texts) + (f" and {len(jobs) - 4} more" if len(jobs) > 4 else "")
+
+
+def require_some(
+    loader: Remembering, folder: Path, jobs: list[SweptJob], every: bool
+) -> dict[SweptJob, LaunchError]:
+    """The jobs that cannot run, which does not keep the others from it.
+
+    Raises:
+        LaunchError: if none can run, or not `every` one where a table needs them all.
+    """
+    refused: dict[SweptJob, LaunchError] = {}
+    for job in jobs:
+        try:
+            require_startable(loader.composition(job), folder / job.place)
+        except LaunchError as error:
+            refused[job] = error
+    if refused and (every or len(refused) == len(jobs)):
+        messages = dict.fromkeys(error.message for error in refused.values())
+        raise type(next(iter(refused.values())))("\n".join(messages))
+    return refused
+
+
+def is_settled(folder: Path, job: SweptJob) -> bool:
+    """Whether a job has its result, from checkpoints that are still what they were."""
+    run = Run(folder / job.place)
+    if run.status != "completed":
+        return False
+    require_parents(run)
+    return True

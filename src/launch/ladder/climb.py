@@ -271,6 +271,8 @@ class Climber:
         ladder, code = target.ladder, 0
         assert ladder is not None
         for place, (rung, inner) in enumerate(target.inner):
+            if run.is_asked_to_stop:
+                return 143
             print(f"\n{ladder.name} {place + 1}/{len(ladder.rungs)}: {rung.short}", flush=True)
             code = self.step(ladder, rung, inner, run.folder, [r for r, _ in target.inner[:place]])
             if not ladder.of:
@@ -412,14 +414,30 @@ def climb_command(
     Raises:
         LaunchError: for everything that is wrong with it, before anything has begun.
     """
-    config = composition.whole
-    if config.get("ladder") is not None:  # its rungs start from each other only
-        runs, needs = folder, config.needs if "needs" in typed else "require"
-        found = [run for run in find_runs(folder) if run.record.get("status") == "completed"]
-        family = {run.name: run for run in found if not run.record.get("rungs")}
-    else:
-        runs, needs, family = Path(config.runs), config.needs, {}
-    climber = Climber(runs, str(needs), typed.of(*PASSED_ON), family, written, resumed)
+    climber = climber_of(composition, folder, typed)
+    climber.written, climber.resumed = written, resumed
     target = climber.described(composition)
     announce(training.config for training in target.trainings())
     return climber.run(target, folder)
+
+
+def climber_of(composition: Composition, folder: Path, typed: Typed) -> Climber:
+    """One that knows where finished runs lie, for what a command line asks for."""
+    config, passed = composition.whole, typed.of(*PASSED_ON)
+    if config.get("ladder") is None:
+        return Climber(Path(config.runs), str(config.needs), passed)
+    # The rungs of a ladder start from each other only.
+    found = [run for run in find_runs(folder) if run.record.get("status") == "completed"]
+    family = {run.name: run for run in found if not run.record.get("rungs")}
+    needs = config.needs if "needs" in typed else "require"
+    return Climber(folder, str(needs), passed, family)
+
+
+def require_startable(composition: Composition, folder: Path) -> None:
+    """
+    Raises:
+        LaunchError: for everything that is wrong with a training or a ladder, and if the folder
+            holds another one.
+    """
+    climber = climber_of(composition, folder, Typed.read(composition.overrides))
+    climber.require_own(climber.described(composition), folder)

@@ -25,6 +25,8 @@ REPOSITORY = CONF.parent
 DISTRIBUTION = "launch-recipes"
 PACKAGES = (DISTRIBUTION, "torch", "lightning", "hydra-core", "numpy", "spandrel", "timm")
 SECONDS_TO_WAIT_FOR_THE_LOCK = 20.0
+STOP = "stop"
+"""A file by which anyone who sees the folder asks its run, ladder or sweep to stop."""
 
 
 @dataclass
@@ -142,6 +144,14 @@ class Run:
             fields.setdefault("error", None)
         self.update(status=status, ended=now(), **fields)
 
+    def ask_to_stop(self) -> None:
+        """As SIGTERM does, from wherever the folder is seen: it stops after a checkpoint."""
+        (self.folder / STOP).touch()
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        return (self.folder / STOP).exists()
+
     def is_locked(self) -> bool:
         """Whether a process is at work in the folder."""
         path = self.folder / ".lock"
@@ -155,8 +165,11 @@ class Run:
         return False
 
     @contextmanager
-    def lock(self) -> Iterator[int]:
+    def lock(self, patience: float = SECONDS_TO_WAIT_FOR_THE_LOCK) -> Iterator[int]:
         """Hold the folder; the lock dies with the process, and with those it is handed to.
+
+        Args:
+            patience: seconds to wait for another process.
 
         Yields:
             the descriptor to hand on.
@@ -165,17 +178,25 @@ class Run:
             ConfigError: if another process keeps it for longer than a checkpoint takes.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
-            deadline = time.monotonic() + SECONDS_TO_WAIT_FOR_THE_LOCK
+        with (self.folder / ".lock").open("a+") as file:
+            deadline = time.monotonic() + patience
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        message = f"another process is at work in {self.folder}; wait or stop it"
-                        raise ConfigError(message) from None
+                        file.seek(0)
+                        who = file.read() or "another process"
+                        raise ConfigError(
+                            f"{who} is at work in {self.folder}; wait, or stop it with "
+                            f"task=cancel run_dir={self.folder}"
+                        ) from None
                     time.sleep(0.2)
+            file.truncate(0)
+            file.write(f"{person()} on {platform.node()} (process {os.getpid()}, since {now()})")
+            file.flush()
+            (self.folder / STOP).unlink(missing_ok=True)
             self.reread()
             yield file.fileno()
 
@@ -269,6 +290,11 @@ def _latest(root: Path, experiment: str | None) -> Run:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def person() -> str:
+    """Who is at work; a container may know the number alone."""
+    return os.environ.get("USER") or f"user {os.getuid()}"
 
 
 def now() -> str:

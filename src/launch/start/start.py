@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from launch.record.identity import Config, Standing, identity, standing
 from launch.record.parents import Parents, keep
 from launch.record.process import LOCK, PARENT
 from launch.record.run import Run, now, sha256
+
+SECONDS_BETWEEN_LOOKS = 1.0
 
 CHOSEN = ("hydra.searchpath",)
 """Overrides of Hydra's own that decide what is composed."""
@@ -203,14 +206,6 @@ def under_hydra(composition: Composition, folder: Path, task: Callable[[], int])
     return int(result.return_value)
 
 
-def failed(run: Run, error: LaunchError) -> int:
-    """Record and print why a run could not start."""
-    status = "interrupted" if error.exit_code == 143 else "failed"
-    run.finish(status, error=error.message, exit_code=error.exit_code)
-    print(f"error: {error.message}", file=sys.stderr)
-    return error.exit_code
-
-
 def require_parents(run: Run) -> None:
     """
     Raises:
@@ -240,7 +235,7 @@ def work(run: Run, config: Config, lock: int) -> int:
     process = subprocess.Popen(worker, env=environment, pass_fds=[lock])
     if config["task"] == "train":
         draw_plan(run, config)  # here, so that no worker and no rank holds what draws
-    code = wait(process)
+    code = wait(process, run)
     if code < 0:
         code = 143 if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL) else 1
     ended: dict[str, Any] = {"exit_code": code}
@@ -264,7 +259,7 @@ def draw_plan(run: Run, config: Config) -> None:
         print(f"warning: no plan was drawn: {error}", file=sys.stderr)
 
 
-def wait(process: "subprocess.Popen[bytes]") -> int:
+def wait(process: "subprocess.Popen[bytes]", run: Run) -> int:
     """Wait for the worker, which hears about SIGINT from the terminal and SIGTERM from here."""
 
     def forward(number: int, frame: Any) -> None:
@@ -276,12 +271,21 @@ def wait(process: "subprocess.Popen[bytes]") -> int:
             signal.signal(signal.SIGINT, lambda *_: None),
         )
     except ValueError:  # not the main thread, as under some launchers
-        return process.wait()
+        return end_of(process, run)
     try:
-        return process.wait()
+        return end_of(process, run)
     finally:
         signal.signal(signal.SIGTERM, previous[0])
         signal.signal(signal.SIGINT, previous[1])
+
+
+def end_of(process: "subprocess.Popen[bytes]", run: Run) -> int:
+    """The exit code of the worker, which is told to stop if its folder is asked to."""
+    while not run.is_asked_to_stop:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(SECONDS_BETWEEN_LOOKS)
+    process.terminate()
+    return process.wait()
 
 
 def main_metric(run: Run) -> float:

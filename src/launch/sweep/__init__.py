@@ -1,0 +1,1 @@
+"""What has become of a sweep, read from its folder: state, results, following, stopping."""
