@@ -47,7 +47,7 @@ LOSSES = {
 }
 PIE = {
     "label": "pie",
-    "type": "central_winding_pie_ema",
+    "_target_": "launch.experiments.winding.masks.central_winding_pie.CentralWindingPie",
     "ramp_start_it": 0,
     "ramp_stop_it": 4000,
     "start_size_segs": 4,

@@ -1,7 +1,10 @@
 """The tree keeps its promises: one-way imports, a README per scenario, links that resolve."""
 
+import ast
 import importlib.util
 import re
+from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -33,9 +36,12 @@ def floor(module: str) -> int:
     return FLOOR.get(module.split(".")[1] if "." in module else "__main__", 0)
 
 
+TREES = house.modules(REPOSITORY)
+
+
+@cache
 def arrows() -> dict[str, set[str]]:
-    trees = house.modules(REPOSITORY)
-    return {name: {other for other, _ in house.arrows(t, set(trees))} for name, t in trees.items()}
+    return {name: {other for other, _ in house.arrows(t, set(TREES))} for name, t in TREES.items()}
 
 
 def test_every_room_has_a_floor():
@@ -61,6 +67,27 @@ def test_launch_depends_on_no_scenario():
     for name, others in arrows().items():
         if ".experiments." not in name:
             assert not [other for other in others if ".experiments." in other], name
+
+
+SCENARIO_WORDS = re.compile(
+    r"(?<![a-z])(windings?|pies?|xy_ema|segs|smoke|plume|roi|sr|pbr|albedo|svbrdf)(?![a-z])"
+)
+
+
+def words(tree: ast.AST) -> Iterator[str]:
+    """Names and texts in code, but for docstrings."""
+    told = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in told:
+            yield str(node.value)
+        for field in ("id", "attr", "arg", "name"):
+            yield str(getattr(node, field, ""))
+
+
+def test_the_core_knows_no_word_of_a_scenario():
+    for name, tree in TREES.items():
+        if ".experiments." not in name:
+            assert not [w for w in words(tree) if SCENARIO_WORDS.search(w.lower())], name
 
 
 def test_a_scenario_depends_on_no_other():

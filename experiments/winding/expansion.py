@@ -5,12 +5,13 @@ schedule over it, and a mask works within the iterations of its stage and counts
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from launch.errors import ConfigError
+from launch.experiments.winding.masks import TYPES
 from launch.experiments.winding.spans import effects, pies, span
 from launch.experiments.winding.stages import Stage, parse, read
 from launch.experiments.winding.terms import TERMS
@@ -103,10 +104,17 @@ def points(stages: Sequence[Stage], term: str) -> list[list[float]]:
 def masks(stages: Sequence[Stage]) -> list[Config]:
     """The masks of all stages, each with the iterations it works in."""
     return [
-        {**mask, "start": stage.first, "stop": stage.stop}
+        {**named(mask), "start": stage.first, "stop": stage.stop}
         for stage in stages
         for mask in stage.masks
     ]
+
+
+def named(mask: Mapping[str, Any]) -> Config:
+    """The entry with the class that a `type` of this scenario means."""
+    target = TYPES.get(mask.get("type", ""))
+    kept = {key: value for key, value in mask.items() if key != "type" or target is None}
+    return kept | ({"_target_": target} if target else {})
 
 
 def length(stages: Sequence[Stage], asked: int | None) -> int:

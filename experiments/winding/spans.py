@@ -44,7 +44,7 @@ def covers_all(place: str, start: float, segments: int) -> str:
 
 def pies(stages: Sequence[Stage]) -> list[str]:
     """Labels of the masks whose size is given in segments, each once."""
-    labels = [mask["label"] for stage in stages for mask in stage.masks if mask["type"] == PIE]
+    labels = [mask["label"] for stage in stages for mask in stage.masks if mask.get("type") == PIE]
     return list(dict.fromkeys(labels))
 
 
@@ -53,7 +53,7 @@ def span(stages: Sequence[Stage], label: str, segments: int) -> list[list[float]
     points: dict[int, float] = {0: float(segments)}
     for stage in stages:
         for mask in stage.masks:
-            if mask["label"] == label and mask["type"] == PIE:
+            if mask["label"] == label and mask.get("type") == PIE:
                 points |= course(mask, stage, segments)
     return [[iteration, points[iteration]] for iteration in sorted(points)]
 

@@ -220,7 +220,8 @@ def masks(entries: Any, weights: Mapping[str, float], name: str) -> tuple[Mappin
         raise ConfigError(f"stage {name!r}: masks must be a list of masks, got {entries!r}")
     labels: set[str] = set()
     for entry in entries:
-        if not isinstance(entry, Mapping) or not entry.get("label") or not entry.get("type"):
+        is_named = isinstance(entry, Mapping) and (entry.get("type") or entry.get("_target_"))
+        if not is_named or not entry.get("label"):
             raise ConfigError(f"stage {name!r}: a mask needs label, type and losses, got {entry!r}")
         label = entry["label"]
         if label in labels:

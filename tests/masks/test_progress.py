@@ -3,7 +3,7 @@
 import pytest
 
 from launch.errors import ConfigError
-from launch.masks.progress import advance, check_ramp, progress
+from launch.masks.progress import check_ramp, progress
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,3 @@ def test_cosine_eases_in_and_out() -> None:
 def test_a_ramp_that_ends_before_it_starts_is_an_error() -> None:
     with pytest.raises(ConfigError, match="ramp_stop_it 5 is before ramp_start_it 9"):
         check_ramp(9, 5)
-
-
-def test_a_blocked_front_waits_and_the_other_goes_on() -> None:
-    memory: dict = {}
-    assert advance(memory, 0, 0.1, (False, False)) == (0.0, 0.0)
-    assert advance(memory, 1, 0.1, (False, True)) == pytest.approx((0.1, 0.0))
-    assert advance(memory, 2, 0.1, (False, False)) == pytest.approx((0.2, 0.1))
-
-
-def test_asking_twice_for_one_iteration_moves_nothing() -> None:
-    memory: dict = {}
-    advance(memory, 0, 0.1, (False,))
-    assert advance(memory, 1, 0.1, (False,)) == advance(memory, 1, 0.1, (False,))

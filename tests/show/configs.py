@@ -16,8 +16,11 @@ def config(iterations: int | None = 100_000, **sections: Any) -> dict[str, Any]:
     return {"trainer": trainer, "plan": {"at": []}} | sections
 
 
-def pie(**settings: Any) -> dict[str, Any]:
-    """A mask that grows from 4 segments between iterations 10 and 80."""
-    ramp = {"ramp_start_it": 10, "ramp_stop_it": 80, "start_size_segs": 4}
-    mask = {"label": "pie", "type": "central_winding_pie_ema", "losses": ["a"]}
-    return mask | ramp | settings
+def grown(**settings: Any) -> dict[str, Any]:
+    """A mask that grows from 4 to all 64 rows between iterations 10 and 80."""
+    ramp = {"ramp_start_it": 10, "ramp_stop_it": 80, "start_rows": 4}
+    return {"label": "m", "_target_": "tests.show.toy.Rows", "losses": ["a"]} | ramp | settings
+
+
+SPANS = {"m": {"rows": (4.0, 64.0)}}
+"""What the mask says that it spans."""

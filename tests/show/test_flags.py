@@ -4,14 +4,14 @@ from typing import Any
 
 from launch.show.flags import flags
 from launch.show.planned import Facts, collect
-from tests.show.configs import config, pie
+from tests.show.configs import SPANS, config, grown
 
 A = {"a": {"type": "l1"}}
 
 
-def found(iterations: int = 100, mesh: tuple[int, int] | None = None, **sections: Any) -> list[str]:
+def found(iterations: int = 100, facts: Facts | None = None, **sections: Any) -> list[str]:
     settings = config(iterations, **sections)
-    return flags(collect(settings, {"": Facts(mesh=mesh)}), settings)
+    return flags(collect(settings, {"": facts or Facts()}), settings)
 
 
 def test_a_ramp_that_is_cut() -> None:
@@ -44,39 +44,40 @@ def test_an_average_that_never_warms_up_fully_is_normal() -> None:
 
 
 def test_a_mask_that_grows_as_it_should_is_normal() -> None:
-    assert found(losses=A, masks=[pie()], mesh=(33, 7)) == []
+    assert found(losses=A, masks=[grown()], facts=Facts(spans=SPANS)) == []
 
 
-def test_a_pie_that_starts_as_large_as_the_mesh() -> None:
-    assert found(losses=A, masks=[pie(start_size_segs=40)], mesh=(33, 7)) == [
-        "masks.pie.segments: it starts as large as the mesh, 32 segments, so it cannot grow; "
+def test_a_mask_that_starts_as_large_as_it_can_get() -> None:
+    facts = Facts(spans={"m": {"rows": (64.0, 64.0)}})
+    assert found(losses=A, masks=[grown(start_rows=64)], facts=facts) == [
+        "masks.m.rows: it starts as large as it can get, 64 rows, so it cannot grow; "
         "lower the size at its start"
     ]
 
 
 def test_a_ramp_that_ends_after_its_stage() -> None:
-    assert found(losses=A, masks=[pie(start=20, stop=65)]) == [
-        "masks.pie: its ramp ends at 100, after its stage, which ends at 65; it reaches 49% and "
+    assert found(losses=A, masks=[grown(start=20, stop=65)]) == [
+        "masks.m: its ramp ends at 100, after its stage, which ends at 65; it reaches 49% and "
         "then jumps to everything"
     ]
 
 
 def test_a_mask_that_stands_through_its_stage_is_normal() -> None:
-    standing = pie(start=20, stop=65, ramp_start_it=45, ramp_stop_it=45)
+    standing = grown(start=20, stop=65, ramp_start_it=45, ramp_stop_it=45)
     assert found(losses=A, masks=[standing]) == []
 
 
 def test_a_mask_that_gates_nothing() -> None:
     losses = A | {"b": {"type": "l1", "start_iter": 90}}
-    assert found(losses=losses, masks=[pie(losses=["b"], stop=90)]) == [
-        "masks.pie gates nothing: the weight of b is 0 from 0 to 90"
+    assert found(losses=losses, masks=[grown(losses=["b"], stop=90)]) == [
+        "masks.m gates nothing: the weight of b is 0 from 0 to 90"
     ]
-    assert found(losses=losses, masks=[pie(losses=["a", "b"], stop=90)]) == []
+    assert found(losses=losses, masks=[grown(losses=["a", "b"], stop=90)]) == []
 
 
 def test_a_mask_that_starts_after_the_run() -> None:
-    assert found(losses=A, masks=[pie(start=100)]) == [
-        "masks.pie never acts: it starts at 100; the run ends at iteration 100"
+    assert found(losses=A, masks=[grown(start=100)]) == [
+        "masks.m never acts: it starts at 100; the run ends at iteration 100"
     ]
 
 

@@ -13,7 +13,7 @@ from launch.schedules import Exponential, LossWeight, Points
 from launch.show import plan_picture
 from launch.show.plan_picture import divided, draw, row
 from launch.show.planned import Facts, Planned, Thumbnails, collect
-from tests.show.configs import config, pie
+from tests.show.configs import SPANS, config, grown
 
 
 def test_a_jump_is_vertical_and_marked() -> None:
@@ -62,16 +62,16 @@ def test_epochs_of_unknown_length_have_an_axis_of_their_own() -> None:
 
 def test_constants_are_one_line_and_a_span_stands_for_its_share() -> None:
     losses = {"a": {"type": "l1"}, "b": {"type": "l1", "loss_weight": 2.0}}
-    settings = config(100, losses=losses, masks=[pie()])
-    (block,) = divided(collect(settings, {"": Facts(mesh=(33, 7))}), settings, {})
-    assert [p.key for p in block.rows] == ["masks.pie.segments"]
+    settings = config(100, losses=losses, masks=[grown()])
+    (block,) = divided(collect(settings, {"": Facts(spans=SPANS)}), settings, {})
+    assert [p.key for p in block.rows] == ["masks.m.rows"]
     assert block.text == ["constant: losses.a\u00a01, losses.b\u00a02"]
 
 
 def test_thumbnails_take_room_below_their_mask(tmp_path: Path) -> None:
-    settings = config(100, losses={"a": {"type": "l1"}}, masks=[pie()])
+    settings = config(100, losses={"a": {"type": "l1"}}, masks=[grown()])
     planned = collect(settings)
-    mask = Thumbnails("pie", [10, 28, 45, 62, 80], [np.full((8, 8), s / 4) for s in range(5)])
+    mask = Thumbnails("m", [10, 28, 45, 62, 80], [np.full((8, 8), s / 4) for s in range(5)])
     sizes = []
     for masks in ({}, {"": [mask]}):
         draw(planned, settings, masks, tmp_path / "plan.png")

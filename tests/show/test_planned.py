@@ -7,7 +7,7 @@ import pytest
 from launch.errors import ConfigError
 from launch.schedules import Exponential, Points
 from launch.show.planned import Facts, Planned, collect, needs_data, trainable
-from tests.show.configs import config, pie
+from tests.show.configs import SPANS, config, grown
 
 FALLING = {"_target_": "launch.schedules.Exponential", "initial": 0.7, "rate": 0.98, "floor": 0.2}
 
@@ -45,12 +45,10 @@ def test_growing_masks_are_planned_from_their_ramp() -> None:
     assert growth.changes() == (50, 150, 350)
 
 
-def test_a_span_is_told_in_the_unit_of_the_mesh() -> None:
-    masks = [pie(), pie(label="band", start_size_segs=None, start_columns=2)]
-    found = planned(Facts(mesh=(33, 7)), masks=masks)
-    assert [found["masks.pie.segments"].schedule(i) for i in (10, 45, 80)] == [4, 18, 32]
-    assert [found["masks.band.windings"].schedule(i) for i in (10, 80)] == [2, 7]
-    assert "masks.pie.segments" not in planned(masks=masks)
+def test_a_span_is_told_in_the_unit_of_the_mask() -> None:
+    found = planned(Facts(spans=SPANS), masks=[grown()])
+    assert [found["masks.m.rows"].schedule(i) for i in (10, 45, 80)] == [4, 34, 64]
+    assert "masks.m.rows" not in planned(masks=[grown()])
 
 
 def test_masks_that_follow_each_other_may_share_a_label() -> None:
@@ -116,7 +114,7 @@ def test_what_trains_is_told_for_the_run_and_for_each_stage() -> None:
     ("sections", "needed"),
     [
         ({}, False),
-        ({"masks": [pie()]}, True),
+        ({"masks": [grown()]}, True),
         ({"module": {"t": FALLING}}, True),
         ({"iterations": None}, True),
     ],

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from launch.show.preview import preview, previews, without_weights
-from tests.show.configs import config, pie
+from tests.show.configs import SPANS, config, grown
 
 
 def toy(**data: Any) -> dict[str, Any]:
     whole = config(
         100,
         seed=0,
-        module={"_target_": "tests.show.toy.Meshed"},
+        module={"_target_": "tests.show.toy.Square"},
         data={"_target_": "tests.show.toy.Twelve"} | data,
         losses={"a": {"type": "l1"}},
         masks=[],
@@ -31,24 +31,23 @@ def test_the_data_knows_the_length_of_an_epoch() -> None:
 
 
 def test_masks_are_drawn_at_shares_of_their_growth() -> None:
-    seen = preview(toy() | {"masks": [pie(open_at_end=False)]})
-    assert seen.facts.mesh == (33, 7)
+    seen = preview(toy() | {"masks": [grown()]})
+    assert seen.facts.spans == SPANS
     (mask,) = seen.masks
-    assert (mask.label, mask.iterations) == ("pie", [10, 28, 45, 62, 80])
-    height = [float((image[:, 32] > 0.5).sum()) for image in mask.images]
-    # 4 of 32 segments over 63 pixels, then the whole; the ramp is sampled at whole iterations
-    assert height == pytest.approx([63 * s / 32 for s in (4, 11.2, 18, 24.8, 32)], abs=1.5)
+    assert (mask.label, mask.iterations) == ("m", [10, 28, 45, 62, 80])
+    rows = [float(image[:, 32].sum()) for image in mask.images]
+    assert rows == pytest.approx([4, 19, 34, 49, 64], abs=1.5)  # drawn at whole iterations
 
 
 def test_a_standing_mask_is_drawn_once_where_it_stands() -> None:
-    standing = pie(start=20, stop=60, ramp_start_it=40, ramp_stop_it=40)
+    standing = grown(start=20, stop=60, ramp_start_it=40, ramp_stop_it=40)
     (mask,) = preview(toy() | {"masks": [standing]}).masks
     assert mask.iterations == [60]
 
 
 def test_a_mask_that_grows_without_end_is_drawn_over_its_window() -> None:
-    growing = {"label": "front", "type": "dilation", "losses": ["a"], "velocity": 0.5}
-    (mask,) = preview(toy() | {"masks": [growing | {"start_radius": 5, "start": 19}]}).masks
+    growing = {"label": "front", "_target_": "tests.show.toy.Front", "losses": ["a"]}
+    (mask,) = preview(toy() | {"masks": [growing | {"velocity": 0.5, "start": 19}]}).masks
     assert mask.iterations == [19, 39, 59, 79, 99]
     areas = [float(image.mean()) for image in mask.images]
     assert areas == sorted(areas) and areas[0] < 0.1 < areas[-1]

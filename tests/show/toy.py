@@ -1,29 +1,64 @@
-"""A module with a mesh and data of 12 samples, for what a plan asks of both."""
+"""A module, masks and data of 12 samples, for what a plan asks of them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from launch.errors import MissingError
+from launch.masks.progress import progress
 from launch.train.data import ScheduledDataModule
 from launch.train.module import ScheduledModule
 from launch.train.objective import ScheduledLosses
 
 
-class Meshed(ScheduledModule):
-    """A strip of 33 rows and 7 columns, upright in an image of 64 x 64 pixels."""
+class Square(ScheduledModule):
+    """Images of 64 x 64 pixels."""
 
     def __init__(self, losses: ScheduledLosses) -> None:
         super().__init__(losses)
         self.weight = nn.Parameter(torch.zeros(1))
 
     def mask_state(self, batch: Any) -> dict[str, Any]:
-        y, x = torch.meshgrid(torch.linspace(0, 63, 33), torch.linspace(8, 56, 7), indexing="ij")
-        xy = torch.stack([x, y], -1)[None]
-        step = torch.tensor([8.0, 0.0])
-        links = torch.stack([xy - step, xy, xy + step], 3)
-        return {"xy_ema": xy, "xy_conn_ema": links, "size": (64, 64)}
+        return {"size": (64, 64)}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The first rows of an image: `start_rows` at first, all of them in the end."""
+
+    ramp_start_it: int
+    ramp_stop_it: int
+    start_rows: float
+    memory: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def spans(self, state: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+        return {"rows": (self.start_rows, float(state["size"][0]))}
+
+    def generate(
+        self, iteration: int, state: Mapping[str, Any], size: tuple[int, int], device: torch.device
+    ) -> Tensor:
+        share = progress(iteration, self.ramp_start_it, self.ramp_stop_it)
+        return first_rows(self.start_rows + share * (size[0] - self.start_rows), size)
+
+
+@dataclass(frozen=True)
+class Front:
+    """The first rows, more of them at a constant speed, without end."""
+
+    velocity: float
+    memory: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def generate(
+        self, iteration: int, state: Mapping[str, Any], size: tuple[int, int], device: torch.device
+    ) -> Tensor:
+        return first_rows(self.velocity * (iteration + 1), size)
+
+
+def first_rows(rows: float, size: tuple[int, int]) -> Tensor:
+    return (torch.arange(size[0]) < rows).float()[None, None, :, None].expand(1, 1, *size)
 
 
 class Twelve(ScheduledDataModule):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from launch.errors import ConfigError
-from launch.experiments.winding.expansion import expand
+from launch.experiments.winding.expansion import expand, named
+from launch.experiments.winding.masks import TYPES
 from launch.record.expand import expanded as follow
 
 PIE = {
@@ -46,7 +47,10 @@ def test_weights_step_at_stage_boundaries() -> None:
 def test_masks_work_within_their_stage() -> None:
     stages = {"first": {"steps": 10}, "snap": {"steps": 7, "masks": [PIE]}}
     config = expanded(stages={"base": {"gradmag": 1.0}, "stages": stages})
-    assert config["masks"] == [PIE | {"start": 10, "stop": 17}]
+    (mask,) = config["masks"]
+    assert mask.pop("_target_") == TYPES["central_winding_pie_ema"]
+    assert mask == {k: v for k, v in PIE.items() if k != "type"} | {"start": 10, "stop": 17}
+    assert named({"type": "disc"}) == {"type": "disc"}
 
 
 def test_the_module_learns_of_its_stages() -> None:
@@ -88,7 +92,7 @@ def test_the_requirement_documents_json_runs_unchanged(tmp_path: Path, configure
     path.write_text(json.dumps(SEED_DOCUMENT))
     config = follow(configure(f"stages_file={path}"))
     assert config["trainer"]["max_iterations"] == 2000
-    assert config["masks"] == [PIE | {"start": 0, "stop": 2000}]
+    assert config["masks"] == [named(PIE) | {"start": 0, "stop": 2000}]
     assert {name: loss["loss_weight"] for name, loss in config["losses"].items()} == {
         "dir_v": [[0, 1.0]],
         "dir_conn": [[0, 1.0]],

@@ -20,7 +20,8 @@ class MaskGenerator(Protocol):
     """What a mask `type` has to offer.
 
     `memory` holds plain values and tensors that must survive an interruption (a front that moved
-    by what it saw); most generators leave it empty.
+    by what it saw); most generators leave it empty. One that grows from a size to another may say
+    so for the plan: `spans(state) -> {unit: (before, after)}`.
     """
 
     memory: dict[str, Any]

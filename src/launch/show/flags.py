@@ -49,7 +49,7 @@ def _whole_from_the_start(name: str, span: MaskSpan) -> Iterator[str]:
     if span.start >= span.whole and growth.ramp_stop > growth.ramp_start:
         unit = name.rpartition(".")[2]
         yield (
-            f"{name}: it starts as large as the mesh, {span.whole:g} {unit}, so it cannot grow; "
+            f"{name}: it starts as large as it can get, {span.whole:g} {unit}, so it cannot grow; "
             "lower the size at its start"
         )
 

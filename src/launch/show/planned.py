@@ -118,7 +118,7 @@ class MaskGrowth:
 
 @dataclass(frozen=True)
 class MaskSpan:
-    """What a growing mask spans, in segments or windings of the mesh, from `start` to `whole`."""
+    """What a growing mask spans, in a unit of its own, from `start` to `whole`."""
 
     growth: MaskGrowth
     start: float
@@ -138,11 +138,11 @@ class Facts:
 
     Attributes:
         updates_per_epoch: iterations in one pass over the data; None if it is not there.
-        mesh: rows and columns of the mesh that masks are drawn on; None where there is none.
+        spans: of each mask by label, what it spans before and after its growth, by unit.
     """
 
     updates_per_epoch: float | None = None
-    mesh: tuple[int, int] | None = None
+    spans: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -180,7 +180,7 @@ def collect(
 
 
 def of_run(config: Config, facts: Facts, learning_rates: bool) -> Iterator[Planned]:
-    found = [*schedules(config), *spans(config, facts.mesh)]
+    found = [*schedules(config), *spans(config, facts)]
     per_epoch = facts.updates_per_epoch
     every = [s for _, s in found]
     lengths = {unit: length(unit, config, every, per_epoch) for unit in ASSUMED_LENGTH}
@@ -224,20 +224,11 @@ def mask_growth(entry: Config) -> MaskGrowth:
     return MaskGrowth(*ramp, entry.get("growth", "linear"), *window)
 
 
-def spans(config: Config, mesh: tuple[int, int] | None) -> Iterator[tuple[str, MaskSpan]]:
-    """The masks that span a part of the mesh, in the unit in which they are given."""
-    if mesh is None:
-        return
-    rows, columns = mesh
+def spans(config: Config, facts: Facts) -> Iterator[tuple[str, MaskSpan]]:
+    """What masks span, in the units that they say."""
     for entry in config.get("masks") or []:
-        for key, start, whole in (
-            ("segments", entry.get("start_size_segs"), rows - 1),
-            ("windings", entry.get("start_columns"), columns),
-        ):
-            if start is not None and "ramp_start_it" in entry:
-                first = min(max(float(start), 1.0), float(whole))
-                name = f"masks.{entry.get('label')}.{key}"
-                yield name, MaskSpan(mask_growth(entry), first, float(whole))
+        for unit, (start, whole) in facts.spans.get(str(entry.get("label")), {}).items():
+            yield f"masks.{entry['label']}.{unit}", MaskSpan(mask_growth(entry), start, whole)
 
 
 def needs_data(config: Config) -> bool:

@@ -1,4 +1,4 @@
-"""What only the data of a run can say: the length of an epoch, the mesh, how masks look.
+"""What only the data of a run can say: how long an epoch is, how masks look.
 
 Imports torch and reads the data, but trains nothing.
 """
@@ -56,25 +56,27 @@ def preview(config: Config) -> Preview:
         said = f"epochs have no length here: {error.__cause__ or error}"
         return Preview(Facts(problems=[said]), [])
     try:
-        mesh, masks = drawn(config, bare, data) if config.get("masks") else (None, [])
+        spans, masks = drawn(config, bare, data) if config.get("masks") else ({}, [])
     except (LaunchError, InstantiationException, OSError) as error:
         said = f"masks are not drawn: {error.__cause__ or error}"
         return Preview(Facts(per_epoch, problems=[said]), [])
-    return Preview(Facts(per_epoch, mesh), masks)
+    return Preview(Facts(per_epoch, spans), masks)
 
 
 def drawn(
     config: Config, bare: dict[str, Any], data: ScheduledDataModule
-) -> tuple[tuple[int, int] | None, list[Thumbnails]]:
-    """The size of the mesh, and every mask, from the state of the module before its first step."""
+) -> tuple[dict[str, dict[str, tuple[float, float]]], list[Thumbnails]]:
+    """What masks span, and how they look, from the state of the module before its first step."""
     module = build.build_module(bare)
     module.trainer = Stand(data)  # type: ignore[assignment]
     module.setup("fit")
     data.first_batch, data.last_batch = 0, 1
     state = module.mask_state(next(iter(data.train_dataloader())))
     last = config["trainer"].get("max_iterations") or 0
-    mesh = tuple(state["xy_ema"].shape[1:3]) if "xy_ema" in state else None
-    return mesh, [thumbnails(mask, state, last) for mask in build_masks(config["masks"]).masks]
+    masks = build_masks(config["masks"]).masks
+    known = {mask.label: getattr(mask.generator, "spans", None) for mask in masks}
+    spans = {label: spans(state) for label, spans in known.items() if spans}
+    return spans, [thumbnails(mask, state, last) for mask in masks]
 
 
 class Stand(SimpleNamespace):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from launch.errors import ConfigError, LaunchError
-from launch.masks import central_winding_pie, rasterise
-from launch.masks.central_winding_pie import CentralWindingPie
+from launch.experiments.winding.masks import central_winding_pie, rasterise
+from launch.experiments.winding.masks.central_winding_pie import CentralWindingPie, advance
 from launch.masks.scheduled import sample
 
 SIZE = (80, 80)
@@ -236,3 +236,16 @@ def test_an_adaptive_front_waits_while_the_residual_behind_it_is_high() -> None:
         draw(mask, iteration, {**state, "residual": high_below})
     assert mask.memory["fronts"][0] == pytest.approx(both[0], abs=0.02)
     assert mask.memory["fronts"][1] > both[1] + 0.1
+
+
+def test_a_blocked_front_waits_and_the_other_goes_on() -> None:
+    memory: dict = {}
+    assert advance(memory, 0, 0.1, (False, False)) == (0.0, 0.0)
+    assert advance(memory, 1, 0.1, (False, True)) == pytest.approx((0.1, 0.0))
+    assert advance(memory, 2, 0.1, (False, False)) == pytest.approx((0.2, 0.1))
+
+
+def test_asking_twice_for_one_iteration_moves_nothing() -> None:
+    memory: dict = {}
+    advance(memory, 0, 0.1, (False,))
+    assert advance(memory, 1, 0.1, (False,)) == advance(memory, 1, 0.1, (False,))

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from launch.tools.blur import gaussian
 
 SHIFT = 4  # fractional bits of polygon corners
 Array = np.ndarray
@@ -77,7 +78,7 @@ def clip(polygon: Corners, plane: Plane) -> list[tuple[float, float]]:
     return kept
 
 
-def filled(polygon: Corners | Array, size: tuple[int, int]) -> Array:
+def filled(polygon: Corners, size: tuple[int, int]) -> Array:
     """255 inside a polygon of (x, y) corners, (H, W) uint8; nothing below three corners."""
     image = np.zeros(size, np.uint8)
     if len(polygon) >= 3:
@@ -113,20 +114,7 @@ def wedge_torch(planes: Tensor, reflex: Tensor, size: tuple[int, int], blur_sigm
     distance = a * x + (b * y + c)
     union = reflex[:, None, None, None]
     nearest = torch.where(union, distance.amax(1, keepdim=True), distance.amin(1, keepdim=True))
-    return blur((nearest >= 0).to(planes.dtype), blur_sigma)
-
-
-def blur(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of (N, 1, H, W), reflecting at the border without repeating the edge."""
-    if sigma <= 0:
-        return image
-    radius = min(kernel_size(sigma) // 2, min(image.shape[-2:]) - 1)
-    place = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
-    kernel = torch.exp(-0.5 * (place / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = F.pad(image, (radius,) * 4, mode="reflect")
-    rows = F.conv2d(padded, kernel.view(1, 1, 1, -1))
-    return F.conv2d(rows, kernel.view(1, 1, -1, 1)).clamp(0, 1)
+    return gaussian((nearest >= 0).to(planes.dtype), blur_sigma).clamp(0, 1)
 
 
 def kernel_size(sigma: float) -> int:

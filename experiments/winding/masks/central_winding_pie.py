@@ -13,7 +13,7 @@ import cmath
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,8 +21,8 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from torch import Tensor
 
 from launch.errors import LaunchError
-from launch.masks.progress import GrowthOrAdaptive, advance, check_ramp, progress
-from launch.masks.rasterise import Plane, wedge
+from launch.experiments.winding.masks.rasterise import Plane, wedge
+from launch.masks.progress import Growth, check_ramp, progress
 
 Array = np.ndarray
 SHORTEST = 1e-6  # pixels; below, a vector has no direction
@@ -56,7 +56,7 @@ class CentralWindingPie:
     blur_sigma: NonNegativeFloat = 0.0
     center_off: tuple[int, int] = (0, 0)
     open_at_end: bool = True
-    growth: GrowthOrAdaptive = "linear"
+    growth: Growth | Literal["adaptive"] = "linear"
     residual_limit: PositiveFloat = 0.1
     residual_segs: PositiveInt = 3
     memory: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
@@ -97,9 +97,18 @@ class CentralWindingPie:
         """Fractional rows of the lower boundary, the middle and the upper boundary."""
         last = rows - 1
         middle = min(max(last / 2 + self.center_off[1], 0.0), float(last))
-        half = min(max(self.start_size_segs, 1.0), last) / 2
+        half = self.size_at_start(last) / 2
         low, high = max(0.0, middle - half), min(float(last), middle + half)
         return low * (1 - shares[0]), middle, high + shares[1] * (last - high)
+
+    def size_at_start(self, last: int) -> float:
+        """Segments that the wedge spans before it grows, of `last`."""
+        return min(max(self.start_size_segs, 1.0), float(last))
+
+    def spans(self, state: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
+        """How large it is before and after its growth, in segments of the central column."""
+        last = state["xy_ema"].shape[1] - 1
+        return {"segments": (self.size_at_start(last), float(last))}
 
     def shares(self, iteration: int, state: Mapping[str, Tensor]) -> tuple[float, float]:
         """Progress of both ends."""
@@ -137,6 +146,26 @@ class CentralWindingPie:
             mask = torch.where(keep, last.to(mask.device), mask)
         self.memory["last"] = mask
         return mask
+
+
+def advance(
+    memory: dict[str, Any], iteration: int, pace: float, blocked: tuple[bool, ...]
+) -> tuple[float, ...]:
+    """Progress of fronts that wait: each gains `pace` per iteration unless it is blocked.
+
+    `memory` keeps the positions, so that a front depends on what it saw and not on the iteration
+    alone; asking twice for one iteration moves nothing.
+    """
+    fronts = tuple(memory.get("fronts", (0.0,) * len(blocked)))
+    elapsed = iteration - memory.get("seen", iteration)
+    if elapsed > 0:
+        moved = pace * elapsed
+        fronts = tuple(
+            front if wait else min(1.0, front + moved)
+            for front, wait in zip(fronts, blocked, strict=True)
+        )
+    memory["fronts"], memory["seen"] = list(fronts), iteration
+    return fronts
 
 
 def half_planes(

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from launch.masks.rasterise import (
-    blur,
+from launch.experiments.winding.masks.rasterise import (
     clip,
     filled,
     kernel_size,
@@ -15,6 +14,7 @@ from launch.masks.rasterise import (
     wedge,
     wedge_torch,
 )
+from launch.tools.blur import gaussian
 
 SIZE = (60, 80)
 
@@ -64,9 +64,9 @@ def test_both_rasterisers_agree_within_one_pixel_of_the_boundary(sigma, union) -
     least = -torch.nn.functional.max_pool2d(-sharp, 3, 1, 1)
     most = torch.nn.functional.max_pool2d(sharp, 3, 1, 1)
     slack = 0.02
-    assert (reference <= blur(most, sigma) + slack).all()
-    assert (reference >= blur(least, sigma) - slack).all()
-    assert (batched <= blur(most, sigma) + slack).all()
+    assert (reference <= gaussian(most, sigma) + slack).all()
+    assert (reference >= gaussian(least, sigma) - slack).all()
+    assert (batched <= gaussian(most, sigma) + slack).all()
 
 
 def test_a_blurred_edge_is_one_half_on_the_line() -> None:

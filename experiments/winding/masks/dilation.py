@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 from torch import Tensor
 
-from launch.masks.rasterise import blur
+from launch.tools.blur import gaussian
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Dilation:
             self.memory["region"] = self.seed(state["xy_ema"], size, cells, open_cells)
             self.memory["grown"] = 0
         self.grow(iteration, open_cells)
-        soft = blur(self.memory["region"].to(device), self.blur_sigma)
+        soft = gaussian(self.memory["region"].to(device), self.blur_sigma)
         return F.interpolate(soft, size=size, mode="bilinear", align_corners=True)
 
     def seed(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from launch.masks.dilation import Dilation
+from launch.experiments.winding.masks.dilation import Dilation
 
 SIZE = (100, 100)
 
