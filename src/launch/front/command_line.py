@@ -18,9 +18,10 @@ from launch.composition.typed import Typed, command, normalised
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.ladder.climb import Climber, climb_command, settings
 from launch.ladder.ladder import ladder_of
+from launch.record import storage
 from launch.record.expand import expanded
 from launch.record.parents import Parent, Parents, held, recorded
-from launch.record.process import die_with_parent
+from launch.record.process import die_with_parent, outlive_readers
 from launch.record.references import PASSED_ON
 from launch.record.run import DISTRIBUTION, Run, find_runs, locate
 from launch.record.targets import see_own_packages
@@ -38,6 +39,7 @@ Flags = argparse.Namespace
 
 def main() -> None:
     """The command line."""
+    outlive_readers()
     die_with_parent()
     see_own_packages()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
@@ -50,6 +52,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(143)
+    except OSError as error:
+        if error.errno not in storage.STORAGE:
+            raise
+        print(f"error: {storage.explained(error).message}", file=sys.stderr)
+        sys.exit(3)
 
 
 def dispatch(arguments: list[str]) -> int:

@@ -18,7 +18,8 @@ from launch.composition.typed import Typed, as_value, last_wins
 from launch.errors import ConfigError, LaunchError
 from launch.front.job import refuse
 from launch.ladder.climb import require_startable
-from launch.record.run import Run, now, write, write_json
+from launch.record.run import Run, now
+from launch.record.storage import write, write_json
 from launch.start.start import require_parents
 from launch.study import study
 from launch.sweep.folder import FILE, Sweep, SweptJob, apart, names

@@ -17,6 +17,7 @@ from launch.ladder.climb import Target
 from launch.ladder.gates import Gate
 from launch.ladder.ladder import Ladder
 from launch.record.expand import expanded
+from launch.record.storage import replacing
 from launch.schedules import Schedule
 from launch.show.plan_table import number
 from launch.show.planned import nodes, rates
@@ -210,7 +211,8 @@ def draw(ladder: Ladder, rungs: Sequence[Sequence[Job]], path: Path) -> None:
     if len(colours) > 1:
         names = [name or "one job" for name in colours]
         figure.legend(lines, names, fontsize=7, loc="outside upper right", ncols=len(names))
-    figure.savefig(path, dpi=130)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=130)
 
 
 def name_rungs(top: Axes, bottom: Axes, ladder: Ladder, rungs: Sequence[Sequence[Job]]) -> None:
@@ -253,7 +255,7 @@ def points(job: Job, label: str) -> list[tuple[float, float]]:
 
 def write(rungs: Sequence[Sequence[Job]], path: Path) -> None:
     """`plan.csv`: every shown value; of a schedule its first and its last."""
-    with path.open("w", newline="") as file:
+    with replacing(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("rung", "job", "length", "unit", "label", "value"))
         writer.writerows(row for rung in rungs for job in rung for row in rows(job))

@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from launch.record import storage
 from launch.record.history import at_best, jobs_of
-from launch.record.run import Run, now, write_json
+from launch.record.run import Run, now
 
 
 def write(
@@ -23,8 +24,8 @@ def write(
     rungs = [entry(experiment, run) for experiment, run in runs.items()]
     done = all(rung["status"] == "completed" for rung in rungs) and not code
     record = {"name": name, "status": "completed" if done else "interrupted", "exit_code": code}
-    write_json(folder / "ladder.json", record | {"written": now(), "rungs": rungs})
-    (folder / "ladder.md").write_text(f"# Ladder {name}\n\n{markdown(rungs, metrics)}")
+    storage.write_json(folder / "ladder.json", record | {"written": now(), "rungs": rungs})
+    storage.write(folder / "ladder.md", f"# Ladder {name}\n\n{markdown(rungs, metrics)}")
 
 
 def entry(experiment: str, run: Run) -> dict[str, Any]:

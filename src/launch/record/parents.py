@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launch.errors import MissingError
+from launch.record import storage
 from launch.record.run import Run, sha256
 
 
@@ -76,7 +77,8 @@ def keep(run: Run, parents: Parents) -> None:
         try:
             own.hardlink_to(source)
         except OSError:  # another file system, or one that has no such links
-            shutil.copyfile(source, own)
+            with storage.replacing(own) as file, source.open("rb") as content:
+                shutil.copyfileobj(content, file)
 
 
 def place(run: Run, reference: str) -> Path:

@@ -1,9 +1,11 @@
-"""What a worker inherits: it is gone when its front end is killed, and holds the same lock."""
+"""What a process of a run is: gone when its front end is, indifferent to who reads its output."""
 
 import ctypes
+import io
 import os
 import signal
 import sys
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PARENT = "LAUNCH_FRONT_END"
@@ -22,3 +24,30 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if "LOCAL_RANK" not in os.environ and os.getppid() != int(os.environ[PARENT]):
         raise SystemExit(143)
+
+
+class Output(io.FileIO):
+    """Standard output that nobody has to take: once a write fails, the rest goes nowhere."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            return len(content)
+
+
+def outlive_readers() -> None:
+    """Go on working when a pipe, a terminal or a disk no longer takes what is printed."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:  # closed; the next file that is opened would take its place
+            os.open(os.devnull, os.O_RDWR)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__"):  # a notebook or a test has put in its own
+            encoding = getattr(stream, "encoding", "utf-8")
+            buffer = io.BufferedWriter(Output(number, "w", closefd=False))
+            text = io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=True)
+            setattr(sys, name, text)

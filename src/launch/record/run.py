@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from launch.errors import ConfigError, MissingError, nearest
+from launch.record import storage
 
 CONF = (Path(__file__).parents[1] / "conf").resolve()
 REPOSITORY = CONF.parent
@@ -89,6 +90,11 @@ class Run:
         return self.folder / "checkpoints" / "last.ckpt"
 
     @property
+    def previous(self) -> Path:
+        """The generation before `last`, for when that one turns out to be damaged."""
+        return self.folder / "checkpoints" / "previous.ckpt"
+
+    @property
     def best(self) -> Path:
         return self.folder / "checkpoints" / "best.ckpt"
 
@@ -116,7 +122,7 @@ class Run:
     def update(self, **fields: Any) -> None:
         """Change fields of `run.json`, atomically."""
         self._record = self.record | fields
-        write_json(self.folder / "run.json", self._record)
+        storage.write_json(self.folder / "run.json", self._record)
 
     def start(self, **fields: Any) -> None:
         """Write the first `run.json`: status running, and where the run comes from."""
@@ -133,11 +139,11 @@ class Run:
             "ended": None,
         }
         self._record = record | fields
-        write_json(self.folder / "run.json", self._record)
+        storage.write_json(self.folder / "run.json", self._record)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write `config.yaml` in one step."""
-        write(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        storage.write(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
     def finish(self, status: str, **fields: Any) -> None:
         if status == "completed":
@@ -197,6 +203,7 @@ class Run:
             file.write(f"{person()} on {platform.node()} (process {os.getpid()}, since {now()})")
             file.flush()
             (self.folder / STOP).unlink(missing_ok=True)
+            storage.clean(self.folder)
             self.reread()
             yield file.fileno()
 
@@ -216,20 +223,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is damaged: it holds no mapping; move its folder away")
     return content
-
-
-def write_json(path: Path, content: Any) -> None:
-    write(path, json.dumps(content, indent=2, default=str) + "\n")
-
-
-def write(path: Path, text: str) -> None:
-    """Replace the file in one step, so that a reader never sees half of it."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def find_runs(root: Path) -> list[Run]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launch.errors import ConfigError
+from launch.record.storage import replacing
 from launch.show.flags import flags
 from launch.show.planned import Config, Facts, Masks, Planned, collect, needs_data
 
@@ -60,8 +61,7 @@ def save(
     """Write picture and table; returns the flags."""
     from launch.show import plan_picture  # noqa: PLC0415 - plotting is slow to import
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "plan.csv").open("w", newline="") as file:
+    with replacing(folder / "plan.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("schedule", "unit", "at", "value"))
         writer.writerows(rows(planned, at))

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from launch.record.storage import replacing
 from launch.show.plan_table import fixed, number, shown
 from launch.show.planned import Config, Masks, Planned, Thumbnails, stages
 
@@ -48,7 +49,8 @@ def draw(planned: Sequence[Planned], config: Config, masks: Masks, path: Path) -
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights).ravel()
     for part, block, inches in zip(parts, blocks, heights, strict=True):
         fill(part, block, inches)
-    figure.savefig(path, dpi=130)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=130)
 
 
 def divided(planned: Sequence[Planned], config: Config, masks: Masks) -> Iterator[Block]:

@@ -22,6 +22,7 @@ from launch.composition.compose import Composition
 from launch.composition.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
+from launch.record import storage
 from launch.record.expand import expanded
 from launch.record.identity import Config, Standing, identity, standing
 from launch.record.parents import Parents, keep
@@ -245,7 +246,8 @@ def work(run: Run, config: Config, lock: int) -> int:
     if record.get("status") == "running":
         status = "interrupted" if code == 143 else "failed"
         ended |= {"status": status, "error": f"worker ended with {code}", "ended": now()}
-    run.update(**ended)
+    with storage.optional("run.json"):
+        run.update(**ended)
     return code
 
 
@@ -253,10 +255,8 @@ def draw_plan(run: Run, config: Config) -> None:
     """Leave a picture and a table of every schedule; what goes wrong with it is only told."""
     from launch.show import plan  # noqa: PLC0415 - plotting is slow to import
 
-    try:
+    with storage.optional("the plan"):
         plan.write(expanded(config), run.folder, run.record.get("updates_per_epoch"))
-    except OSError as error:
-        print(f"warning: no plan was drawn: {error}", file=sys.stderr)
 
 
 def wait(process: "subprocess.Popen[bytes]", run: Run) -> int:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from launch.record.run import Run, write
+from launch.record.run import Run
+from launch.record.storage import write
 from launch.study import picture, table
 from launch.study.study import read
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from launch.record.run import Run
+from launch.record.storage import replacing
 from launch.study.study import Job, Study
 from launch.study.table import baseline, completed, results
 from launch.tools.intervals import estimate
@@ -31,7 +32,8 @@ def draw(folder: Path, study: Study) -> None:
         panel(ax, runs, study, metric, condition)
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
-    figure.savefig(folder / "study.png", dpi=130)
+    with replacing(folder / "study.png") as file:
+        figure.savefig(file, format="png", dpi=130)
 
 
 def panel(ax: Axes, runs: dict[Job, Run], study: Study, metric: str, condition: str) -> None:

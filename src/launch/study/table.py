@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from launch.record.run import Run
+from launch.record.storage import replacing
 from launch.study.study import Job, Study
 from launch.tools.intervals import Estimate, Values, difference, estimate
 
@@ -136,7 +137,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 def write_csv(folder: Path, study: Study) -> None:
     """Write `study.csv`, one row per job."""
     metrics = list(dict.fromkeys([*study.metrics, *study.baseline.values()]))
-    with (folder / "study.csv").open("w", newline="") as file:
+    with replacing(folder / "study.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("condition", "arm", "seed", "status", "seconds", *metrics, "folder"))
         for job in study.jobs():

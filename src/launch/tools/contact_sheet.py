@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from launch.record.storage import replacing
+
 AT_MOST = 24
 COLUMNS = 6
 SIDE, GRAPH, CAPTION, GAP = 160, 48, 16, 8
@@ -24,8 +26,8 @@ def write(path: Path, pictures: Sequence[tuple[str, np.ndarray]]) -> None:
     for number, (caption, pixels) in enumerate(shown):
         row, column = divmod(number, COLUMNS)
         sheet.paste(cell(caption, pixels), (GAP + column * width, GAP + row * height))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    with replacing(path) as file:
+        sheet.save(file, "PNG")
 
 
 def cell(caption: str, pixels: np.ndarray) -> Image.Image:

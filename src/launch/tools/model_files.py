@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, MissingError, nearest
+from launch.record import storage
 
 AVERAGED = ("params_ema", "params-ema", "state_dict_ema", "model_ema", "ema_state_dict", "g_ema")
 WRAPPERS = ("state_dict", "model_state_dict", "params", "model", "net", "generator")
@@ -26,7 +27,7 @@ AVERAGES = ("ema.", "model_ema.", "ema_model.")
 """Prefixes of averaged copies beside the weights they are averages of."""
 
 UNREADABLE = (
-    *(pickle.UnpicklingError, RuntimeError, EOFError, SafetensorError),
+    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, SafetensorError),
     *(KeyError, ValueError, TypeError, AttributeError, IndexError),
 )
 NAMED = 4
@@ -37,6 +38,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         MissingError: if there is no such file.
+        StorageError: if it is one of this project and damaged.
         ConfigError: if it holds no tensors, or cannot be read without running what is in it.
     """
     found = unwrapped(read(path))
@@ -49,6 +51,7 @@ def read(path: Path) -> dict[str, Any]:
     """The content of a file as it is; objects that are no tensors are inert stand-ins."""
     if not path.is_file():
         raise MissingError(f"there is no model file {path}")
+    storage.verify(path)
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))

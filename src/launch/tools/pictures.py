@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from launch.record import storage
 from launch.tools import decoding
 from launch.tools.decoding import UnreadableImageError  # noqa: F401 - what reading raises
 
@@ -158,7 +159,6 @@ def write(path: Path, picture: Picture) -> None:
     No writer at hand knows 16-bit grey with alpha, which becomes RGBA, or keeps the colour
     profile of 16-bit pictures.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix.lower()
     kind = _writable(picture, suffix)
     planes = [_levels(_floats(picture.colour), kind)]
@@ -173,7 +173,9 @@ def write(path: Path, picture: Picture) -> None:
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     if suffix in (".jpg", ".jpeg") and picture.alpha is not None:
         image = image.convert("L" if picture.grey else "RGB")
-    image.save(path, icc_profile=picture.profile, **SAVE_OPTIONS.get(suffix, {}))
+    kind_of_file = Image.registered_extensions()[suffix]
+    with storage.replacing(path) as file:
+        image.save(file, kind_of_file, icc_profile=picture.profile, **SAVE_OPTIONS.get(suffix, {}))
 
 
 # Decoding
@@ -287,8 +289,11 @@ def _levels(values: np.ndarray, kind: Any) -> np.ndarray:
 def _save_deep(path: Path, pixels: np.ndarray) -> None:
     codes = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
     code = codes.get(pixels.shape[-1])
-    if not cv2.imwrite(str(path), pixels if code is None else cv2.cvtColor(pixels, code)):
-        raise OSError(f"cannot write {path}")
+    bgr = pixels if code is None else cv2.cvtColor(pixels, code)
+    done, encoded = cv2.imencode(path.suffix, bgr)
+    if not done:
+        raise ValueError(f"OpenCV cannot write {pixels.dtype} as {path.suffix}")
+    storage.write(path, encoded.tobytes())
 
 
 def _visible(root: Path) -> list[Path]:

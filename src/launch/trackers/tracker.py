@@ -1,13 +1,14 @@
 """What all trackers share: who a run is, and its settings."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_warn
 
 from launch.errors import MissingError
 from launch.record.run import Run
@@ -62,6 +63,27 @@ class Tracker(Protocol):
     def open(self, identity: Identity, settings: Settings, iteration: int) -> Logger:
         """The logger of a run that stands at `iteration`, which is more than 0 after a resume."""
         ...
+
+
+def only_warning(logger: Logger) -> Logger:
+    """The same logger; what goes wrong in it once it is open is told once and ends no training."""
+    told: set[str] = set()
+
+    def forgiving(name: str, method: Callable[..., Any]) -> Callable[..., None]:
+        def called(*arguments: Any, **options: Any) -> None:
+            try:
+                method(*arguments, **options)
+            except Exception as error:  # libraries and networks fail in their own ways
+                if name not in told:
+                    told.add(name)
+                    rank_zero_warn(f"{type(logger).__name__}.{name} failed: {error!r}")
+
+        return called
+
+    for name in ("log_metrics", "log_picture", "save", "finalize"):
+        if hasattr(logger, name):
+            setattr(logger, name, forgiving(name, getattr(logger, name)))
+    return logger
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:

@@ -16,8 +16,8 @@ from torch.amp.grad_scaler import GradScaler
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
 from launch.record.run import Run
-from launch.trackers.tracker import Identity, settings_of
-from launch.train import acceleration, objective, trainable_parts
+from launch.trackers.tracker import Identity, only_warning, settings_of
+from launch.train import acceleration, checkpoint_files, objective, trainable_parts
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.callbacks.ema_update import EMAUpdate
 from launch.train.callbacks.health import Health
@@ -62,7 +62,7 @@ def build_data(config: Config) -> ScheduledDataModule:
 
 
 def restore_counters(module: ScheduledModule, checkpoint: Path) -> None:
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    content = checkpoint_files.read(checkpoint)
     module.iteration, module.batches = content["iteration"], content["batches"]
 
 
@@ -123,6 +123,7 @@ def build_trainer(
         num_sanity_val_steps=0,
         logger=build_loggers(run, config, module),
         callbacks=callbacks,
+        plugins=[checkpoint_files.CheckpointFiles()],
         use_distributed_sampler=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -168,4 +169,5 @@ def build_loggers(run: Run, config: Config, module: ScheduledModule) -> list[Log
         node if isinstance(node, Logger) else node.open(identity, settings, module.iteration)
         for node in nodes
     ]
-    return [MetricsCSV(run.folder / "metrics.csv", module.iteration), *extra]
+    logged = MetricsCSV(run.folder / "metrics.csv", module.iteration)
+    return [logged, *map(only_warning, extra)]

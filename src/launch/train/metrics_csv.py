@@ -10,6 +10,8 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from launch.record import storage
+
 
 class MetricsCSV(Logger):
     """Appends rows and keeps none but the last; a new quantity rewrites the file once.
@@ -79,15 +81,13 @@ class MetricsCSV(Logger):
     @rank_zero_only
     def _rewrite(self, until: float = math.inf) -> None:
         """The same rows below the present columns, one at a time, up to an iteration."""
-        partial = self.path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
+        with storage.replacing(self.path, "w", newline="") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             for row in rows(self.path):
                 if int(row["iteration"]) <= until:
                     self.last, self.end = row, file.tell()
                     writer.writerow(row)
-        partial.replace(self.path)
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:
@@ -96,7 +96,8 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
         with path.open(newline="") as file:
             whole = (line for line in file if line.endswith("\n"))
             for row in csv.DictReader(whole):
-                yield {key: value for key, value in row.items() if value}
+                if (row.get("iteration") or "").isdigit():  # else it is damaged
+                    yield {key: value for key, value in row.items() if key and value}
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -1,14 +1,14 @@
 """Weights of checkpoints: loading them into a module that fits, and leaving them for others."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from launch.record import storage
 from launch.tools import model_files
 from launch.train.module import ScheduledModule
 
@@ -23,17 +23,7 @@ FOR_TRAINING = {"discriminator"}
 def save_weights(module: ScheduledModule, path: Path) -> None:
     """Write `module.weights()` as safetensors, in one step, readable as other files are."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in module.weights().items()}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial)
-    partial.chmod(0o666 & ~umask())
-    partial.replace(path)
-
-
-def umask() -> int:
-    """What the process takes away from the rights of a new file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    storage.write(path, save(tensors))
 
 
 def load_weights(module: ScheduledModule, path: Path, with_state: bool = False) -> None:

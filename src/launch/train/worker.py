@@ -18,10 +18,10 @@ import torch
 from hydra.errors import InstantiationException
 
 from launch.errors import ConfigError, LaunchError, PreemptedError, nearest
-from launch.record import targets
+from launch.record import storage, targets
 from launch.record.expand import expanded
 from launch.record.parents import held
-from launch.record.process import LOCK, die_with_parent
+from launch.record.process import LOCK, die_with_parent, outlive_readers
 from launch.record.references import with_checkpoints
 from launch.record.run import Run, sha256
 from launch.train.build import (
@@ -34,6 +34,7 @@ from launch.train.build import (
 )
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.callbacks.step_log import log_validation
+from launch.train.checkpoint_files import resumable
 from launch.train.data import ScheduledDataModule
 from launch.train.module import ScheduledModule
 from launch.train.weights import load_weights, save_weights
@@ -43,6 +44,7 @@ Config = dict[str, Any]
 
 def main(arguments: list[str]) -> int:
     """Run the task of one run folder; returns the exit code."""
+    outlive_readers()
     die_with_parent()
     targets.see_own_packages()
     run = Run(Path(arguments[0]))
@@ -80,6 +82,8 @@ def work(run: Run, config: Config) -> int:
     except KeyboardInterrupt:  # before the training listens for signals, or asked for twice
         return ended(run, config, PreemptedError(run.record.get("iteration", 0)))
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in storage.STORAGE:
+            return ended(run, config, storage.explained(error))
         traceback.print_exc()
         return ended(run, config, LaunchError(f"{type(error).__name__}: {error}"))
     return 0
@@ -89,7 +93,8 @@ def ended(run: Run, config: Config, error: LaunchError) -> int:
     """Record an early end; the last checkpoint stands."""
     status = "interrupted" if error.exit_code == 143 else "failed"
     if rank() == 0:
-        run.finish(status, error=error.message)
+        with storage.optional("run.json"):
+            run.finish(status, error=error.message)
         print(error.message if status == "interrupted" else f"error: {error.message}", flush=True)
         if config.get("debug"):
             traceback.print_exc()
@@ -112,7 +117,7 @@ def readable(error: Exception) -> LaunchError:
 def train(run: Run, config: Config) -> None:
     data = build_data(config)
     module = build_module(config)
-    resume = run.last if run.last.is_file() else None
+    resume = resumable(run)
     if config["from"]:
         load_weights(module, resume or Path(config["from"]))
     if resume is not None:
@@ -209,7 +214,7 @@ def final_validation(
     log_validation(trainer, module)
     for logger in trainer.loggers:
         logger.save()
-    checkpoints.offer(trainer, module)
+    checkpoints.offer_last(trainer, module)
 
 
 def conclude(run: Run, module: ScheduledModule, checkpoints: Checkpoints) -> None:

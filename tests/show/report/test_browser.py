@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from launch.record.run import write_json
+from launch.record.storage import write_json
 from launch.show import report
 from tests.show.report.runs import make, sweep
 

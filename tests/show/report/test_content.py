@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launch.record.run import write_json
+from launch.record.storage import write_json
 from launch.show.report.content import content, encoded, fewer, panels
 from tests.show.report.runs import make, sweep
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from launch.errors import PreemptedError
-from launch.train.callbacks import checkpoints
+from launch.train import checkpoint_files
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.module import ScheduledModule
 from launch.train.objective import ScheduledLosses
@@ -82,10 +82,13 @@ def test_a_request_to_stop_saves_at_the_end_of_the_update(tmp_path, module):
     assert (tmp_path / "last.ckpt").read_text() == "4"
 
 
-def test_the_checkpoint_is_renamed_when_it_is_whole(tmp_path, module, monkeypatch):
-    trainer = Trainer(module)
-    monkeypatch.setattr(trainer, "save_checkpoint", lambda path: path.write_text("half") and 1 / 0)
-    (tmp_path / "last.ckpt").write_text("good")
-    with pytest.raises(ZeroDivisionError):
-        checkpoints.save(trainer, module, tmp_path / "last.ckpt")
-    assert (tmp_path / "last.ckpt").read_text() == "good"
+def test_the_best_of_the_last_validation_keeps_what_resuming_needs(tmp_path, module):
+    """After the training no optimizer is in memory, only in `last.ckpt`."""
+    callback = Checkpoints(tmp_path, every=10, metric="psnr_y")
+    kept = {"iteration": 9, "optimizer_states": [{"step": 9}], "callbacks": {}}
+    checkpoint_files.write(kept, tmp_path / "last.ckpt")
+    module.metrics, module.iteration = {"psnr_y": 20.0}, 9
+    callback.offer_last(Trainer(module), module)
+    found = checkpoint_files.read(tmp_path / "best.ckpt")
+    assert found["optimizer_states"] == [{"step": 9}]
+    assert found["callbacks"][callback.state_key] == {"best": 20.0, "best_iteration": 9}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from launch.errors import MissingError, nearest
 from launch.record.run import find_runs
+from launch.record.storage import write
 from launch.show.report.content import content, panels
 from launch.show.report.document import page
 
@@ -29,8 +30,7 @@ def main(pattern: str, output: str | None = None, watch: bool = False) -> int:
     path = Path(output) if output else Path("runs") / "report.html"
     if path.suffix != ".html":
         path /= "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(found, panels(found)), encoding="utf-8")
+    write(path, page(found, panels(found)))
     count = len(found["runs"])
     print(f"report: {path} ({count} run{'s' * (count != 1)})")
     for note in found["notes"]:

@@ -1,15 +1,14 @@
-"""`last.ckpt` every n iterations and `best.ckpt` by the main metric, written atomically."""
+"""`last.ckpt` every n iterations and `best.ckpt` by the main metric, each in one step."""
 
 import math
-import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 
 from launch.errors import PreemptedError
+from launch.train import checkpoint_files
 from launch.train.module import ScheduledModule
 
 STATE = ("best", "best_iteration", "best_metrics")
@@ -46,8 +45,7 @@ class Checkpoints(pl.Callback):
 
     def restore(self, checkpoint: Path) -> None:
         """Take over the state that a checkpoint holds of this callback."""
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        self.load_state_dict(content["callbacks"][self.state_key])
+        self.load_state_dict(checkpoint_files.read(checkpoint)["callbacks"][self.state_key])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
@@ -85,25 +83,28 @@ class Checkpoints(pl.Callback):
 
     def offer(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
         """Save `best.ckpt` if the latest metrics are the best so far."""
+        if self.is_best(module):
+            trainer.save_checkpoint(self.folder / "best.ckpt")
+
+    def offer_last(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
+        """As `offer` after the training, when only `last.ckpt` still knows its optimizers."""
+        if self.is_best(module) and trainer.is_global_zero:
+            content = checkpoint_files.read(self.folder / checkpoint_files.LAST)
+            content["callbacks"][self.state_key] = self.state_dict()
+            checkpoint_files.write(content, self.folder / "best.ckpt")
+
+    def is_best(self, module: ScheduledModule) -> bool:
+        """Whether the latest metrics are the best so far, which is remembered."""
         value = module.metrics.get(self.metric or "", math.nan)
-        if not self.sign * value <= self.best and not math.isnan(value):
-            self.best, self.best_iteration = self.sign * value, module.iteration
-            self.best_metrics = dict(module.metrics)
-            save(trainer, module, self.folder / "best.ckpt")
+        if self.sign * value <= self.best or math.isnan(value):
+            return False
+        self.best, self.best_iteration = self.sign * value, module.iteration
+        self.best_metrics = dict(module.metrics)
+        return True
 
     def save_last(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
         module.losses.check_finite()
         for logger in trainer.loggers:
             logger.save()
-        save(trainer, module, self.folder / "last.ckpt")
+        trainer.save_checkpoint(self.folder / checkpoint_files.LAST)
         self.saved = module.iteration
-
-
-def save(trainer: pl.Trainer, module: ScheduledModule, path: Path) -> None:
-    """Write to a temporary name, flush, rename: a reader never sees half a checkpoint."""
-    partial = path.with_suffix(".partial")
-    trainer.save_checkpoint(partial)
-    if trainer.is_global_zero:
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)

@@ -1,11 +1,13 @@
 """A picture per validation, so that a run shows whether it works."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 from PIL import Image
 
+from launch.record import storage
 from launch.trackers.tracker import TracksPictures
 from launch.train.module import ScheduledModule
 
@@ -24,6 +26,12 @@ class ImagePanels(pl.Callback):
         self.folder, self.every = folder, every
         self.drawn = -1
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"drawn": self.drawn}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.drawn = state_dict["drawn"]
+
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
         last = pl_module.iteration >= pl_module.iterations
@@ -40,9 +48,9 @@ class ImagePanels(pl.Callback):
         if not rows:
             return None
         path = self.folder / f"iteration_{module.iteration:08}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
         picture = stack(rows)
-        Image.fromarray(picture).save(path)
+        with storage.optional("a picture"), storage.replacing(path) as file:
+            Image.fromarray(picture).save(file, "PNG")
         return picture
 
 

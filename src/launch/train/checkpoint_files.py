@@ -1,0 +1,83 @@
+"""Checkpoint files: written in one step with their checksum, verified before they are used."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_warn
+
+from launch.record import storage
+from launch.record.run import Run
+from launch.record.storage import StorageError
+from launch.tools import model_files
+
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """What Lightning writes checkpoints with. Of `last.ckpt` the generation before it is kept."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        write(checkpoint, Path(path))
+
+
+def write(content: dict[str, Any], path: Path) -> None:
+    """
+    Raises:
+        StorageError: if the disk refuses it; the file that was there stands.
+    """
+    keep = path.with_name(PREVIOUS) if path.name == LAST else None
+    sealed = None
+    try:
+        with storage.replacing(path, keep=keep) as file:
+            sealed = storage.Sealed(file)
+            torch.save(content, sealed)  # pyright: ignore[reportArgumentType]
+            sealed.seal()
+    except OSError as error:
+        raise storage.explained(error) from error
+    except RuntimeError as error:
+        if sealed is None or sealed.refused is None:
+            raise
+        raise storage.explained(sealed.refused) from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What a checkpoint of this project holds, on the CPU, its tensors read when they are used.
+
+    Raises:
+        StorageError: if it is damaged.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except model_files.UNREADABLE as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise StorageError(f"{path} is damaged: {reason}") from error
+
+
+def resumable(run: Run) -> Path | None:
+    """The checkpoint to go on from: the last, or the one before it if that is damaged; or none.
+
+    Raises:
+        StorageError: if there are some, and all are damaged.
+    """
+    problems = []
+    for path in (run.last, run.previous):
+        try:
+            if not path.is_file():
+                continue
+            if not storage.verify(path):
+                raise StorageError(f"{path} is damaged: it does not end with its checksum")
+            read(path)
+        except StorageError as error:
+            problems.append(error.message)
+        else:
+            if problems:
+                rank_zero_warn(f"{problems[0]}; going on from {path}")
+            return path
+    if not problems:
+        return None
+    best = f", or start a new run from its best one with from={run.best}" * run.best.is_file()
+    raise StorageError("; ".join(problems) + f". Delete {run.folder} to train it anew{best}")
