@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from launch.record import storage
 from launch.record.run import Run
 from launch.sweep.folder import Sweep, SweptJob, apart, names, totals
 from launch.tools.intervals import estimate
@@ -85,7 +86,7 @@ class Results:
         ]
         path = self.sweep.folder / "sweep.csv"
         heading = list(dict.fromkeys(key for row in rows for key in row if key != "folder"))
-        with path.open("w", newline="") as file:
+        with storage.replacing(path, "w", newline="") as file:
             writer = csv.DictWriter(file, [*heading, "folder"])
             writer.writeheader()
             writer.writerows(rows)

@@ -91,4 +91,5 @@ def test_the_best_of_the_last_validation_keeps_what_resuming_needs(tmp_path, mod
     callback.offer_last(Trainer(module), module)
     found = checkpoint_files.read(tmp_path / "best.ckpt")
     assert found["optimizer_states"] == [{"step": 9}]
-    assert found["callbacks"][callback.state_key] == {"best": 20.0, "best_iteration": 9}
+    assert found["callbacks"][callback.state_key] == callback.state_dict()
+    assert callback.best_iteration == 9
