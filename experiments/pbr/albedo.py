@@ -99,17 +99,16 @@ class Albedo(Phase):
         self.tally.add(f"albedo_rmse_{suffix}", (pred - target).square().mean(1, True), known)
         identity = (part["diffuse"] - target).abs().mean(dim=1, keepdim=True)
         self.tally.add(f"albedo_l1_{suffix}_identity", identity, known)
-        for i in range(len(pred)):
-            if known[i].all():
-                pair = pred[i : i + 1], target[i : i + 1]
-                self.tally.add(f"albedo_ssim_{suffix}", 1 - self.similarity(*pair))
-                self.perceive(suffix, *pair)
+        if (whole := known.flatten(1).all(dim=1)).any():
+            self.compare(suffix, pred[whole], target[whole])
 
-    def perceive(self, suffix: str, pred: Tensor, target: Tensor) -> None:
-        """The perceptual distance, under a name that says if its network is untrained."""
+    def compare(self, suffix: str, pred: Tensor, target: Tensor) -> None:
+        """SSIM, and the perceptual distance under a name that says if its network is untrained."""
+        similar = 1 - self.similarity(pred, target)
+        self.tally.add(f"albedo_ssim_{suffix}", similar.expand(len(pred)))
         for metric in self.perceptual:
             random = "_random" if str(metric.metric_name).endswith("random") else ""
-            distance = metric.to(pred.device).forward(pred, target)
+            distance = metric.to(pred.device).forward(pred, target).expand(len(pred))
             self.tally.add(f"lpips_val{random}", distance)
             self.tally.add(f"lpips_{suffix}{random}", distance)
 

@@ -54,8 +54,8 @@ def strip(image: np.ndarray, result: Result) -> np.ndarray:
     scale = min(1.0, 2 * SIDE / max(image.shape[:2]))
     size = (max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale)))
     small = network_input(resized(image, size))
-    maps = torch.from_numpy(resized(result.maps.transpose(1, 2, 0), size).astype(np.float32) / FULL)
-    planes = maps.permute(2, 0, 1)[None]
+    maps = np.stack([resized(plane[..., None], size)[..., 0] for plane in result.maps])
+    planes = torch.from_numpy(maps.astype(np.float32) / FULL)[None]
     named = {name: planes[:, 3 + i : 4 + i] for i, name in enumerate(SCALARS)}
     material = {"albedo": planes[:, :3], "normal": small[:, 3:], **named}
     shown = [small[:, :3], (small[:, 3:] + 1) / 2, *(material[n] for n in ("albedo", *SCALARS))]

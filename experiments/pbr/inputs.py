@@ -8,7 +8,7 @@ import numpy as np
 from launch.experiments.pbr import textures
 from launch.experiments.pbr.game_files import Diffuse
 from launch.experiments.pbr.rules import Rule
-from launch.experiments.pbr.textures import UnreadableTextureError
+from launch.experiments.pbr.textures import BAND, UnreadableTextureError
 from launch.experiments.pbr.tiles import FULL, resized
 
 FLAT = (128, 128, 255)
@@ -77,11 +77,15 @@ def adjust(maps: np.ndarray, rule: Rule, read: Read) -> None:
     roughness, metallic = maps[3], maps[4]
     if rule.metallic is not None:
         metallic[...] = round(rule.metallic * FULL)
-    hint = rule.specular_hint and read.specular is not None
-    if hint or rule.roughness_scale != 1 or rule.roughness_offset != 0:
-        values = roughness.astype(np.float32) / FULL
+    hint = rule.specular_hint if read.specular is not None else 0
+    if not hint and rule.roughness_scale == 1 and rule.roughness_offset == 0:
+        return
+    usual = read.specular.mean() / 255 if read.specular is not None else 0
+    for top in range(0, len(roughness), BAND):
+        part = slice(top, top + BAND)
+        values = roughness[part].astype(np.float32) / FULL
         if hint:
-            specular = read.specular.astype(np.float32) / 255  # type: ignore[union-attr]
-            values -= rule.specular_hint * (specular - specular.mean())
+            specular = read.specular[part].astype(np.float32) / 255  # type: ignore[index]
+            values -= hint * (specular - usual)
         values = values * rule.roughness_scale + rule.roughness_offset
-        roughness[...] = np.rint(np.clip(values, 0, 1) * FULL)
+        roughness[part] = np.rint(np.clip(values, 0, 1) * FULL)

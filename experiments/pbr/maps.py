@@ -76,6 +76,7 @@ class MapsFromAlbedo(Phase):
         self.kept_albedo: dict[str, Tensor] = {}  # from the joint pass on
         self.lowest_albedo_l1 = np.inf
         self.similarity = SSIM()
+        self.map_means: Tensor | None = None
 
     def parameter_groups(self) -> list[Any]:
         """The albedo network has a group of its own, at `joint_rate` of the learning rate."""
@@ -91,8 +92,12 @@ class MapsFromAlbedo(Phase):
     def setup(self, stage: str) -> None:
         """The network starts from what is usual in the data of its first phase."""
         super().setup(stage)
+        data = getattr(self.trainer, "datamodule", None)
+        if data is None or self.map_means is not None:
+            return
+        self.map_means = data.map_means()
         usual = getattr(self.network, "usual", None)
-        if self.map_means is not None and usual is not None and (usual == 0.5).all():
+        if usual is not None and (usual == 0.5).all():
             usual.copy_(self.map_means)
 
     @property
@@ -223,10 +228,9 @@ class MapsFromAlbedo(Phase):
             if self.map_means is not None:
                 mean = self.map_means.to(target)[classes.clamp(max=len(self.map_means) - 1), place]
                 self.tally.add(f"{name}_l1_{suffix}_mean", (mean[:, None] - target).abs(), known)
-            for i in range(len(target)):
-                if known[i].all():
-                    pair = pred[name][i : i + 1].clamp(0, 1), target[i : i + 1]
-                    self.tally.add(f"{name}_ssim_{suffix}", 1 - self.similarity(*pair))
+            if (whole := known.flatten(1).all(dim=1)).any():
+                unlike = self.similarity(pred[name][whole].clamp(0, 1), target[whole])
+                self.tally.add(f"{name}_ssim_{suffix}", (1 - unlike).expand(int(whole.sum())))
         self.measure_together(suffix, pred, part)
 
     def measure_together(self, suffix: str, pred: Maps, part: Batch) -> None:

@@ -11,7 +11,7 @@ below `textures/` without its suffix.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from launch.experiments.pbr.tiles import FULL
 
 Written = Literal["dds", "png", "both"]
 ColourFormat = Literal["bc7", "bc1"]
-EIGHT_BITS = np.rint(np.arange(FULL + 1) * (255 / FULL)).astype(np.uint8)
+STEP = FULL // 255  # levels of 16 bits in one of 8
 SPECULAR_LEVEL = 0.04  # of what is no metal
 
 
@@ -72,20 +72,31 @@ def save(
 
 
 def _save_game(result: Result, path: Path, colours: ColourFormat, least: float) -> list[str]:
-    opaque = full(result)
-    colour = np.dstack([*(eight_bits(p) for p in result.maps[:3]), opaque])
-    encoding: dds.Encoding = colours
-    if result.alpha is not None:
-        colour[..., 3], encoding = result.alpha, "bc7"
-    packed = (eight_bits(result.plane(n)) for n in ("roughness", "metallic", "ao"))
+    """One file after the other: their pictures are made when they are written."""
+    encoding: dds.Encoding = colours if result.alpha is None else "bc7"
     notes = [
-        _texture(path, "", colour, "colour", encoding, least),
-        _texture(path, "_n", np.dstack([directx(result.normal), opaque]), "normal", "bc7", least),
-        _texture(path, "_rmaos", np.dstack([*packed, opaque]), "number", "bc7", least),
+        _texture(path, "", _colour(result), "colour", encoding, least),
+        _texture(path, "_n", _normal(result), "normal", "bc7", least),
+        _texture(path, "_rmaos", _rmaos(result), "number", "bc7", least),
     ]
     height = np.dstack([eight_bits(result.plane("height"))] * 4)
     _texture(path, "_p", height, "number", "bc4", least)
     return [note for note in notes if note]
+
+
+def _colour(result: Result) -> np.ndarray:
+    alpha = full(result) if result.alpha is None else result.alpha
+    return np.dstack([*map(eight_bits, result.maps[:3]), alpha])
+
+
+def _normal(result: Result) -> np.ndarray:
+    return np.dstack([directx(result.normal), full(result)])
+
+
+def _rmaos(result: Result) -> np.ndarray:
+    """Roughness, metallic and occlusion as bytes, and the specular level that is written in full."""
+    packed = (eight_bits(result.plane(name)) for name in ("roughness", "metallic", "ao"))
+    return np.dstack([*packed, full(result)])
 
 
 def _texture(
@@ -121,20 +132,19 @@ def _write(path: Path, parts: Iterable[bytes]) -> None:
 
 def _save_maps(result: Result, path: Path) -> None:
     """PNG: 8 bits, height 16; normals OpenGL, albedo with the alpha of the input."""
-    eight = {name: eight_bits(result.plane(name)) for name in SCALARS}
-    colour = [eight_bits(plane) for plane in result.maps[:3]]
-    alpha = [] if result.alpha is None else [result.alpha]
-    packed = [eight[n] for n in ("roughness", "metallic", "ao")]
-    images = {
-        "albedo": np.dstack([*colour, *alpha]),
-        "normal": result.normal,
-        **eight,
-        "height": result.plane("height"),
-        "rmaos": np.dstack([*packed, full(result)]),
-    }
-    for kind, image in images.items():
+    for kind, image in _images(result):
         file = path.with_name(f"{path.name}_{kind}.png")
         complete(file, lambda part, i=image: Image.fromarray(i).save(part, "png"))
+
+
+def _images(result: Result) -> Iterator[tuple[str, np.ndarray]]:
+    """Every map by its name, made when it is asked for."""
+    yield "albedo", _colour(result)[..., : 3 + (result.alpha is not None)]
+    yield "normal", result.normal
+    for name in SCALARS:
+        plane = result.plane(name)
+        yield name, plane if name == "height" else eight_bits(plane)
+    yield "rmaos", _rmaos(result)
 
 
 def complete(path: Path, write: Callable[[Path], Any]) -> None:
@@ -146,7 +156,11 @@ def complete(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def eight_bits(plane: np.ndarray) -> np.ndarray:
-    return EIGHT_BITS[plane]
+    """The nearest of 8 bits, without a temporary of more than 16."""
+    nearest = np.minimum(plane, FULL - STEP // 2)
+    nearest += STEP // 2
+    nearest //= STEP
+    return nearest.astype(np.uint8)
 
 
 def full(result: Result) -> np.ndarray:

@@ -69,7 +69,6 @@ class Phase(ScheduledModule):
         self.validate_first = validate_first
         self.register_buffer("class_weights", torch.ones(classes), persistent=False)
         self.class_names: tuple[str, ...] = ()
-        self.map_means: Tensor | None = None
         self.tally = Tally(classes)
         self.panel: list[np.ndarray] = []
         self.drawn: Counter[str] = Counter()
@@ -82,7 +81,7 @@ class Phase(ScheduledModule):
         return network.requires_grad_(False).eval() if network is not None else None
 
     def setup(self, stage: str) -> None:
-        """Take class weights and baselines from the data."""
+        """Take class weights from the data."""
         data = getattr(self.trainer, "datamodule", None)
         if data is None:
             return
@@ -93,7 +92,6 @@ class Phase(ScheduledModule):
                 f"the networks have {len(self.class_weights)}; set classes of all networks"
             )
         self.class_weights.copy_(data.class_weights())
-        self.map_means = data.map_means()
         if stage == TrainerFn.FITTING and self.validate_first and self.iteration == 0:
             self.trainer.num_sanity_val_steps = math.inf  # validates everything, callbacks included
         balanced = ["bal"] if data.balanced else []

@@ -19,7 +19,8 @@ from launch.experiments.pbr.seams import Axes
 
 TILE = 512
 WHOLE = 640  # longer side of the picture on which classes are decided
-MARGIN = 64  # of that picture, around what tiles, in pixels
+MARGIN = 64  # of that picture, around it, in pixels
+BORDER = 1 / 16  # share of a tile that is seen of the mirror image of what does not tile
 MULTIPLE = 32  # sides of what a network sees
 FULL = 65535
 CHANNELS = 7  # albedo, roughness, metallic, ao, height
@@ -67,12 +68,14 @@ def _weighted(maps: np.ndarray, y: Span, x: Span) -> np.ndarray:
 
 
 def spans(size: int, tile: int, wraps: bool) -> list[Span]:
-    """Tiles along an axis, at most half a tile apart, weighted by Hann windows to a sum of 1.
+    """Tiles along an axis, at most half of what they write apart, weighted by Hann windows.
 
-    What is seen beside the texture repeats it on a torus, and mirrors it otherwise.
+    The weights add up to 1. What is seen beside the texture repeats it on a torus, and mirrors it
+    otherwise: networks that pad with the opposite side then find the texture's own beside its edge.
     """
-    side = min(tile, -(-size // MULTIPLE) * MULTIPLE)
-    length = min(side, size)
+    border = 0 if wraps else round(tile * BORDER)
+    length = min(tile - 2 * border, size)
+    side = -(-(length + 2 * border) // MULTIPLE) * MULTIPLE
     if wraps:
         count = max(2, -(-2 * size // length))
         starts = np.arange(count) * size // count
@@ -107,23 +110,22 @@ def network_input(image: np.ndarray) -> Tensor:
 def context_of(condition: Condition, image: np.ndarray, torus: Axes) -> Tensor | None:
     """The condition of a whole texture, decided on a small picture of it.
 
-    Along axes that tile, the picture goes on beyond the edges, so that they are not seen.
+    The picture goes on beyond the edges, as the texture tiles or mirrored, so that they are not
+    seen.
     """
     height, width = image.shape[:2]
     scale = min(1.0, WHOLE / max(height, width))
     sides = [max(1, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width)]
-    small = resized(image, (sides[0], sides[1]))
-    margins = [MARGIN if wrap else 0 for wrap in torus]
-    padded = np.pad(small, [(m, m) for m in margins] + [(0, 0)], mode="wrap")
+    padded = resized(image, (sides[0], sides[1]))
+    for axis, wraps in enumerate(torus):
+        around = [(MARGIN, MARGIN) if axis == along else (0, 0) for along in range(3)]
+        padded = np.pad(padded, around, mode="wrap" if wraps else "symmetric")
     context = condition(network_input(padded))
     if context is None:
         return None
-    top, left = (
-        m * n // p for m, n, p in zip(margins, context.shape[-2:], padded.shape, strict=False)
-    )
-    return (
-        context[..., top : context.shape[-2] - top, left : context.shape[-1] - left].float().cpu()
-    )
+    rows, columns = context.shape[-2:]
+    top, left = MARGIN * rows // padded.shape[0], MARGIN * columns // padded.shape[1]
+    return context[..., top : rows - top, left : columns - left].float().cpu()
 
 
 def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
