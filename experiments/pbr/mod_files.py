@@ -94,7 +94,7 @@ def _normal(result: Result) -> np.ndarray:
 
 
 def _rmaos(result: Result) -> np.ndarray:
-    """Roughness, metallic and occlusion as bytes, and the specular level that is written in full."""
+    """Roughness, metallic and occlusion as bytes, and the specular level in full."""
     packed = (eight_bits(result.plane(name)) for name in ("roughness", "metallic", "ao"))
     return np.dstack([*packed, full(result)])
 
