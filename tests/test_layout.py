@@ -21,7 +21,7 @@ SCENARIOS = sorted(
 
 LAYERS = (
     ("errors", "schedules", "record"),
-    ("losses", "masks", "tools", "composition", "trackers"),
+    ("losses", "masks", "tools", "source", "composition", "trackers"),
     ("check", "train", "show"),
     ("start",),
     ("ladder", "study", "sweep"),

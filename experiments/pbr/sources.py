@@ -110,7 +110,7 @@ class MaterialFolder:
         manifest = read_manifest(self.root)
         found = [self._entry(*group, manifest) for group in group_files(self.root, self.notes)]
         if not found:
-            raise MissingError(f"{self.root} has no materials; see experiments/pbr/README.md")
+            raise MissingError(f"{self.root} has no materials. {layout(self.root)}")
         return found
 
     def _entry(
@@ -191,6 +191,27 @@ def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, P
         else:
             groups[name][kind] = path
     yield from sorted((name, files) for name, files in groups.items() if files)
+
+
+def layout(root: Path) -> str:
+    """How materials have to lie, said with the first picture that is there."""
+    rule = (
+        "A material is its maps, in a folder of its own below its category or under one name: "
+        "CATEGORY/MATERIAL/albedo.png, normal.png, roughness.png, or MATERIAL_albedo.png, "
+        "MATERIAL_normal.png"
+    )
+    found = [p for p in game_files.walk(root) if p.suffix.lower() in textures.SUFFIXES]
+    if not found:
+        return f"{rule}; no picture is there ({' '.join(textures.SUFFIXES)})"
+    path = found[0].relative_to(root)
+    folder = path.parent.name
+    if folder and parse(Path(f"{folder}.png"))[1]:  # sorted by map
+        wanted = f"{path.stem}/{folder}{path.suffix}"
+    elif folder and len([other for other in found if other.parent == found[0].parent]) > 1:
+        wanted = path.with_name(f"albedo{path.suffix}").as_posix()
+    else:
+        wanted = path.with_name(f"{path.stem}_albedo{path.suffix}").as_posix()
+    return f"{rule}. Your {path.as_posix()} would be {wanted} if it is the albedo"
 
 
 def truth_files(folder: Path, texture: Diffuse) -> dict[str, Path]:

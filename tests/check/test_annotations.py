@@ -7,7 +7,7 @@ import pytest
 
 from launch.check.annotations import complaint
 from launch.check.problem import Problem
-from launch.check.signatures import signature
+from launch.source.signatures import signature
 
 BED, TEND = "garden.beds.Bed", "garden.beds.tend"
 

@@ -53,54 +53,6 @@ def test_without_arguments_it_lists_what_can_be_run(here):
         assert str(path.relative_to(REPOSITORY / "conf" / "experiment").with_suffix("")) in printed
 
 
-MISTAKES = [
-    # what is typed, exit code, what the answer says
-    (["+experiment=sr/loss_rampss"], 2, "Did you mean 'sr/loss_ramps'"),
-    (["experiment=sr/loss_rampss"], 2, "Did you mean 'sr/loss_ramps'"),
-    (["+experiment=sr/static", "trainr=cpu"], 2, "Did you mean 'trainer'"),
-    (["+experiment=sr/static", "trainer=cpuu"], 2, "Did you mean 'cpu'"),
-    (["+experiment=sr/static", "sed=3"], 2, "Did you mean 'seed'"),
-    (["+experiment=sr/static", "trainer.max_iteration=3"], 2, "trainer.max_iterations"),
-    (["+experiment=sr/static", "seed=abc"], 2, "must be a whole number"),
-    (["+experiment=sr/static", "trainer.max_iterations=0"], 2, "greater than 0"),
-    (["+experiment=sr/static", "losses.pixel.loss_weight=-1"], 2, "must not be negative"),
-    (["+experiment=sr/static", "losses.pixel.type=l11"], 2, "Did you mean 'l1'"),
-    (["+experiment=sr/static", "+foo=1"], 2, "foo = 1: there is no such key"),
-    (["+experiment=sr/static", "+seed=1"], 2, "without the +"),
-    (["+experiment=sr/static", "+module.network.num_featt=3"], 2, "Did you mean 'num_feat'"),
-    (["+experiment=sr/static", "losses.pixel.start_iter=3"], 2, "+losses.pixel.start_iter=VALUE"),
-    (["+experiment=sr/static", "task=trian"], 2, "Did you mean 'train'"),
-    (["+experiment=sr/static", "seed=1,2"], 2, "seed=1,2"),
-    (["resume=runs/nowhere"], 2, "not a run folder"),
-    (["task=train"], 2, "+experiment=NAME"),
-    (["+experiment=sr/static", "data=sr/folder"], 2, "data.root"),
-    (["+experiment=sr/static", "data=sr/folder", "data.root=/nowhere"], 3, "data=sr/synthetic"),
-    (["+experiment=sr/static", "task=predict", "input=in", "output=out"], 2, "needs from=latest"),
-    (
-        ["+experiment=sr/static", "task=predict", "from=latest", "input=/nowhere", "output=out"],
-        3,
-        "/nowhere",
-    ),
-    (["+experiment=sr/static", "from=/nowhere"], 3, "no run or checkpoint"),
-    (["-m", "+experiment=sr/static", "trainer=cpu,gpuu"], 2, "Did you mean 'gpu'"),
-    (["+experiment=sr/static", "task=validate"], 2, "needs from=latest"),
-    (["+experiment=pbr/phase_a", "needs=require", "runs=/nowhere"], 3, "pbr/phase_a0 runs="),
-    (["+ladder=pbrr"], 2, "Did you mean 'pbr'"),
-    (["+ladder=pbr", "rungs=[phase_x]"], 2, "Did you mean 'phase_c'"),
-    (["+ladder=pbr", "trainer.max_epoch=3"], 2, "Did you mean 'trainer.max_epochs'"),
-]
-
-
-@pytest.mark.parametrize(("typed", "code", "answer"), MISTAKES)
-def test_a_mistake_is_answered_in_one_screen_without_a_traceback(here, typed, code, answer):
-    where = [] if typed[0].startswith("resume") else ["run_dir=run"]
-    exit_code, printed = here(*typed, *where)
-    assert exit_code == code, printed
-    assert answer in printed
-    assert "Traceback" not in printed
-    assert len(printed.splitlines()) < 30
-
-
 def test_all_mistakes_are_told_at_once(here):
     code, printed = here(
         "+experiment=sr/static", "losses.pixel.loss_weight=-1", "trainer.log_every=0", "+foo=1"

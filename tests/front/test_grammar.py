@@ -66,7 +66,7 @@ SWEEPS = [
     (["seed=shuffle(1,2)"], {"seed=1", "seed=2"}),
     (["seed=sort(interval(1,2))"], None),
     (["seed=1,2", "trainer.log_every=5,6"], 4),
-    (["trainer=glob(*,exclude=gpu)"], {"trainer=auto", "trainer=cpu", "trainer=ddp"}),
+    (["trainer=glob([a*,c*])"], {"trainer=auto", "trainer=cpu"}),
     (["plan.at=[1,2],[3]"], ["plan.at=[1,2]", "plan.at=[3]"]),
     (["ema={decay:0.5},{decay:0.6}"], ["ema={decay:0.5}", "ema={decay:0.6}"]),
     (["runs='a,b','c'"], ["runs='a,b'", "runs='c'"]),

@@ -21,7 +21,9 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticCustomError, core_schema
 
-from launch.check.definitions import (
+from launch.check.problem import Problem, below, children
+from launch.errors import nearest
+from launch.source.definitions import (
     Definition,
     Module,
     TargetError,
@@ -30,9 +32,7 @@ from launch.check.definitions import (
     load,
     qualified,
 )
-from launch.check.problem import Problem, below, children
-from launch.check.signatures import Argument
-from launch.errors import nearest
+from launch.source.signatures import Argument
 
 NAMESPACES: dict[str, ModuleType] = {
     "typing": typing,
@@ -67,6 +67,7 @@ ABSENT = {
     "path_not_exists": "there is no such file or folder",
     "path_not_file": "there is no such file",
     "path_not_directory": "there is no such folder",
+    "path_empty": "this folder is empty",
 }
 
 
@@ -95,7 +96,14 @@ def _existing(path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def _with_content(path: pathlib.Path) -> pathlib.Path:
+    if not any(path.iterdir()):
+        raise PydanticCustomError("path_empty", "this folder is empty")
+    return path
+
+
 MEANINGS: dict[str, Any] = {
+    "pydantic.DirectoryPath": Annotated[pydantic.DirectoryPath, AfterValidator(_with_content)],
     "pathlib.Path": Annotated[pathlib.Path, AfterValidator(_existing)],
     "torch.Tensor": Object,
     "torch.nn.Module": Object,
@@ -149,9 +157,20 @@ def _told(key: str, value: Any, details: Sequence[Any]) -> Problem:
     phrases = dict.fromkeys(_phrase(e) for e in there if e["type"] != "node" or len(there) == 1)
     names = [name for e in there for name in re.findall(r"'([^']*)'", e["msg"])]
     guess = nearest(str(value), names)
-    return Problem(
-        below(key, *deepest), f"must be {' or '.join(phrases)}{guess and '.' + guess}", value
-    )
+    where = below(key, *deepest)
+    message = f"must be {' or '.join(phrases)}{guess and '.' + guess}"
+    return Problem(where, message + _instead(where, message, value), value)
+
+
+def _instead(key: str, message: str, value: Any) -> str:
+    """What to type instead of one value for a mapping, or of 1e5 and 100k for a whole number."""
+    if message == "must be a mapping":
+        return f"; type single values, {key}.KEY=VALUE"
+    found = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*([kM]?)", str(value))
+    if "whole number" not in message or not found or str(value).isdigit():
+        return ""
+    number = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6}[found[2]]
+    return f"; write {int(number)}" if number.is_integer() else ""
 
 
 def _inside(value: Any, location: Sequence[Any]) -> tuple[str, ...]:

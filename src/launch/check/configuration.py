@@ -12,6 +12,7 @@ from launch.check.nodes import unset, walk
 from launch.check.problem import UNSET, Problem, children
 from launch.check.sources import COMMAND_LINE, Sources
 from launch.composition.compose import Composition
+from launch.composition.recipes import groups, names
 from launch.errors import ConfigError, MissingError
 
 Config = dict[str, Any]
@@ -33,7 +34,19 @@ def require(config: Config, composition: Composition | None = None) -> None:
         MissingError: if nothing is wrong except that files, folders or packages are missing.
         ConfigError: if anything else is wrong. Both list every problem.
     """
-    found = problems(config, referred(composition.config) if composition else ())
+    tell(problems(config, referred(composition.config) if composition else ()), composition)
+
+
+def require_settings(config: Config, composition: Composition) -> None:
+    """
+    Raises:
+        ConfigError: for what is wrong with the keys that all experiments share.
+    """
+    tell(list(settings.problems(config)), composition)
+
+
+def tell(found: list[Problem], composition: Composition | None) -> None:
+    """Raise all problems as one error, if there are any."""
     if not found:
         return
     if composition:
@@ -124,6 +137,7 @@ def _needed(config: Config) -> Iterator[Problem]:
     if task in ("train", "plan") and trainer and (None in maxima) == (maxima == [None, None]):
         got = "neither" if maxima == [None, None] else f"{maxima[0]} and {maxima[1]}"
         message = f"give one of max_iterations and max_epochs and leave the other null; got {got}"
+        message += "" if None in maxima else ". Type trainer.max_iterations=null as well"
         yield Problem("trainer.max_iterations", message)
 
 
@@ -133,6 +147,9 @@ def _needed(config: Config) -> Iterator[Problem]:
 def _advised(problem: Problem, config: Config) -> Problem:
     """A path that is missing or was never given, with what to do about it."""
     is_missing_path = problem.exit_code == 3 and not problem.key.endswith(("._target_", ".type"))
+    group, named = problem.key.rpartition(".")[2], str(problem.value)
+    if "must be a node" in problem.message and group in groups() and named in names(group):
+        return replace(problem, message=f"{problem.message}; {group}={named} chooses its file")
     advice = f"; put it there or give {problem.key}=PATH" if is_missing_path else ""
     scenario = str(_mapping(config.get("module")).get("_target_")).split(".")[2:3]
     if problem.key.startswith("data.") and scenario and (advice or problem.value == UNSET):

@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from launch.check.annotations import complaint
-from launch.check.definitions import TargetError, load, root
 from launch.check.problem import UNSET, Problem, below, children
-from launch.check.signatures import signature
 from launch.errors import nearest
+from launch.source.definitions import TargetError, load, root
+from launch.source.signatures import signature
 
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_args_", "_recursive_", "_convert_"})
 SUPPLIED = {"module": ("losses",), "expand": ("config",)}
+TRACKERS = "launch.trackers."
 BACKENDS = {"TensorBoardLogger": "tensorboard", "WandbLogger": "wandb", "MLFlowLogger": "mlflow"}
 
 
@@ -57,9 +58,10 @@ def node(
         return
     if schema is None:
         return
+    yield from _negative(key, str(target), given)
     owner = str(target).rpartition(".")[2]
     known = [*schema.arguments, *others]
-    listed = f" It takes {', '.join(known) or 'none'}."
+    listed = f" It takes {', '.join(known if target_key else schema.arguments) or 'none'}."
     for name, value in given.items():
         if name in schema.arguments:
             found = is_plain(value) and complaint(below(key, name), schema.arguments[name], value)
@@ -76,13 +78,24 @@ def node(
             yield Problem(below(key, name), f"is missing; {why}")
 
 
+def _negative(key: str, target: str, given: dict[str, Any]) -> Iterator[Problem]:
+    """What no optimizer takes below 0."""
+    if not target.startswith("torch.optim.") or ".lr_scheduler." in target:
+        return
+    for name, value in given.items():
+        if isinstance(value, int | float) and value < 0:
+            yield Problem(below(key, name), "must not be negative", value)
+
+
 def require_backend(target: str) -> None:
     """
     Raises:
-        TargetError: for a logger whose own package is not installed.
+        TargetError: for a tracker or a logger whose own package is not installed.
     """
-    package = BACKENDS.get(target.rpartition(".")[2])
-    if root(target) == "lightning" and package and load(package) is None:
+    package = BACKENDS.get(target.rpartition(".")[2]) if root(target) == "lightning" else None
+    if target.startswith(TRACKERS):
+        package = target.removeprefix(TRACKERS).partition(".")[0]
+    if package and load(package) is None:
         message = f"the extra package {package} is missing: pip install {package}"
         raise TargetError(message, missing=True)
 

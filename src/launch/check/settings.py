@@ -12,7 +12,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from launch.check.nodes import node
 from launch.check.problem import Problem
-from launch.check.signatures import signature
+from launch.composition.typed import GROUPS
+from launch.source.signatures import signature
 
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"]
@@ -148,6 +149,6 @@ def problems(config: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong with the settings of a configuration."""
     inner = [f"{section}.{key}" for section in SECTIONS if section for key in keys(section)]
     for section, name in SECTIONS.items():
-        given, others = (config.get(section), ()) if section else (config, inner)
+        given, others = (config.get(section), ()) if section else (config, [*inner, *GROUPS])
         if isinstance(given, dict):
             yield from node(section, f"{__name__}.{name}", given, others=others, target_key="")

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from launch.check.definitions import TargetError
 from launch.check.nodes import HYDRA_KEYS, node, walk
 from launch.check.problem import Problem, children
-from launch.check.signatures import class_constant
 from launch.errors import ConfigError, nearest
 from launch.losses import LOSSES
 from launch.masks import MASKS
 from launch.record import targets
 from launch.schedules import LOSS_WEIGHT_KEYS, LossWeight, Schedule, silent_intervals, weight
+from launch.source.definitions import TargetError
+from launch.source.signatures import class_constant
 
 Config = dict[str, Any]
 

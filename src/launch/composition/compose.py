@@ -1,6 +1,6 @@
 """The one place that asks Hydra for a configuration. Imports no torch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,7 +60,7 @@ class Composition:
         Raises:
             ConfigError: for an interpolation that leads nowhere.
         """
-        return resolved(self.whole)
+        return resolved(self.whole, self.overrides)
 
     def overrides_of_task(self) -> list[str]:
         """What was typed, without Hydra's own."""
@@ -75,7 +75,7 @@ class Composition:
         return runs / str(self.whole.name) / f"{datetime.now():%Y%m%d-%H%M%S-%f}"
 
 
-def resolved(config: DictConfig) -> Config:
+def resolved(config: DictConfig, overrides: Sequence[str] = ()) -> Config:
     """A configuration in plain containers, without Hydra's node.
 
     Raises:
@@ -84,7 +84,7 @@ def resolved(config: DictConfig) -> Config:
     try:
         return {str(key): plain(config, key) for key in config if key != "hydra"}
     except OmegaConfBaseException as error:
-        raise explain(error, []) from error
+        raise explain(error, list(overrides)) from error
 
 
 def plain(config: DictConfig, key: Any) -> Any:

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
-from typing import Any
 
 import yaml
 from hydra import compose
@@ -14,14 +12,13 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from launch.composition.recipes import groups
-from launch.composition.recipes import names as options
+from launch.composition.meant import flatten, key_meant, of_scenario, option_meant
+from launch.composition.recipes import groups, names
 from launch.composition.typed import GROUPS, quoted
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.schedules import LOSS_WEIGHT_KEYS
 
 ROOT = "launch"
 
@@ -74,13 +71,13 @@ def named_key(error: Exception) -> str:
 def describe(error: Exception, overrides: list[str], primary: str) -> LaunchError:
     """One error in one sentence."""
     if isinstance(error, MissingConfigException):
-        return missing_option(error)
+        return missing_option(error, overrides)
     if isinstance(error, OverrideParseException):
         return unreadable(error)
     if isinstance(error, ConfigCompositionException | HydraException):
         return impossible_override(error, overrides, primary)
     if isinstance(error, OmegaConfBaseException):
-        return ConfigError(f"{error.full_key or 'configuration'}: {first_line(error)}")
+        return unresolved(error, overrides)
     return unusual(error, overrides)
 
 
@@ -97,23 +94,47 @@ def unusual(error: Exception, overrides: list[str]) -> ConfigError:
     return ConfigError(f"{type(error).__name__}: {first_line(error)}")
 
 
+def unresolved(error: OmegaConfBaseException, overrides: list[str]) -> ConfigError:
+    """An interpolation that leads nowhere, as a data set of another scenario leaves behind."""
+    text = f"{error.full_key or 'configuration'}: {first_line(error)}"
+    wanted = re.search(r"Interpolation key '((\w+)[^']*)' not found", text)
+    chosen = [o for o in overrides if wanted and o.split("=")[0].lstrip("+") == wanted[2]]
+    if not wanted or not chosen:
+        return ConfigError(text)
+    fitting = ", ".join(of_scenario(names(wanted[2]), experiment_of(overrides)))
+    return ConfigError(
+        f"{chosen[-1]} does not fit {experiment_of(overrides)}: it has no {wanted[1]}, which "
+        f"{error.full_key} needs. Those of this scenario are {fitting}"
+    )
+
+
+def experiment_of(overrides: list[str]) -> str:
+    """The experiment that is typed, "" without."""
+    typed = [o.partition("=")[2] for o in overrides if o.lstrip("+").startswith("experiment=")]
+    return typed[-1] if typed else ""
+
+
 def unreadable(error: OverrideParseException) -> ConfigError:
     """What is no override; a value with odd characters is shown as it has to be quoted."""
     key, equals, value = error.override.partition("=")
     text = f"{error.override!r} is not an override: {first_line(error)}"
     if not equals or not key or not re.fullmatch(r"[+~]*[\w./@:]+", key):
         return ConfigError(f"{text}. Overrides are KEY=VALUE")
-    return ConfigError(f"{text}. Quote it: {shlex.quote(f'{key}={quoted(value)}')}")
+    return ConfigError(f"{text}. Quote it: {in_a_shell(f'{key}={quoted(value)}')}")
 
 
-def missing_option(error: MissingConfigException) -> ConfigError:
+def in_a_shell(text: str) -> str:
+    """Quoted for a shell, between double quotes where nothing in them has a meaning."""
+    return shlex.quote(text) if re.search(r'["$`!\\]', text) else f'"{text}"'
+
+
+def missing_option(error: MissingConfigException, overrides: list[str]) -> ConfigError:
     """An experiment, data set, trainer, ... that no file under conf/ has."""
     wanted = (error.missing_cfg_file or "").removesuffix(".yaml")
     group, _, option = wanted.rpartition("/") if wanted[:6] == "hydra/" else wanted.partition("/")
-    known = options(group)
-    if not known:
+    if not names(group):
         return ConfigError(f"there is no {wanted!r}.{nearest(group, groups())}")
-    guess = nearest(option, known) or f" Known: {', '.join(known)}."
+    guess = option_meant(group, option, experiment_of(overrides))
     return ConfigError(f"{group}={option}: there is no such {group}.{guess}")
 
 
@@ -124,19 +145,23 @@ def impossible_override(error: Exception, overrides: list[str], primary: str) ->
         return unmergeable(error)
     if "already at" in f"{error}{error.__cause__}":
         return ConfigError(f"{key} is there already; type {key}=VALUE without the +")
-    keys = known_keys(key, overrides, primary)
+    config = without(key, overrides, primary)
+    keys = sorted({*flatten(config), *groups()})
     if key in keys and "Could not delete" in f"{error}{error.__cause__}":
         return ConfigError(f"~{key}: it is null already; ~ takes away what has a value")
-    parent, _, last = key.rpartition(".")
-    if parent.startswith("losses.") and last in LOSS_WEIGHT_KEYS and parent in keys:
-        return ConfigError(f"{key} is not set in this experiment; add it with +{key}=VALUE")
-    return ConfigError(f"there is no key {key!r}.{nearest(key, keys)}{siblings(key, keys)}")
+    guess = key_meant(key, config, experiment_of(overrides)) or siblings(key, keys)
+    return ConfigError(f"there is no key {key!r}.{guess}")
 
 
 def unmergeable(error: Exception) -> ConfigError:
     """An error about a value; Hydra's own remedies are kept."""
-    if "Ambiguous value" in str(error):
-        return ConfigError(str(error).strip())
+    several = re.search(
+        r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*)'", str(error)
+    )
+    if several:
+        key, values = several[1], several[2]
+        listed = f" As a list it is {key}=[{values}]." if "(" not in values else ""
+        return ConfigError(f"{key}={values} is a sweep: add -m.{listed}")
     if "override losses=[" in str(error):
         return ConfigError(
             f"{first_line(error)}: losses have names here; type losses.NAME.KEY=VALUE, "
@@ -155,30 +180,15 @@ def siblings(key: str, keys: list[str]) -> str:
     return f" Keys{where}: {', '.join(beside)}." if beside else ""
 
 
-def known_keys(key: str, overrides: list[str], primary: str) -> list[str]:
-    """All dotted keys of the configuration without the override that failed."""
+def without(key: str, overrides: list[str], primary: str) -> DictConfig:
+    """The configuration without the override that failed."""
     parsed = zip(overrides, OverridesParser.create().parse_overrides(overrides), strict=True)
     rest = [text for text, override in parsed if override.key_or_group != key]
     try:
-        config = compose(primary, rest)
+        return compose(primary, rest)
     except COMPOSING:
         groups_alone = tuple(f"{group}=" for group in (*GROUPS, "data"))
-        chosen = [o for o in rest if o.startswith(groups_alone)]
-        config = compose(primary, chosen)
-    return sorted({*flatten(config), *groups()})
-
-
-def flatten(config: DictConfig) -> Iterator[str]:
-    """Dotted keys of a configuration, inner ones included."""
-    content: Any = OmegaConf.to_container(config, resolve=False)
-    yield from _flatten(content, "")
-
-
-def _flatten(node: Any, prefix: str) -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield f"{prefix}{key}"
-            yield from _flatten(value, f"{prefix}{key}.")
+        return compose(primary, [o for o in rest if o.startswith(groups_alone)])
 
 
 def first_line(error: Exception) -> str:

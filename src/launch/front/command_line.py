@@ -11,8 +11,10 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
+from launch.check import configuration
 from launch.composition.compose import Composition, compose, compose_saved, started
 from launch.composition.explain import COMPOSING, explain
+from launch.composition.meant import refuse
 from launch.composition.recipes import names
 from launch.composition.typed import Typed, command, normalised
 from launch.errors import ConfigError, LaunchError, nearest
@@ -25,6 +27,7 @@ from launch.record.process import die_with_parent, outlive_readers
 from launch.record.references import PASSED_ON
 from launch.record.run import DISTRIBUTION, Run, find_runs, locate
 from launch.record.targets import see_own_packages
+from launch.start import devices
 from launch.start.start import (
     Job,
     announce,
@@ -35,6 +38,9 @@ from launch.start.start import (
 )
 
 Flags = argparse.Namespace
+
+OF_A_RUN = ("validate", "predict", "export")
+"""Tasks that use a finished run."""
 
 
 def main() -> None:
@@ -70,11 +76,12 @@ def dispatch(arguments: list[str]) -> int:
 
         print(new(arguments[1:]))
         return 0
-    if arguments == ["--version"]:
+    if "--version" in arguments:
         print(f"{DISTRIBUTION} {version(DISTRIBUTION)}")
         return 0
     parser = get_args_parser()
-    flags = parser.parse_intermixed_args(arguments)
+    flags = flags_of(parser, arguments)
+    refuse(flags.overrides)
     flags.overrides = [normalised(o) for o in flags.overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if flags.help or not arguments:
@@ -87,6 +94,36 @@ def dispatch(arguments: list[str]) -> int:
             return composing(flags, parser, hydra)
         except COMPOSING as error:
             raise explain(error, flags.overrides) from error
+
+
+def flags_of(parser: argparse.ArgumentParser, arguments: list[str]) -> Flags:
+    """What begins with a dash, and the overrides.
+
+    Raises:
+        ConfigError: for a flag that there is none, or one with a wrong value.
+    """
+    parser.allow_abbrev = parser.exit_on_error = False
+    try:
+        flags, unknown = parser.parse_known_intermixed_args(arguments)
+    except argparse.ArgumentError as error:
+        raise ConfigError(str(error)) from error
+    if unknown:
+        refuse_flag(unknown[0], list(parser._option_string_actions), flags.overrides)
+    return flags
+
+
+def refuse_flag(flag: str, known: list[str], words: list[str]) -> None:
+    """
+    Raises:
+        ConfigError: with the override or the flag that was meant.
+    """
+    text = flag.lstrip("-")
+    if "=" in text or [w for w in words if "=" not in w]:
+        bare = next((w for w in words if "=" not in w), "VALUE")
+        meant = text if "=" in text else f"{text}={bare}"
+        raise ConfigError(f"{flag}: settings have no dashes; type {meant}")
+    wanted = nearest(flag, known) or " python -m launch lists what can be run"
+    raise ConfigError(f"there is no flag {flag}.{wanted}")
 
 
 def composing(flags: Flags, parser: argparse.ArgumentParser, hydra: Any) -> int:
@@ -112,7 +149,7 @@ def once(typed: Typed, name: str) -> int:
     if "resume" in typed:
         return resume(Run(Path(str(typed.value("resume")))), Typed.read(typed.without("resume")))
     task = typed.value("task", "train")
-    if task in ("validate", "predict", "export") and typed.value("from"):
+    if task in OF_A_RUN and typed.value("from"):
         return apply(typed)
     composition = compose(typed.texts, name)
     config = composition.whole
@@ -120,10 +157,7 @@ def once(typed: Typed, name: str) -> int:
         return shown(config.task, composition)
     require_single(composition)
     if config.name is None and config.ladder is None:
-        raise ConfigError(
-            "which experiment? Type python -m launch +experiment=NAME, one of "
-            + ", ".join(names("experiment"))
-        )
+        raise unnamed(composition)
     if config.task == "plan":
         return plan(composition, typed)
     folder = folder_of(composition)
@@ -151,6 +185,23 @@ def require_single(composition: Composition) -> None:
             f"{config.name} is a sweep over {', '.join(swept)}; add -m: {again}\n"
             f"or train once with its own values: {one}"
         )
+
+
+def unnamed(composition: Composition) -> ConfigError:
+    """Why a command that names no experiment cannot go on; a mistyped key or task comes first.
+
+    Raises:
+        ConfigError: for that.
+    """
+    configuration.require_settings(composition.plain, composition)
+    task = composition.whole.task
+    if task in OF_A_RUN:
+        return ConfigError(f"task={task} needs from=latest, a run folder or a checkpoint")
+    known = names("experiment")
+    return ConfigError(
+        f"which experiment? Type +experiment=NAME, such as +experiment={known[-1]}; python -m launch "
+        f"lists all {len(known)}"
+    )
 
 
 def folder_of(composition: Composition) -> Path:
@@ -193,6 +244,7 @@ def apply(typed: Typed) -> int:
 def apply_job(job: Job, folder: Path) -> int:
     """Do a task other than training in a folder; returns the exit code."""
     announce([job.config])
+    devices.require(job.config)
     code = perform(job, Run(folder))
     conclude(Run(folder), code)
     return code
@@ -201,10 +253,7 @@ def apply_job(job: Job, folder: Path) -> int:
 def resume(run: Run, typed: Typed) -> int:
     """Continue a run with its own configuration and what is typed beside `resume=`."""
     if not run.record:
-        known = [str(other.folder) for other in find_runs(Path("runs"))]
-        raise ConfigError(
-            f"resume={run.folder}: not a run folder.{nearest(str(run.folder), known)}"
-        )
+        raise ConfigError(f"resume={run.folder}: not a run folder.{resumable(run)}")
     if run.status == "completed" and not typed.texts:
         print(f"{run.folder} is completed already; nothing to resume")
         return 0
@@ -214,9 +263,20 @@ def resume(run: Run, typed: Typed) -> int:
         code = climb_command(composition, run.folder, Typed.read(overrides), resumed=True)
     else:
         composition = compose_saved(run, typed)
-        code = changed(Job(composition, checked(composition), recorded(run)), run)
+        job = Job(composition, checked(composition), recorded(run))
+        devices.require(job.config)
+        code = changed(job, run)
     conclude(run, code)
     return code
+
+
+def resumable(wanted: Run) -> str:
+    """A sentence on what could be resumed instead."""
+    known = find_runs(Path("runs"))
+    stopped = [run for run in known if run.status in ("interrupted", "failed")]
+    last = f" The last one that stopped is resume={stopped[-1].folder}" if stopped else ""
+    close = nearest(str(wanted.folder), [str(run.folder) for run in known])
+    return close or last or " python -m launch task=runs lists the runs"
 
 
 # Many runs

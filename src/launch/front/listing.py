@@ -28,7 +28,8 @@ def listing() -> str:
 
 def runs(root: Path) -> str:
     """`task=runs`: every run below a folder with its status and main metric."""
-    return table([(run.name, run) for run in find_runs(root)])
+    found = find_runs(root)
+    return table([(run.name, run) for run in found]) if found else f"no run is below {root}"
 
 
 def table(rows: list[tuple[str, Run]]) -> str:

@@ -24,6 +24,7 @@ from launch.record.identity import identity, require_same
 from launch.record.parents import Parent, Parents
 from launch.record.references import PASSED_ON, meant, owner, references
 from launch.record.run import Run, find_runs, locate
+from launch.start import devices
 from launch.start.start import (
     Job,
     announce,
@@ -418,6 +419,8 @@ def climb_command(
     climber.written, climber.resumed = written, resumed
     target = climber.described(composition)
     announce(training.config for training in target.trainings())
+    for training in target.trainings():
+        devices.require(training.config)
     return climber.run(target, folder)
 
 

@@ -25,6 +25,9 @@ CONF = (Path(__file__).parents[1] / "conf").resolve()
 REPOSITORY = CONF.parent
 DISTRIBUTION = "launch-recipes"
 PACKAGES = (DISTRIBUTION, "torch", "lightning", "hydra-core", "numpy", "spandrel", "timm")
+CHECKPOINTS = (".ckpt", ".safetensors", ".pth", ".pt", ".bin", ".th", ".tar")
+"""What files with weights are called."""
+
 SECONDS_TO_WAIT_FOR_THE_LOCK = 20.0
 STOP = "stop"
 """A file by which anyone who sees the folder asks its run, ladder or sweep to stop."""
@@ -181,9 +184,16 @@ class Run:
             the descriptor to hand on.
 
         Raises:
+            MissingError: if the folder cannot be made.
             ConfigError: if another process keeps it for longer than a checkpoint takes.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = (
+                f"{self.folder} cannot be made: {error.strerror}; type run_dir=PATH for another"
+            )
+            raise MissingError(message) from error
         with (self.folder / ".lock").open("a+") as file:
             deadline = time.monotonic() + patience
             while True:
@@ -216,7 +226,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
         raise ConfigError(f"{path} is damaged ({error}); move its folder away") from error
@@ -258,12 +268,18 @@ def locate(
     """
     path = Path(source)
     if path.is_file():
+        if path.suffix not in CHECKPOINTS:
+            raise MissingError(
+                f"from={source}: this is no checkpoint; give a run folder or a file of type "
+                + ", ".join(CHECKPOINTS)
+            )
         folders = [path.resolve().parent, path.resolve().parent.parent]
         return Run(next((f for f in folders if (f / "run.json").is_file()), folders[1])), path
     run = _latest(root, experiment) if source == "latest" else Run(path)
     if not run.record:
         known = [str(other.folder) for other in find_runs(root)]
-        raise MissingError(f"from={source}: there is no run or checkpoint.{nearest(source, known)}")
+        guess = nearest(source, known) or " python -m launch task=runs lists the runs"
+        raise MissingError(f"from={source}: there is no run or checkpoint.{guess}")
     part = run.rung(rung)
     return part, part.checkpoint
 

@@ -21,6 +21,7 @@ ALLOWED = (
     "launch.losses.",
     "launch.masks.",
     "launch.schedules.",
+    "launch.trackers.",
     "launch.train.callbacks.",
     "torch.nn.",
     "torch.optim.",

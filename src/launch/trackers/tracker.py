@@ -11,7 +11,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_warn
 
 from launch.errors import MissingError
-from launch.record.run import Run
+from launch.record.run import DISTRIBUTION, Run
 
 PLACES = ("run_dir", "runs", "logger", "hydra", "plan", "debug", "resume")
 """Sections that say where things lie, and nothing about what is trained."""
@@ -103,5 +103,5 @@ def missing(package: str) -> MissingError:
     """The error for a tracker that is not installed."""
     return MissingError(
         f"logger={package}: the package {package} is not installed; type "
-        f"pip install 'launch[tracking]', or pip install {package}"
+        f"pip install '{DISTRIBUTION}[tracking]', or pip install {package}"
     )

@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 
-from launch.check.definitions import TargetError
-from launch.check.signatures import class_constant, signature
 from launch.losses import LOSSES
+from launch.source.definitions import TargetError
+from launch.source.signatures import class_constant, signature
 
 # target, arguments (required ones with a star), takes further keywords
 SIGNATURES = [

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from launch.check.definitions import Definition, Module, TargetError, find, lineage, load
+from launch.source.definitions import Definition, Module, TargetError, find, lineage, load
 
 DEFINED = [
     ("garden.beds.Bed", "garden.beds", "Bed"),
@@ -92,7 +92,7 @@ def test_a_file_is_parsed_only_when_its_names_are_asked_for():
 
 def test_following_names_imports_nothing():
     code = (
-        "import sys; from launch.check.definitions import find;"
+        "import sys; from launch.source.definitions import find;"
         "find('torch.optim.AdamW'); find('launch.experiments.winding.losses.Data');"
         "sys.exit(bool({'torch', 'lightning', 'experiments'} & sys.modules.keys()))"
     )

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from launch.check.definitions import Definition, Module, TargetError, find, lineage
 from launch.errors import ConfigError
 from launch.record import targets
+from launch.source.definitions import Definition, Module, TargetError, find, lineage
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What source files say of what a configuration names; nothing is imported."""
