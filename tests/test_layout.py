@@ -25,6 +25,7 @@ LAYERS = (
     ("check", "train", "show"),
     ("start",),
     ("ladder", "study", "sweep"),
+    ("search",),
     ("front", "python", "__main__"),
 )
 """Rooms of `src/launch` from the ground up: one imports from its own floor and those below."""

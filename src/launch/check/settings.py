@@ -127,6 +127,7 @@ class Root:
     rungs: Any = None
     ladder: None = None
     study: None = None
+    search: None = None
 
 
 SECTIONS = {

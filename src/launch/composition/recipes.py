@@ -32,7 +32,7 @@ from omegaconf import OmegaConf
 from launch.errors import ConfigError
 from launch.record.run import CONF
 
-NESTED = ("experiment", "ladder", "study", "data", "network")
+NESTED = ("experiment", "ladder", "study", "search", "data", "network")
 """Groups whose options lie in folders: their lists name `sr/static`, as one types it."""
 
 

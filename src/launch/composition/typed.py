@@ -12,15 +12,15 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-GROUPS = ("experiment", "ladder", "study", "scale")
+GROUPS = ("experiment", "ladder", "study", "search", "scale")
 """Groups with a default, which one may type with a plus all the same."""
 
-OF_SEVERAL = ("ladder", "study")
+OF_SEVERAL = ("ladder", "study", "search")
 OF_THE_WHOLE = (
     *(*GROUPS, "hydra", "task", "seed", "run_dir", "runs", "from", "extend", "needs", "input"),
     *("output", "debug", "plan", "rungs", "trainer", "logger"),
 )
-"""Root sections that a ladder and a study have themselves; others are of what they train."""
+"""Root sections of a ladder, a study or a search itself; others are of what they train."""
 
 PLUS = re.compile(rf"^\+(?=({'|'.join(GROUPS)})[=@])")
 RUNG = re.compile(r"^(?=rungs\.[^.=]+\.)")
@@ -63,7 +63,7 @@ class Typed:
 
     @property
     def of_the_whole(self) -> list[str]:
-        """What is composed itself: of a ladder or a study, without what its trainings have."""
+        """What is composed itself: of what has several trainings, without what those have."""
         several = any(group in self for group in OF_SEVERAL)
         return self.of(*OF_THE_WHOLE) if several else self.texts
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from importlib.metadata import version
@@ -137,6 +138,8 @@ def composing(flags: Flags, parser: argparse.ArgumentParser, hydra: Any) -> int:
         hydra.show_info(flags.info, config_name=name, overrides=flags.overrides)
     elif flags.cfg:
         show(flags, hydra, name)
+    elif flags.multirun and "search" in Typed.read(flags.overrides):
+        return search(Typed.read(flags.overrides), name)
     elif flags.multirun:
         return sweep(hydra, name, flags.overrides)
     else:
@@ -178,6 +181,8 @@ def require_single(composition: Composition) -> None:
     again = command("-m", *composition.overrides)
     if config.study is not None:
         raise ConfigError(f"a study is a sweep; add -m: {again}")
+    if config.search is not None:
+        raise ConfigError(f"a search is a sweep; add -m: {again}")
     swept = config.hydra.sweeper.get("params")
     if swept and config.task == "train":
         one = command(*composition.overrides, "hydra.sweeper.params=null")
@@ -299,6 +304,17 @@ def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
     code = watch.conclude(swept.folder)
     print(f"{swept.folder}  repeat: {command('-m', *overrides)}")
     return int(bool(code or swept.refused))
+
+
+def search(typed: Typed, name: str) -> int:
+    """Trials that Optuna chooses; returns the exit code."""
+    from launch.search.searching import main  # noqa: PLC0415 - needs an extra
+
+    pairs = zip(typed.texts, typed.parsed, strict=True)
+    chosen = [text for text, o in pairs if not o.is_sweep_override()]
+    # A file of a search names a few of its keys; all of them may be typed.
+    composition = compose([re.sub(r"^(?=search\.)", "++", text) for text in chosen], name)
+    return main(composition.whole, typed.without("search", "run_dir", "extend", "hydra"))
 
 
 # What is shown

@@ -11,9 +11,8 @@ from launch.composition.compose import Composition, started
 from launch.composition.typed import Typed, from_here
 from launch.errors import LaunchError
 from launch.ladder.climb import climb_command
-from launch.record.identity import holds_training
 from launch.record.run import Run
-from launch.start.start import main_metric, typed_record
+from launch.start.start import main_metric, refuse
 
 
 def job(config: DictConfig) -> float:
@@ -51,12 +50,3 @@ def composed_by_hydra(config: DictConfig) -> Composition:
     with open_dict(whole):
         whole.hydra = HydraConfig.get()
     return Composition(whole, [str(o) for o in whole.hydra.overrides.task])
-
-
-def refuse(run: Run, composition: Composition, error: LaunchError) -> None:
-    """Record a job that cannot start, unless its folder holds the run of another."""
-    if not holds_training(run.reread()):
-        config = composition.whole
-        run.start(experiment=config.name, task=config.task, **typed_record(composition))
-        status = "interrupted" if error.exit_code == 143 else "failed"
-        run.finish(status, error=error.message, exit_code=error.exit_code)

@@ -5,7 +5,7 @@ from pathlib import Path
 from launch.composition.recipes import description, folders, options
 from launch.record.run import Run, find_runs
 
-LISTED = ("experiment", "ladder", "study")
+LISTED = ("experiment", "ladder", "study", "search")
 
 
 def listing() -> str:

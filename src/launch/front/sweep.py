@@ -16,11 +16,10 @@ from launch.composition.compose import Composition
 from launch.composition.explain import COMPOSING, explain
 from launch.composition.typed import Typed, as_value, last_wins
 from launch.errors import ConfigError, LaunchError
-from launch.front.job import refuse
 from launch.ladder.climb import require_startable
 from launch.record.run import Run, now
 from launch.record.storage import write, write_json
-from launch.start.start import require_parents
+from launch.start.start import refuse, require_parents
 from launch.study import study
 from launch.sweep.folder import FILE, Sweep, SweptJob, apart, names
 
@@ -67,6 +66,7 @@ def sweep(sweeper: "LaunchSweeper", arguments: list[str]) -> Swept:
     jobs = [loader.placed(number, overrides) for number, overrides in enumerate(both)]
     refused = require_some(loader, folder, jobs, every=config.study is not None)
     with Run(folder).lock(SECONDS_TO_WAIT):
+        Run(folder).forget_stop()
         write_json(folder / FILE, {"jobs": [asdict(job) for job in jobs], "written": now()})
         write(folder / "multirun.yaml", OmegaConf.to_yaml(config))
         for job, error in refused.items():

@@ -36,7 +36,7 @@ from launch.start.start import (
 )
 
 CLOSED = 4
-OWN = ("experiment", "ladder", "study", "rungs", "run_dir")
+OWN = ("experiment", "ladder", "study", "search", "rungs", "run_dir")
 """Root sections that say what is climbed and where; the rest holds for every rung."""
 
 
@@ -214,6 +214,7 @@ class Climber:
             return self.train(target, Run(folder), part)
         run = Run(folder)
         with run.lock():
+            run.forget_stop()
             if run.record.get("identity") == identity(target.config, {}):
                 run.update(status="running", error=None)
             else:

@@ -21,6 +21,7 @@ APART = {
     "plan": "what is printed",
     "predict": "how a finished run is applied",
     "watch": "what is shown",
+    "search": "who chooses the values",
     "extend": "what to do with the jobs of a sweep",
     "needs": "what to do if a parent is missing; the parent itself counts",
     "trainer.accelerator": "another device gives the same training, up to rounding",

@@ -157,6 +157,9 @@ class Run:
         """As SIGTERM does, from wherever the folder is seen: it stops after a checkpoint."""
         (self.folder / STOP).touch()
 
+    def forget_stop(self) -> None:
+        (self.folder / STOP).unlink(missing_ok=True)
+
     @property
     def is_asked_to_stop(self) -> bool:
         return (self.folder / STOP).exists()
@@ -212,7 +215,6 @@ class Run:
             file.truncate(0)
             file.write(f"{person()} on {platform.node()} (process {os.getpid()}, since {now()})")
             file.flush()
-            (self.folder / STOP).unlink(missing_ok=True)
             storage.clean(self.folder)
             self.reread()
             yield file.fileno()

@@ -24,7 +24,7 @@ from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
 from launch.record import storage
 from launch.record.expand import expanded
-from launch.record.identity import Config, Standing, identity, standing
+from launch.record.identity import Config, Standing, holds_training, identity, standing
 from launch.record.parents import Parents, keep
 from launch.record.process import LOCK, PARENT
 from launch.record.run import Run, now, sha256
@@ -137,6 +137,7 @@ def perform(job: Job, run: Run, written: bool = False) -> int:
         LaunchError: if the folder holds another run, or another process is at work there.
     """
     with run.lock() as lock:
+        run.forget_stop()
         held = standing(run, job.identity, job.config)
         if held is Standing.COMPLETED:
             require_parents(run)
@@ -170,6 +171,7 @@ def changed(job: Job, run: Run) -> int:
         LaunchError: if another process is at work in the folder.
     """
     with run.lock() as lock:
+        run.forget_stop()
         made = {key: run.record[key] for key in ("overrides", "command", "experiment", "rung")}
         overrides = [*made["overrides"], *job.composition.overrides]
         resumed = command(f"resume={run.folder}", *job.composition.overrides)
@@ -205,6 +207,15 @@ def under_hydra(composition: Composition, folder: Path, task: Callable[[], int])
     if raised:
         raise raised[0]
     return int(result.return_value)
+
+
+def refuse(run: Run, composition: Composition, error: LaunchError) -> None:
+    """Record a job that cannot start, unless its folder holds the run of another."""
+    if not holds_training(run.reread()):
+        config = composition.whole
+        run.start(experiment=config.name, task=config.task, **typed_record(composition))
+        status = "interrupted" if error.exit_code == 143 else "failed"
+        run.finish(status, error=error.message, exit_code=error.exit_code)
 
 
 def require_parents(run: Run) -> None:
