@@ -128,13 +128,10 @@ class Phase(ScheduledModule):
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> "Phase":
-        """As in torch, but what has nothing to train stays in evaluation mode."""
+        """As in torch, but dropout acts only where it is asked for."""
         super().train(mode)
-        if not mode:
-            return self
-        for module in self.modules():
-            random = isinstance(module, nn.Dropout | nn.Dropout2d | DropPath)
-            if stands_still(module) or (random and not self.dropout):
+        for module in self.modules() if not self.dropout else ():
+            if isinstance(module, nn.Dropout | nn.Dropout2d | DropPath):
                 module.eval()
         return self
 
@@ -264,12 +261,6 @@ class Phase(ScheduledModule):
         self.lowest, self.lowest_epoch = checkpoint["lowest"], checkpoint["lowest_epoch"]
         losses = checkpoint["train_losses"]
         self.train_losses = [] if losses is None else list(losses)
-
-
-def stands_still(module: nn.Module) -> bool:
-    """Whether a module has parameters and none of them trains."""
-    trains = [p.requires_grad for p in module.parameters()]
-    return bool(trains) and not any(trains)
 
 
 def image_of(colour: Tensor, normal: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
-from torchmetrics.functional.classification import multilabel_auroc
+
+from launch.tools.auroc import aurocs
 
 # N images, C labels
 
@@ -118,17 +118,6 @@ def bootstrap(
 
 
 # Classification
-
-
-def aurocs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(C,) area under the ROC curve; ties count half. NaN for a label without both values."""
-    found = np.full(labels.shape[1], np.nan)
-    both = labels.any(0) & ~labels.all(0)
-    if both.any():
-        chosen, truth = torch.from_numpy(scores[:, both]), torch.from_numpy(labels[:, both]).long()
-        count = int(both.sum())
-        found[both] = multilabel_auroc(chosen, truth, count, average="none", validate_args=False)
-    return found
 
 
 def macro(values: np.ndarray) -> float:

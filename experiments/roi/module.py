@@ -172,13 +172,6 @@ class MaskTraining(XrayRecipe):
             balance.anchors = self.anchors
             self.losses.balance = balance
 
-    def train(self, mode: bool = True) -> "MaskTraining":
-        super().train(mode)
-        for network in (self.judge, self.classifier if self.frozen else None):
-            if network is not None:
-                network.eval()
-        return self
-
     def anchors(self, term: str) -> list[nn.Parameter]:
         """Where gradients of a term are compared: the last layer that it trains.
 

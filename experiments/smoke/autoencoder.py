@@ -173,24 +173,6 @@ class VQAutoencoder(nn.Module):
         }
 
 
-class PatchDiscriminator(nn.Module):
-    """Frames (B, 3, H, W) to logits of overlapping patches of 16 x 16 pixels, without norms."""
-
-    def __init__(self, channels: PositiveInt = 32) -> None:
-        super().__init__()
-        slope = 0.2
-        self.layers = nn.Sequential(
-            nn.Conv2d(3, channels, 4, stride=2, padding=1),
-            nn.LeakyReLU(slope),
-            nn.Conv2d(channels, 2 * channels, 4, padding=1),
-            nn.LeakyReLU(slope),
-            nn.Conv2d(2 * channels, 1, 4, padding=1),
-        )
-
-    def forward(self, frames: Tensor) -> Tensor:
-        return self.layers(frames)
-
-
 def _encoder(widths: list[int], latent_channels: int, blocks: int) -> nn.Sequential:
     layers: list[nn.Module] = [_conv(3, widths[0]), nn.SiLU()]
     for narrow, wide in pairwise(widths):

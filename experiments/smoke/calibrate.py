@@ -19,11 +19,11 @@ from launch.experiments.smoke.weighting import (
     VISIBLE_CELL,
     MaskMode,
     View,
-    auroc,
     brightest,
     calibrated_threshold,
     score,
 )
+from launch.tools.auroc import aurocs
 
 if TYPE_CHECKING:
     from launch.experiments.smoke.module import SmokeFlow
@@ -68,7 +68,8 @@ def measure(scores: Scores, brightness: Tensor) -> dict[str, float]:
             found[f"smoke_ratio/{mode}/{threshold:g}"] = float((values > threshold).float().mean())
         found[f"smoke_ratio/{mode}/auto"] = float((values > automatic).float().mean())
         found[f"auto_threshold/{mode}"] = automatic
-        found[f"auroc/{mode}"] = auroc(values, smoke)
+        labels, ranked = (cells.flatten()[:, None].cpu().numpy() for cells in (smoke, values))
+        found[f"auroc/{mode}"] = float(aurocs(labels, ranked)[0])
     return found
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import NonNegativeInt
-from torch import Tensor
+from torch import Tensor, nn
 
-from launch.experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
+from launch.experiments.smoke.autoencoder import VQAutoencoder
 from launch.experiments.smoke.latents import as_float
 from launch.experiments.smoke.metrics import psnr
 from launch.losses.gan import GAN
@@ -41,7 +41,7 @@ class AutoencoderTraining(AdversarialModule):
         autoencoder: VQAutoencoder,
         optimizer: OptimizerFactory,
         lr_scheduler: SchedulerFactory | None = None,
-        discriminator: PatchDiscriminator | None = None,
+        discriminator: nn.Module | None = None,
         discriminator_optimizer: OptimizerFactory | None = None,
         discriminator_lr_scheduler: SchedulerFactory | None = None,
         warmup_iters: NonNegativeInt = 0,

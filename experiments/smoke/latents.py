@@ -25,7 +25,7 @@ class Latents(nn.Module):
     """The frozen autoencoder and the statistics of its latents, which checkpoints keep.
 
     Args:
-        autoencoder: never trained, always in evaluation mode.
+        autoencoder: never trained.
         gigabytes: encoded training frames that are kept; others are encoded again.
     """
 
@@ -41,10 +41,6 @@ class Latents(nn.Module):
         self.left = gigabytes * 1e9
         self.kept: dict[str, Tensor] = {}
         self._black: dict[tuple[int, int], Tensor] = {}
-
-    def train(self, mode: bool = True) -> "Latents":
-        """Always evaluates."""
-        return super().train(False)
 
     @torch.no_grad()
     def encode(self, frames: Tensor) -> Tensor:

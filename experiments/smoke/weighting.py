@@ -212,16 +212,3 @@ def otsu(values: np.ndarray) -> float:
 
 def _scheduled(weight: float | Schedule) -> Schedule:
     return Constant(weight) if isinstance(weight, int | float) else weight
-
-
-def auroc(scores: Tensor, positive: Tensor) -> float:
-    """Chance that a positive scores above a negative, ties counted half; NaN without both."""
-    from torchmetrics.functional.classification import (  # noqa: PLC0415 - for calibration only
-        binary_auroc,
-    )
-
-    if positive.all() or not positive.any():
-        return math.nan
-    low, high = scores.min(), scores.max()
-    shares = (scores.double() - low) / (high - low).clamp_min(1e-12)  # in [0, 1], as it expects
-    return float(binary_auroc(shares.flatten(), positive.flatten().long()))

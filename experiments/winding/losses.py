@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from launch.experiments.winding.geometry import FitResult
+from launch.losses.masked_mean import masked_mean
 
 
 class WindingLoss(nn.Module):
@@ -24,13 +25,7 @@ class WindingLoss(nn.Module):
         raise NotImplementedError
 
     def forward(self, fit: FitResult, term: str = "") -> Tensor:
-        errors, mask = self.errors(fit, term)
-        return errors.mean() if mask is None else masked_mean(errors, mask)
-
-
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """`sum(values * mask) / sum(mask)`; 0 with a gradient of 0 where the mask is empty."""
-    return (values * mask).sum() / mask.expand_as(values).sum().clamp_min(1e-12)
+        return masked_mean(*self.errors(fit, term))
 
 
 def encode(vector: Tensor) -> Tensor:

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from launch.errors import ConfigError
-from launch.experiments.smoke.autoencoder import PatchDiscriminator, VQAutoencoder
+from launch.experiments.smoke.autoencoder import VQAutoencoder
 from launch.experiments.smoke.first_stage import AutoencoderTraining
+from launch.losses.patch_discriminator import PatchDiscriminator
 from launch.train import objective
 
 TERMS = {

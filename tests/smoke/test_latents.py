@@ -32,8 +32,8 @@ def test_standardised_latents_decode_to_the_same_frames():
     torch.testing.assert_close(latents.decode(standard)[..., ::2, ::2], frames[..., ::2, ::2])
 
 
-def test_the_autoencoder_neither_trains_nor_changes_mode():
-    latents = Latents(Halves(), 1.0).train()
+def test_the_autoencoder_does_not_train():
+    latents = Latents(Halves(), 1.0)
     assert not latents.autoencoder.training
     assert not any(p.requires_grad for p in latents.parameters())
 

@@ -48,8 +48,9 @@ AUTOENCODER = {
     },
     "optimizer": ADAM,
     "discriminator": {
-        "_target_": "launch.experiments.smoke.autoencoder.PatchDiscriminator",
+        "_target_": "launch.losses.patch_discriminator.PatchDiscriminator",
         "channels": 4,
+        "halvings": 1,
     },
     "discriminator_optimizer": ADAM,
     "warmup_iters": 1,

@@ -10,7 +10,6 @@ from launch.experiments.smoke.weighting import (
     SmokeWeighting,
     View,
     WeightedMSE,
-    auroc,
     brightest,
     calibrated_threshold,
     otsu,
@@ -158,13 +157,6 @@ def test_calibration_sets_an_automatic_threshold_once_and_leaves_a_given_one():
 def test_unlikely_ratios_are_reported(ratio, said):
     warnings = SmokeWeighting().warnings(ratio, 0.17)
     assert said in warnings[0] if said else not warnings
-
-
-def test_auroc_counts_ties_half():
-    positive = torch.tensor([True, True, False, False])
-    assert auroc(torch.tensor([30.0, 40, 10, 20]), positive) == 1
-    assert auroc(torch.ones(4), positive) == 0.5
-    assert math.isnan(auroc(torch.ones(4), torch.ones(4, dtype=torch.bool)))
 
 
 # What the weights do

@@ -55,13 +55,13 @@ def test_the_averaged_copy_is_evaluated_if_there_is_one():
     assert module.evaluated("head") is module.ema["head"]
 
 
-def test_frozen_norms_stay_in_evaluation_mode_through_train():
+def test_what_is_frozen_stays_in_evaluation_mode_through_train():
     module = Small()
     trainable_parts.apply(module, freeze=["body.*"])
     module.train()
     statistics = module.body[1].running_mean.clone()
     module.body(torch.randn(4, 1, 8, 8))
-    assert module.head.training
+    assert module.head.training and not any(part.training for part in module.body.modules())
     assert torch.equal(module.body[1].running_mean, statistics)
 
 

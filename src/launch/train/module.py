@@ -267,10 +267,11 @@ class ScheduledModule(pl.LightningModule):
         optimizer.zero_grad()
 
     def train(self, mode: bool = True) -> "ScheduledModule":
-        """As in torch, but averaged copies and fully frozen norms stay in evaluation mode."""
+        """As in torch, but what has parameters and trains none of them stays in evaluation mode."""
         super().train(mode)
-        for module in (*self.ema.values(), *filter(_is_frozen_norm, self.modules())):
-            module.eval()
+        _, *parts = self.modules()
+        for part in filter(stands_still, parts):
+            part.eval()
         return self
 
     def on_train_start(self) -> None:
@@ -345,8 +346,7 @@ class ScheduledModule(pl.LightningModule):
         return {k: v for k, v in self.state_dict().items() if prefixes and k.startswith(prefixes)}
 
 
-def _is_frozen_norm(module: nn.Module) -> bool:
-    if not isinstance(module, NORMS):
-        return False
-    parameters = list(module.parameters(recurse=False))
-    return bool(parameters) and not any(p.requires_grad for p in parameters)
+def stands_still(module: nn.Module) -> bool:
+    """Whether a module has parameters and none of them trains."""
+    trains = [p.requires_grad for p in module.parameters()]
+    return bool(trains) and not any(trains)

@@ -18,8 +18,8 @@ def apply(
 ) -> None:
     """Set `requires_grad`: first `norm_only`, then `freeze`, then `train`; the later wins.
 
-    Patterns are shell-style over parameter names (`network.body.*`). Norms whose parameters are
-    all frozen stay in evaluation mode through `.train()`, so that their statistics do not drift.
+    Patterns are shell-style over parameter names (`network.body.*`). What has no parameter
+    left to train stays in evaluation mode through `.train()`: no dropout, no drifting statistics.
     A module whose parameters are made when its data is known has none to choose from yet.
 
     Raises:
