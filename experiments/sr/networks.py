@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from launch.errors import ConfigError
 from launch.tools import model_files
 
+TARGETS = ("from_file",)
 COLOURS = 3
 
 

@@ -16,6 +16,8 @@ from launch.experiments.winding.spans import effects, pies, span
 from launch.experiments.winding.stages import Stage, parse, read
 from launch.experiments.winding.terms import TERMS
 
+TARGETS = ("expand",)
+
 Config = dict[str, Any]
 
 

@@ -96,6 +96,6 @@ def garden(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         patch.setenv(targets.VARIABLE, "garden,absent_package,launch.train")
-        targets.own.cache_clear()
+        targets.listed.cache_clear()
         yield
-    targets.own.cache_clear()
+    targets.listed.cache_clear()

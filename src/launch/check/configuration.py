@@ -17,6 +17,9 @@ from launch.errors import ConfigError, MissingError
 
 Config = dict[str, Any]
 
+SECRET_NAME = re.compile(r"(?i)(^|_)(token|password|passwd|secret|api_?key|credentials?)s?$")
+SECRET_ADDRESS = re.compile(r"\w://[^/\s:@]+:[^/\s@]+@")
+
 NEEDED = {
     "train": ("module", "data", "losses"),
     "plan": ("module", "data", "losses"),
@@ -100,6 +103,7 @@ def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
         *open_values,
         *settings.problems(config),
         *_needed(config),
+        *secrets("", config),
         *(p for part in looked_at(config) for p in walk(part, config.get(part))),
         *terms.losses(config),
         *terms.masks(config),
@@ -139,6 +143,17 @@ def _needed(config: Config) -> Iterator[Problem]:
         message = f"give one of max_iterations and max_epochs and leave the other null; got {got}"
         message += "" if None in maxima else ". Type trainer.max_iterations=null as well"
         yield Problem("trainer.max_iterations", message)
+
+
+def secrets(key: str, value: Any) -> Iterator[Problem]:
+    """Tokens and passwords, which records and trackers would keep for everyone to read."""
+    for name, inner in children(value).items():
+        yield from secrets(f"{key}.{name}" if key else name, inner)
+    if isinstance(value, str) and value:
+        named = SECRET_NAME.search(key.rpartition(".")[2])
+        if named or SECRET_ADDRESS.search(value):
+            what = "run.json, config.yaml and trackers would keep it for everyone to read; "
+            yield Problem(key, f"{what}give it as an environment variable of the program it is for")
 
 
 # The rest

@@ -1,9 +1,11 @@
 """The one place that asks Hydra for a configuration. Imports no torch."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from launch.composition import recipes
 from launch.composition.explain import COMPOSING, explain
 from launch.composition.typed import Typed
 from launch.errors import ConfigError
+from launch.record import targets
 from launch.record.run import CONF, Run
 
 Config = dict[str, Any]
@@ -26,6 +29,11 @@ Config = dict[str, Any]
 ROOT = "launch"
 SAVED = "saved"
 """Name of the configuration of a run folder, as the primary one of a composition."""
+
+PLACES = ("run_dir", "runs", "input", "output")
+"""What a saved configuration says of the machine where it was made, and is not taken over."""
+
+CALL = re.compile(r"\$\{[^${}]*:")
 
 REPLACED = {"data": "data", "logger": "logger"}
 """Groups that may be chosen anew for a run that is there, and the section they stand for."""
@@ -112,6 +120,7 @@ def compose(overrides: list[str], primary: str = ROOT) -> Composition:
         whole = hydra.compose(primary, chosen, return_hydra_config=True)
     except COMPOSING as error:
         raise explain(error, overrides, primary) from error
+    require_own_callbacks(whole)
     HydraConfig.instance().set_config(whole)
     return Composition(whole, overrides, primary)
 
@@ -123,7 +132,7 @@ def compose_saved(run: Run, typed: Typed) -> Composition:
         ConfigError: if the folder holds none, for a choice that cannot be made anew, and for
             everything that is wrong with what is typed.
     """
-    saved = saved_config(run)
+    saved = finished(saved_config(run), run.config)
     for group in [*typed_groups(typed)]:
         if group not in REPLACED:
             known = ", ".join(f"{name}=" for name in REPLACED)
@@ -133,11 +142,48 @@ def compose_saved(run: Run, typed: Typed) -> Composition:
             )
         saved.pop(REPLACED[group], None)
     root = OmegaConf.load(CONF / f"{ROOT}.yaml")
+    saved |= {key: root[key] for key in PLACES} | {"name": safe_name(run, saved.get("name"))}
     quiet = [entry for entry in root.defaults if "_logging" in str(entry)]
     chosen = [{f"/{group}": None} for group in REPLACED]
-    node = {"defaults": ["_self_", *chosen, *quiet], **saved, "hydra": root.hydra}
+    node = {**saved, "defaults": ["_self_", *chosen, *quiet], "hydra": root.hydra}
     ConfigStore.instance().store(name=SAVED, node=node)
     return compose(typed.texts, SAVED)
+
+
+def finished(saved: Any, resolved: Any) -> Any:
+    """A saved configuration without calls such as `${oc.env:HOME}`: what they gave then stands.
+
+    References to other keys stay, so that what is typed reaches whatever follows from it.
+    """
+    if isinstance(saved, dict):
+        known = resolved if isinstance(resolved, dict) else {}
+        return {key: finished(value, known.get(key)) for key, value in saved.items()}
+    if isinstance(saved, list):
+        items = resolved if isinstance(resolved, list) else []
+        return [finished(value, item) for value, item in zip_longest(saved, items[: len(saved)])]
+    return resolved if isinstance(saved, str) and CALL.search(saved) else saved
+
+
+def safe_name(run: Run, name: Any) -> Any:
+    """The name of an experiment, which becomes part of a path.
+
+    Raises:
+        ConfigError: if that path would lead elsewhere.
+    """
+    if name is not None and (Path(str(name)).is_absolute() or ".." in Path(str(name)).parts):
+        raise ConfigError(f"{run.folder} is called {name!r}, which leads out of the runs folder")
+    return name
+
+
+def require_own_callbacks(whole: DictConfig) -> None:
+    """
+    Raises:
+        ConfigError: if Hydra would call what is not allowed, as a foreign record may ask for.
+    """
+    hooks = OmegaConf.to_container(OmegaConf.create({"all": whole.hydra.get("callbacks")}))
+    for target in targets.targets(hooks):
+        if not target.startswith("hydra."):
+            targets.require(target)
 
 
 def typed_groups(typed: Typed) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """What follows from a finished configuration, for those who plan, check or build it. No torch."""
 
-from importlib import import_module
 from typing import Any
 
 from launch.errors import ConfigError
@@ -20,11 +19,11 @@ def expanded(config: Config) -> Config:
     node = config.get("expand")
     if not node:
         return config
-    targets.require(str(node.get("_target_")))
+    if not isinstance(node, dict):
+        raise ConfigError(f"expand: is {{_target_: function, ...}}, got {node!r}")
     arguments = {key: value for key, value in node.items() if key != "_target_"}
-    module, _, name = str(node.get("_target_")).rpartition(".")
     try:
-        function = getattr(import_module(module), name)
-    except (ImportError, ValueError, AttributeError) as error:
-        raise ConfigError(f"expand: there is no function {module}.{name}: {error}") from error
+        function = targets.located(str(node.get("_target_")))
+    except ConfigError as error:
+        raise ConfigError(f"expand: {error.message}") from error
     return function(config, **arguments)

@@ -1,13 +1,14 @@
 """Which classes and functions a configuration may name by `_target_`. Imports no torch.
 
 A run folder can come from a stranger, and what it names is called. So names are allowed by a list,
-and `torch.load`, `os.system` or a way round through another module's attributes are not on it.
+other libraries give only classes of known kinds, and a function counts only under its own name:
+`torch.load`, `os.system` or a way round through another module's attributes are not on it.
 """
 
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
@@ -29,22 +30,41 @@ ALLOWED = (
     "lightning.pytorch.callbacks.",
     "spandrel.architectures.",
     "segmentation_models_pytorch.",
-    "timm.create_model",
 )
 """Beginnings of names that this launcher vouches for."""
+
+FUNCTIONS = "TARGETS"
+"""Where a module lists those of its functions that a configuration may call, by name."""
+
+KINDS = (
+    "torch.nn.modules.module.Module",
+    "torch.optim.optimizer.Optimizer",
+    "torch.optim.lr_scheduler.LRScheduler",
+    "torch.utils.data.dataset.Dataset",
+    "torch.utils.data.sampler.Sampler",
+    "lightning.pytorch.callbacks.callback.Callback",
+    "lightning.pytorch.core.datamodule.LightningDataModule",
+    "lightning.fabric.loggers.logger.Logger",
+)
+"""What a class of another library has to be: to make one of these runs no file and no command."""
 
 VARIABLE = "LAUNCH_TARGETS"
 GROUP = "launch.targets"
 HOW = (
-    f"To allow your own: write them as a package of the project in the current folder or as a "
-    f"dependency in its pyproject.toml, list them in {VARIABLE} (with commas between), or in an "
-    f"entry point of the group {GROUP}"
+    "To allow your own: write classes in a package of the project in the current folder, and name "
+    f"functions in {FUNCTIONS} of their module; declare packages with modules, optimizers, data "
+    f"sets, callbacks or loggers in its pyproject.toml; or list what you trust as a whole in "
+    f"{VARIABLE} (with commas between) or in an entry point of the group {GROUP}"
 )
 
 
 def is_allowed(target: str) -> bool:
     """Whether a dotted name begins as an allowed one, or belongs to the user's own project."""
-    return target.startswith(ALLOWED) or target.startswith(tuple(f"{p}." for p in own()))
+    return target.startswith(ALLOWED) or is_below(target, own())
+
+
+def is_below(target: str, packages: Iterable[str]) -> bool:
+    return any(target == name or target.startswith(f"{name}.") for name in packages)
 
 
 def require(target: str) -> None:
@@ -57,6 +77,38 @@ def require(target: str) -> None:
         guess = nearest(target.partition(".")[0], {name.partition(".")[0] for name in known})
         listed = ", ".join(known)
         raise ConfigError(f"{target} is not allowed; a target lies in {listed}.{guess} {HOW}")
+
+
+def located(target: str) -> Any:
+    """The class or function of a name.
+
+    A name may lead through a module to what another module imports, so the object is looked at too.
+
+    Raises:
+        ConfigError: if it is not allowed, or not there.
+    """
+    require(target)
+    from hydra.utils import get_object  # noqa: PLC0415 - imports what is named
+
+    try:
+        found = get_object(target)
+    except Exception as error:
+        raise ConfigError(f"{target} cannot be imported: {error}") from error
+    home = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', '')}"
+    if not is_allowed(home):
+        raise ConfigError(f"{target} is {home}, which is not allowed. {HOW}")
+    if not is_below(home, listed()) and not is_known_kind(found, home):
+        raise ConfigError(f"{target} is not of a kind that is allowed. {HOW}")
+    return found
+
+
+def is_known_kind(found: Any, home: str) -> bool:
+    """Whether it is a class of this project or the user's, of one of `KINDS`, or in `TARGETS`."""
+    if not isinstance(found, type):
+        module = sys.modules.get(str(getattr(found, "__module__", None)))
+        return getattr(found, "__qualname__", None) in getattr(module, FUNCTIONS, ())
+    ours = home.startswith("launch.") or is_below(home, packages())
+    return ours or any(f"{c.__module__}.{c.__qualname__}" in KINDS for c in found.__mro__)
 
 
 def of_entry(entry: Mapping[str, Any], table: Mapping[str, str]) -> str:
@@ -78,24 +130,29 @@ def of_entry(entry: Mapping[str, Any], table: Mapping[str, str]) -> str:
 
 
 def require_all(config: Any) -> None:
-    """Every `_target_` of a configuration, and what it leads to.
-
-    A name may lead through a module to what another module imports, so the object is looked at too.
-
-    Raises:
-        ConfigError: for one that is not allowed.
     """
+    Raises:
+        ConfigError: if a configuration has a target that is not allowed, or an interpolation,
+            which a finished one has not and which could make one or read the environment.
+    """
+    for text in texts(config):
+        if "${" in text:
+            raise ConfigError(f"config.yaml is not finished: it holds {text!r}; train the run anew")
     for target in targets(config):
-        require(target)
-        from hydra.utils import get_object  # noqa: PLC0415 - imports what is named
+        located(target)
 
-        try:
-            found = get_object(target)
-        except Exception as error:
-            raise ConfigError(f"{target} cannot be imported: {error}") from error
-        home = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', '')}"
-        if not is_allowed(home):
-            raise ConfigError(f"{target} is {home}, which is not allowed. {HOW}")
+
+def texts(config: Any) -> Iterator[str]:
+    """Every text in a configuration, keys included."""
+    if isinstance(config, Mapping):
+        for key, value in config.items():
+            yield from texts(key)
+            yield from texts(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from texts(value)
+    elif isinstance(config, str):
+        yield config
 
 
 def targets(config: Any) -> Iterator[str]:
@@ -110,15 +167,23 @@ def targets(config: Any) -> Iterator[str]:
             yield from targets(value)
 
 
-@cache
 def own() -> tuple[str, ...]:
     """Packages of the project in the current folder, its dependencies, and those listed."""
-    listed = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
-    points = [point.value for point in entry_points(group=GROUP)]
+    return tuple(dict.fromkeys([*listed(), *packages(), *dependencies()]))
+
+
+@cache
+def listed() -> tuple[str, ...]:
+    """Packages and functions that the user trusts as a whole."""
+    names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
+    return (*names, *(point.value for point in entry_points(group=GROUP)))
+
+
+def project() -> Path | None:
+    """The folder of the user's own project, if it is the current one."""
     folder = Path.cwd()
-    if folder == REPOSITORY or not (folder / "pyproject.toml").is_file():
-        return tuple(dict.fromkeys([*listed, *points]))
-    return tuple(dict.fromkeys([*listed, *points, *packages(folder), *dependencies(folder)]))
+    mine = folder != REPOSITORY and (folder / "pyproject.toml").is_file()
+    return folder if mine else None
 
 
 def see_own_packages() -> None:
@@ -128,23 +193,31 @@ def see_own_packages() -> None:
             sys.path.insert(0, str(folder))
 
 
-def packages(folder: Path) -> Iterator[str]:
-    """Importable packages of a project folder, or of its `src`."""
-    for root in (folder, folder / "src"):
-        yield from (path.parent.name for path in sorted(root.glob("*/__init__.py")))
+@cache
+def packages() -> tuple[str, ...]:
+    """Importable packages of the user's project, or of its `src`."""
+    folder = project()
+    roots = (folder, folder / "src") if folder else ()
+    return tuple(path.parent.name for root in roots for path in sorted(root.glob("*/__init__.py")))
 
 
-def dependencies(folder: Path) -> Iterator[str]:
+@cache
+def dependencies() -> tuple[str, ...]:
     """Packages of the distributions that a project declares, but for those that `ALLOWED` rules."""
+    folder = project()
+    if folder is None:
+        return ()
     try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text()).get("project", {})
+        settings = tomllib.loads((folder / "pyproject.toml").read_text()).get("project", {})
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{folder / 'pyproject.toml'} cannot be read: {error}") from error
-    declared = {distribution(text) for text in project.get("dependencies", [])}
+    declared = {distribution(text) for text in settings.get("dependencies", [])}
     ruled = {name.split(".")[0] for name in ALLOWED}
-    for package, distributions in packages_distributions().items():
-        if package not in ruled and declared & set(map(distribution, distributions)):
-            yield package
+    return tuple(
+        package
+        for package, distributions in packages_distributions().items()
+        if package not in ruled and declared & set(map(distribution, distributions))
+    )
 
 
 def distribution(requirement: str) -> str:

@@ -45,6 +45,10 @@ def signature(target: str, anywhere: bool = False) -> Signature | None:
     if found is None:
         return None
     if isinstance(found.node, ast.FunctionDef):
+        try:
+            anywhere or targets.require(f"{found.module.name}.{found.node.name}")
+        except ConfigError as error:
+            raise TargetError(error.message) from error
         return _of_function(found.module, found.node.args)
     return next(_constructors(found), Signature()) if found.body else None
 

@@ -4,6 +4,8 @@
 """
 
 import io
+import math
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from launch.errors import LaunchError
 
-LARGEST = 2**27
+LARGEST = int(os.environ.get("LAUNCH_LARGEST_PICTURE") or 2**27)
 """Pixels; a file that says it has more is refused before it is decoded, as a bomb might be."""
 
 GREY_MODES = ("1", "L", "LA", "La", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -56,12 +58,25 @@ def opened(path: Path) -> Image.Image:
     if suffix == ".jxl":
         return _jpeg_xl(path)
     image = Image.open(_linear_twin(path) if suffix == ".dds" else path)
-    if image.width * image.height > LARGEST:
+    try:
+        require_size(path, image.height, image.width)
+    except UnreadableImageError:
         image.close()
-        size = f"{image.width}x{image.height}"
-        reason = f"{size} is more than {LARGEST / 1e6:.0f} million pixels; cut it into pieces"
-        raise UnreadableImageError(path, reason)
+        raise
     return image
+
+
+def require_size(path: Path, *sides: int) -> None:
+    """
+    Raises:
+        UnreadableImageError: if a file says that it holds more than `LARGEST` pixels.
+    """
+    if math.prod(sides) > LARGEST:
+        raise UnreadableImageError(
+            path,
+            f"{'x'.join(map(str, reversed(sides)))} is more than {LARGEST / 1e6:.0f} million "
+            "pixels; cut it into pieces, or raise the environment variable LAUNCH_LARGEST_PICTURE",
+        )
 
 
 def _linear_twin(path: Path) -> io.BytesIO:

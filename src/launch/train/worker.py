@@ -49,9 +49,18 @@ def main(arguments: list[str]) -> int:
     targets.see_own_packages()
     run = Run(Path(arguments[0]))
     if rank() > 0 or LOCK in os.environ:  # the front end has the lock and has handed it on
-        return work(run, as_built(run))
+        return whole(run)
     with run.lock():
-        return work(run, as_built(run))
+        return whole(run)
+
+
+def whole(run: Run) -> int:
+    """Run the task of a folder whose lock is held."""
+    try:
+        config = as_built(run)
+    except LaunchError as error:
+        return ended(run, {}, error)
+    return work(run, config)
 
 
 def as_built(run: Run) -> Config:
@@ -59,7 +68,9 @@ def as_built(run: Run) -> Config:
     parents = {name: parent and parent.checkpoint for name, parent in held(run).items()}
     written = run.config
     targets.require_all(written)
-    config = with_checkpoints(expanded(written), parents)
+    config = expanded(written)
+    targets.require_all(config)  # what is expanded is checked as what is written
+    config = with_checkpoints(config, parents)
     return config | {"from": parents.get("from", config["from"])}
 
 
