@@ -21,6 +21,7 @@ from launch.experiments.pbr import textures
 from launch.experiments.pbr.decoding import Loaded, complete, unite
 from launch.experiments.pbr.layers import CLEAN
 from launch.experiments.pbr.sources import Entry
+from launch.tools.names import inside
 
 MAPS = {
     "basecolor": "albedo",
@@ -106,7 +107,7 @@ class Shard:
         if content is not None:
             return textures.decode(content, path)
         if stored.get("path"):
-            return textures.stored(self.path.parent / stored["path"])
+            return textures.stored(inside(self.path.parent, stored["path"], self.path))
         raise textures.UnreadableTextureError(path, "has neither bytes nor a path")
 
     def row(self, place: int) -> Row:

@@ -12,7 +12,7 @@ import numpy as np
 
 from launch.errors import MissingError
 from launch.tools import pictures, video
-from launch.tools.names import distinct_names
+from launch.tools.names import distinct_names, inside
 from launch.tools.pictures import UnreadableImageError
 
 NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)$")
@@ -88,7 +88,7 @@ def find_listed(root: Path, split: str) -> list[Source]:
     if not path.is_file():
         lists = ", ".join(p.name for p in sorted(root.glob("*.txt"))) or "none"
         raise MissingError(f"{path} is missing; lists there: {lists}")
-    files = [root / line.strip() for line in path.read_text().splitlines() if line.strip()]
+    files = [inside(root, line.strip(), path) for line in path.open() if line.strip()]
     missing = [f for f in files if not f.is_file()]
     if missing:
         raise MissingError(f"{path} lists {len(missing)} missing files, first {missing[0]}")

@@ -18,6 +18,8 @@ import zarr
 
 from launch.errors import ConfigError, MissingError
 from launch.experiments.winding.channels import Image
+from launch.tools import decoding
+from launch.tools.pictures import header
 
 TIFFS = (".tif", ".tiff")
 PICTURES = (".png", *TIFFS, ".jpg", ".jpeg", ".bmp", ".webp", ".jp2")
@@ -136,6 +138,7 @@ def grey_of(path: Path) -> tuple[Image, tuple[str, ...]]:
     if path.suffix.lower() in TIFFS:
         values, assumed = tiff(path)
     else:
+        header(path)
         picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH)
         if picture is None:
             raise MissingError(f"{path} cannot be read as a picture")
@@ -153,6 +156,7 @@ def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
             if len(file.series) > 1:
                 sizes = [part.shape for part in file.series]
                 raise ConfigError(f"{path} holds {len(sizes)} different images, of sizes {sizes}")
+            decoding.require_size(path, *map(int, series.keyframe.shape[:2]))
             values, axes = np.asarray(series.asarray()), series.axes
     except (tifffile.TiffFileError, IndexError) as error:
         raise MissingError(f"{path} cannot be read as a TIFF: {error}") from error

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from launch.errors import LaunchError
+from launch.tools import decoding
 
 SUFFIXES = (".dcm", ".dicom", ".dic")
 DIRECTORY = "DICOMDIR"
@@ -105,6 +106,7 @@ def _stored(data: Any) -> np.ndarray:
     kind = data.get("PhotometricInterpretation", "")
     if samples > 1 or not kind.startswith("MONOCHROME"):
         raise UnreadableDicomError(Path(), f"holds colour ({kind}); brightness is wanted")
+    decoding.require_size(Path(), int(data.Rows), int(data.Columns))
     pixels = np.squeeze(np.asarray(data.pixel_array))
     if not data.PixelRepresentation and data.BitsStored < data.BitsAllocated:
         pixels = pixels & ((1 << int(data.BitsStored)) - 1)  # above them old files keep overlays

@@ -1,5 +1,6 @@
 """Names of files that go in, and of what comes out for them."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -19,6 +20,18 @@ def distinct_names(files: Sequence[PurePath]) -> list[str]:
         name if counts[name.casefold()] == 1 else file.as_posix()
         for name, file in zip(short, files, strict=True)
     ]
+
+
+def inside(root: Path, name: str, source: Path) -> Path:
+    """A file that a list names, below the folder that the list speaks of.
+
+    Raises:
+        ConfigError: if the name leads out of that folder.
+    """
+    path = Path(os.path.normpath(root / name))
+    if not path.is_relative_to(os.path.normpath(root)):
+        raise ConfigError(f"{source} names {name!r}, which lies outside of {root}")
+    return path
 
 
 def refuse_overlap(source: Path, destination: Path) -> None:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from launch.tools import decoding
+
 SUFFIXES = (
     ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv",
 )  # fmt: skip
@@ -81,6 +83,7 @@ def _animation(path: Path, prepare: Callable[[Frame], np.ndarray]) -> Video:
     try:
         with Image.open(path) as image:
             announced = getattr(image, "n_frames", 1)
+            decoding.require_size(path, image.height, image.width)
             for number in range(announced):
                 image.seek(number)
                 frames.append(prepare(_on_black(image)))
