@@ -141,7 +141,7 @@ def compose_saved(run: Run, typed: Typed) -> Composition:
                 f"{known} can be chosen anew. Change single values, such as {group}.KEY=VALUE"
             )
         saved.pop(REPLACED[group], None)
-    root = OmegaConf.load(CONF / f"{ROOT}.yaml")
+    root: Any = OmegaConf.load(CONF / f"{ROOT}.yaml")
     saved |= {key: root[key] for key in PLACES} | {"name": safe_name(run, saved.get("name"))}
     quiet = [entry for entry in root.defaults if "_logging" in str(entry)]
     chosen = [{f"/{group}": None} for group in REPLACED]
