@@ -203,3 +203,28 @@ def test_silence_is_found_where_a_cosine_underflows():
 
 def test_a_weight_counted_in_epochs_is_taken_as_active():
     assert silent_intervals({"a": Exponential(initial=1.0, rate=0.5)}, 100) == []
+
+
+def test_a_weight_may_be_any_schedule_named_by_target():
+    falling = {"_target_": "launch.schedules.Exponential", "initial": 0.8, "rate": 0.5}
+    assert weight({"loss_weight": falling}) == Exponential(0.8, 0.5)
+
+
+@pytest.mark.parametrize(
+    "spec, words",
+    [
+        ({"_target_": "launch.schedules.Exponential", "inital": 0.8}, ["inital"]),
+        ({"_target_": "launch.schedules.interpolate", "_partial_": True}, ["no schedule"]),
+        ({"_target_": "torch.load", "f": "x"}, ["not allowed", "pyproject.toml"]),
+    ],
+)
+def test_a_target_that_gives_no_schedule_is_refused(spec, words):
+    with pytest.raises(ConfigError) as error:
+        weight({"loss_weight": spec})
+    assert all(word in error.value.message for word in words)
+
+
+def test_keys_beside_a_schedule_have_no_meaning():
+    falling = {"_target_": "launch.schedules.Exponential", "initial": 0.8, "rate": 0.5}
+    with pytest.raises(ConfigError, match="start_iter has no meaning"):
+        weight({"loss_weight": falling, "start_iter": 5})

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Literal, Protocol, get_args
 
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
 from launch.errors import ConfigError, nearest
+from launch.record import targets
 
 Unit = Literal["iteration", "epoch"]
 Shape = Literal["linear", "cosine", "step"]
@@ -214,27 +218,54 @@ class LossWeight:
 LOSS_WEIGHT_KEYS = frozenset(f.name for f in fields(LossWeight) if f.init)
 
 
-def weight(spec: dict[str, Any]) -> LossWeight | Points:
+def weight(spec: dict[str, Any]) -> Schedule:
     """The weight schedule of one loss from its schedule keys.
 
-    `loss_weight` may be a list of points; `schedule_type` then says how to join them.
+    `loss_weight` may be a list of points; `schedule_type` then says how to join them. Or it is a
+    schedule of one's own, named by `_target_`.
 
     Raises:
         ConfigError: for values that make no sense, naming both numbers.
     """
     points = spec.get("loss_weight")
+    if isinstance(points, Mapping):
+        _require_alone(spec, "a schedule", {"loss_weight"})
+        return own(points)
     if not isinstance(points, Sequence) or isinstance(points, str):
         return LossWeight(**spec)
-    superfluous = sorted(spec.keys() - {"loss_weight", "schedule_type"})
-    if superfluous:
-        raise ConfigError(
-            f"loss_weight is a list of points, so {', '.join(superfluous)} has no meaning; "
-            "write it as points"
-        )
+    _require_alone(spec, "a list of points", {"loss_weight", "schedule_type"})
     for point in points:
         if isinstance(point, Sequence) and len(point) == 2:
             check_weight(loss_weight=point[1])
     return Points(points, spec.get("schedule_type", "linear"))
+
+
+def _require_alone(spec: dict[str, Any], what: str, known: set[str]) -> None:
+    superfluous = sorted(spec.keys() - known)
+    if superfluous:
+        raise ConfigError(
+            f"loss_weight is {what}, so {', '.join(superfluous)} has no meaning; "
+            "write it inside loss_weight"
+        )
+
+
+def own(node: Mapping[str, Any]) -> Schedule:
+    """The schedule of a node with `_target_`, wherever its class lives.
+
+    Raises:
+        ConfigError: if it cannot be made, or is no schedule.
+    """
+    targets.require_all(dict(node))
+    try:
+        found = instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        raise ConfigError(f"{error.__cause__ or error}") from error
+    if not callable(found) or not hasattr(found, "changes") or not hasattr(found, "unit"):
+        raise ConfigError(
+            f"{node.get('_target_')} is no schedule; it needs unit, __call__(i) and changes(), "
+            "see launch.schedules.Schedule"
+        )
+    return found
 
 
 def check_shape(shape: str) -> None:

@@ -142,8 +142,8 @@ class RecipeSource(FileConfigSource):
         return dict(nulls(self._body(part)))
 
     def _bases(self, file: str) -> Iterator[str]:
-        """Files that a file starts from: strings in its defaults list, `/base/sr` or `pbr`."""
-        group = file.rpartition("/")[0]
+        """Files that a file starts from: `/base/sr`, or `sr/static` in the group of the file."""
+        group = file.partition("/")[0]
         for entry in (self._whole(file) or {}).get("defaults") or []:
             if isinstance(entry, str) and entry != "_self_":
                 yield entry[1:] if entry.startswith("/") else f"{group}/{entry}"

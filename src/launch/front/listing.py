@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from launch.composition.recipes import description, folders, options
-from launch.record.run import Run, find_runs
+from launch.record.run import CONF, Run, find_runs
 
 LISTED = ("experiment", "ladder", "study", "search")
 
@@ -14,9 +14,10 @@ def listing() -> str:
     for group in LISTED:
         found = {name: folder for folder in folders() for name in options(folder, group)}
         lines += [f"{group}:"] * bool(found)
+        own_first = sorted(found.items(), key=lambda option: option[1] == CONF)
         lines += [
             f"  {name:24} {description(folder / group / f'{name}.yaml')}"
-            for name, folder in found.items()
+            for name, folder in own_first
         ]
     lines.append(
         "\ntask=plan draws every schedule without training; task=validate and task=predict use a "

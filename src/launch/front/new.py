@@ -1,6 +1,7 @@
 """`python -m launch new DIR`: a project of one's own, small and complete. No torch."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 from launch.errors import ConfigError
@@ -24,6 +25,8 @@ def new(arguments: list[str]) -> str:
             f"{name!r} would name the package; give a folder of small letters, digits and _, "
             "such as mylab"
         )
+    if is_installed(name):
+        raise ConfigError(f"a package {name} is installed already; give the folder another name")
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} has files already; give a folder that is new or empty")
     for path in sorted(TEMPLATE.rglob("*")):
@@ -31,5 +34,11 @@ def new(arguments: list[str]) -> str:
             place = folder / str(path.relative_to(TEMPLATE)).replace(NAME, name)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(path.read_text().replace(NAME, name))
-    after = (f"cd {folder}", f"launch +experiment={name}/first", "python -m pytest")
+    after = (f"cd {folder}", f"launch +experiment={name}/first", "python -m unittest")
     return "\n  ".join([f"wrote {folder}; next:", *after])
+
+
+def is_installed(package: str) -> bool:
+    """Whether a name means a package already; an empty folder of that name does not count."""
+    spec = find_spec(package)
+    return spec is not None and spec.origin is not None

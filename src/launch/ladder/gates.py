@@ -4,6 +4,7 @@ A gate looks at one job of a rung at a time: at `rows`, its validations from the
 as metric -> value, and at `earlier`, the metrics of the best checkpoint of the same job in rungs
 before it. Metric names may be patterns: `lpips_val*` is `lpips_val` or `lpips_val_random`,
 whichever the job reports. Losses and distances are meant to fall; for a score give `mode: max`.
+A gate of one's own is a frozen dataclass below `Gate` with a `judge`, named by `_target_`.
 """
 
 import math
@@ -11,9 +12,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from hydra.utils import get_class
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from launch.record import targets
 
 Row = Mapping[str, float]
 Earlier = Mapping[str, Row]
@@ -304,9 +318,31 @@ class Start(Gate):
         return Verdict(loss <= self.drop + ROUNDING, {"before": before, "now": now}, sentence, self)
 
 
+def _or_own(value: Any, shipped: ValidatorFunctionWrapHandler) -> Gate:
+    """A gate by its `type`, or one of somebody's own by `_target_`.
+
+    Raises:
+        ConfigError: if its name is not allowed or cannot be imported.
+        ValueError: for what its class has no use for.
+    """
+    if not isinstance(value, Mapping) or "_target_" not in value:
+        return shipped(value)
+    targets.require_all(dict(value))
+    given = {key: setting for key, setting in value.items() if key != "_target_"}
+    name = str(value["_target_"])
+    try:
+        return TypeAdapter(get_class(name)).validate_python({"type": name} | given)
+    except ValidationError as error:
+        found = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ValueError(f"{name}: {'; '.join(found)}") from error
+
+
 AnyGate = Annotated[
-    Finite | Plateau | Patience | Overfit | Ratio | Forgetting | Spike | Threshold | Start,
-    Field(discriminator="type"),
+    Annotated[
+        Finite | Plateau | Patience | Overfit | Ratio | Forgetting | Spike | Threshold | Start,
+        Field(discriminator="type"),
+    ],
+    WrapValidator(_or_own),
 ]
 
 

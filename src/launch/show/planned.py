@@ -1,17 +1,17 @@
 """Every schedule of a composed configuration, by the key that one would type. No torch."""
 
+import ast
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 
+from launch.check.definitions import Definition, TargetError, find, lineage
 from launch.errors import ConfigError
 from launch.masks.progress import progress
-from launch.schedules import LOSS_WEIGHT_KEYS, Constant, Schedule, Unit, weight
+from launch.schedules import LOSS_WEIGHT_KEYS, Constant, Schedule, Unit, own, weight
 
 Config = Mapping[str, Any]
 
@@ -239,12 +239,12 @@ def needs_data(config: Config) -> bool:
 
 
 def nodes(value: Any, key: str) -> Iterator[tuple[str, Schedule]]:
-    """Every node below `value` whose `_target_` is a schedule."""
+    """Every node below `value` whose `_target_` is a schedule; weights of losses are apart."""
     if isinstance(value, Mapping):
-        if str(value.get("_target_", "")).startswith("launch.schedules."):
-            yield key, _built(key, instantiate, value, _convert_="all")
+        if is_schedule(str(value.get("_target_", ""))):
+            yield key, _built(key, own, value)
             return
-        children = value.items()
+        children = [(name, child) for name, child in value.items() if name != "loss_weight"]
     elif isinstance(value, Sequence) and not isinstance(value, str):
         children = ((_place(i, entry), entry) for i, entry in enumerate(value))
     else:
@@ -253,16 +253,30 @@ def nodes(value: Any, key: str) -> Iterator[tuple[str, Schedule]]:
         yield from nodes(child, f"{key}.{name}" if key else str(name))
 
 
+def is_schedule(target: str) -> bool:
+    """Whether a class has `changes`, as every schedule does, by its source."""
+    try:
+        found = find(target) if target else None
+    except TargetError:
+        return False
+    known = lineage(found) if isinstance(found, Definition) else ()
+    return any("changes" in _methods(definition) for definition in known if definition)
+
+
+def _methods(definition: Definition) -> set[str]:
+    body = definition.node.body if isinstance(definition.node, ast.ClassDef) else []
+    return {part.name for part in body if isinstance(part, ast.FunctionDef)}
+
+
 def _place(index: int, entry: Any) -> str:
     return str(entry.get("label", index)) if isinstance(entry, Mapping) else str(index)
 
 
-def _built(key: str, build: Any, *arguments: Any, **options: Any) -> Schedule:
+def _built(key: str, build: Any, spec: Any) -> Schedule:
     try:
-        return build(*arguments, **options)
-    except (ConfigError, InstantiationException) as error:
-        reason = error.__cause__ or error
-        raise ConfigError(f"{key}: {reason}") from error
+        return build(spec)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error.message}") from error
 
 
 def length(

@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from launch.errors import MissingError
 from launch.train.module import OptimizerFactory, ScheduledModule
 from launch.train.objective import ScheduledLosses
 
@@ -50,8 +51,10 @@ class Denoiser(ScheduledModule):
 
     def predict(self, source: Path, destination: Path) -> dict[str, float]:
         """Denoise every PNG of a folder."""
-        destination.mkdir(parents=True, exist_ok=True)
         files = sorted(source.glob("*.png")) if source.is_dir() else [source]
+        if not files:
+            raise MissingError(f"{source} holds no PNG")
+        destination.mkdir(parents=True, exist_ok=True)
         for path in files:
             picture = np.asarray(Image.open(path).convert("L"), np.float32) / 255
             pred = self.network(torch.from_numpy(picture)[None, None].to(self.device))

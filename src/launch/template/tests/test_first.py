@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import unittest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
@@ -11,20 +13,24 @@ from PIL import Image
 PROJECT = Path(__file__).parents[1]
 
 
-def launch(*arguments):
+def launch(*arguments: object) -> None:
     command = [sys.executable, "-m", "launch", *map(str, arguments)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_learns_and_predicts(tmp_path):
-    run = tmp_path / "run"
-    launch("+experiment=mylab/first", f"run_dir={run}", "trainer.max_iterations=100")
-    launch(f"resume={run}", "trainer.max_iterations=200")
-    record = json.loads((run / "run.json").read_text())
-    assert record["iteration"] == 200
-    assert record["metrics"]["psnr"] > 15
+class TestFirst(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(TemporaryDirectory()))
 
-    Image.fromarray(np.zeros((20, 30), np.uint8)).save(tmp_path / "black.png")
-    launch("task=predict", f"from={run}", f"input={tmp_path}", f"output={tmp_path / 'out'}")
-    assert Image.open(tmp_path / "out" / "black.png").size == (30, 20)
+    def test_it_learns_continues_and_predicts(self) -> None:
+        run, output = self.folder / "run", self.folder / "out"
+        launch("+experiment=mylab/first", f"run_dir={run}", "trainer.max_iterations=100")
+        launch(f"resume={run}", "trainer.max_iterations=200")
+        record = json.loads((run / "run.json").read_text())
+        self.assertEqual(record["iteration"], 200)
+        self.assertGreater(record["metrics"]["psnr"], 15)
+
+        Image.fromarray(np.zeros((20, 30), np.uint8)).save(self.folder / "black.png")
+        launch("task=predict", f"from={run}", f"input={self.folder}", f"output={output}")
+        self.assertEqual(Image.open(output / "black.png").size, (30, 20))
