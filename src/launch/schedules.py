@@ -257,7 +257,7 @@ def own(node: Mapping[str, Any]) -> Schedule:
     """
     targets.require_all(dict(node))
     try:
-        found = instantiate(node, _convert_="all")
+        found: Any = instantiate(node, _convert_="all")
     except InstantiationException as error:
         raise ConfigError(f"{error.__cause__ or error}") from error
     if not callable(found) or not hasattr(found, "changes") or not hasattr(found, "unit"):

@@ -330,8 +330,9 @@ def _or_own(value: Any, shipped: ValidatorFunctionWrapHandler) -> Gate:
     targets.require_all(dict(value))
     given = {key: setting for key, setting in value.items() if key != "_target_"}
     name = str(value["_target_"])
+    adapter: TypeAdapter[Any] = TypeAdapter(get_class(name))
     try:
-        return TypeAdapter(get_class(name)).validate_python({"type": name} | given)
+        return adapter.validate_python({"type": name} | given)
     except ValidationError as error:
         found = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ValueError(f"{name}: {'; '.join(found)}") from error
