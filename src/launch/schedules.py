@@ -260,7 +260,7 @@ def own(node: Mapping[str, Any]) -> Schedule:
         found: Any = instantiate(node, _convert_="all")
     except InstantiationException as error:
         raise ConfigError(f"{error.__cause__ or error}") from error
-    if not callable(found) or not hasattr(found, "changes") or not hasattr(found, "unit"):
+    if not all(hasattr(found, part) for part in ("__call__", "changes", "unit")):
         raise ConfigError(
             f"{node.get('_target_')} is no schedule; it needs unit, __call__(i) and changes(), "
             "see launch.schedules.Schedule"

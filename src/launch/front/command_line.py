@@ -204,8 +204,8 @@ def unnamed(composition: Composition) -> ConfigError:
         return ConfigError(f"task={task} needs from=latest, a run folder or a checkpoint")
     known = names("experiment")
     return ConfigError(
-        f"which experiment? Type +experiment=NAME, such as +experiment={known[-1]}; python -m launch "
-        f"lists all {len(known)}"
+        f"which experiment? Type +experiment=NAME, such as +experiment={known[-1]}; "
+        f"python -m launch lists all {len(known)}"
     )
 
 

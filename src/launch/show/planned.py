@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from launch.check.definitions import Definition, TargetError, find, lineage
 from launch.errors import ConfigError
 from launch.masks.progress import progress
 from launch.schedules import LOSS_WEIGHT_KEYS, Constant, Schedule, Unit, own, weight
+from launch.source.definitions import Definition, TargetError, find, lineage
 
 Config = Mapping[str, Any]
 
