@@ -19,6 +19,7 @@ from launch.experiments.pbr.evaluation import SUFFIX, Tally
 from launch.experiments.pbr.layers import TARGETS
 from launch.experiments.pbr.pictures import captions, legend
 from launch.losses.total_variation import TotalVariation
+from launch.train.learning_rate import scheduled
 from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
 from launch.train.objective import Inputs, ScheduledLosses
 
@@ -154,7 +155,7 @@ class Phase(ScheduledModule):
         options = {}
         if getattr(self.lr_scheduler, "func", None) is OneCycleLR:
             options["steps_per_epoch"] = -(-self.batches_per_epoch // self.accumulate)
-        scheduler = self.lr_scheduler(optimizer, **options)
+        scheduler = scheduled(self.lr_scheduler, optimizer, **options)
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
     def parameter_groups(self) -> list[Any]:

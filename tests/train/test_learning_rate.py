@@ -1,5 +1,6 @@
 """The learning rate of a plan is what the configured optimizer and scheduler do."""
 
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -135,3 +136,30 @@ def test_another_kind_of_optimizer_cannot_continue(optimizer, scheduler) -> None
     configured = ([other], [scheduler(other) or halving(2)(other)])
     with pytest.raises(ConfigError, match="a resumed run keeps its kind of optimizer"):
         learning_rate.reassert([plain], [], configured, written)
+
+
+def one_cycle(total_steps: int, **settings: Any) -> Any:
+    make = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, cycle_momentum=False)
+    return partial(make, total_steps=total_steps, **settings)
+
+
+def test_a_longer_cycle_goes_on_as_if_it_had_been_that_long_from_the_start(tmp_path) -> None:
+    path = tmp_path / "last.ckpt"
+    fit(Line(adamw(**OLD), one_cycle(12)), path)
+    module = Line(adamw(**OLD), one_cycle(30))
+    fit(module, tmp_path / "next.ckpt", path)
+    node = scheduler("OneCycleLR", max_lr=0.1, total_steps=30, cycle_momentum=False)
+    assert module.rates == pytest.approx(learning_rate.record(OPTIMIZER, node, 29)[6:12])
+
+
+def test_a_cycle_that_would_have_ended_by_now_is_refused(tmp_path) -> None:
+    path = tmp_path / "last.ckpt"
+    fit(Line(adamw(**OLD), one_cycle(12)), path)
+    with pytest.raises(ConfigError, match="has made 6 steps, and OneCycleLR ends before"):
+        fit(Line(adamw(**OLD), one_cycle(4)), tmp_path / "next.ckpt", path)
+
+
+def test_a_cycle_whose_rise_is_one_step_is_refused_with_what_to_change(tmp_path) -> None:
+    """torch divides by the length of the rise, 0.1 * 10 - 1."""
+    with pytest.raises(ConfigError, match="change pct_start or the number of steps"):
+        fit(Line(adamw(**OLD), one_cycle(10, pct_start=0.1)), tmp_path / "last.ckpt")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from launch.errors import ConfigError, nearest
 from launch.losses.gan import GAN
+from launch.train.learning_rate import scheduled
 from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
 from launch.train.objective import ScheduledLosses
 
@@ -73,10 +74,10 @@ class AdversarialModule(ScheduledModule):
         others = [
             self.discriminator_optimizer(d.parameters()) for d in self.discriminators.values()
         ]
-        schedulers = [self.lr_scheduler(main)] if self.lr_scheduler else []
+        schedulers = [scheduled(self.lr_scheduler, main)] if self.lr_scheduler else []
         if self.discriminator_lr_scheduler:
             warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
-            schedulers += [self.discriminator_lr_scheduler(other) for other in others]
+            schedulers += [scheduled(self.discriminator_lr_scheduler, other) for other in others]
         return [main, *others], schedulers
 
     def play(self, total: Tensor, real: Tensor, fake: Tensor) -> None:

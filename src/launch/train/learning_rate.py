@@ -66,6 +66,22 @@ def record(
     return rates
 
 
+def scheduled(factory: Any, optimizer: Optimizer, **options: Any) -> LRScheduler:
+    """The scheduler of an optimizer, from a partial of its class.
+
+    Raises:
+        ConfigError: for settings of which torch makes none.
+    """
+    try:
+        return factory(optimizer, **options)
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        name = getattr(getattr(factory, "func", factory), "__name__", "the scheduler")
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, ZeroDivisionError):  # OneCycleLR's rise is pct_start * total_steps - 1
+            reason = "its first phase is a single step; change pct_start or the number of steps"
+        raise ConfigError(f"module.lr_scheduler: {name} cannot be made so: {reason}") from error
+
+
 # Resuming
 
 
@@ -106,7 +122,8 @@ def reassert(
         What changed, a sentence each.
 
     Raises:
-        ConfigError: if the checkpoint holds the state of other optimizers or of fewer schedulers.
+        ConfigError: if the checkpoint holds the state of other optimizers or of fewer schedulers,
+            or if a scheduler ends before the steps that were made.
     """
     wanted = hyper_parameters(configured)
     if wanted == written:
@@ -119,9 +136,7 @@ def reassert(
             "with from=CHECKPOINT"
         )
     for restored, scheduler in zip(schedulers, replayed, strict=True):
-        scheduler.optimizer.step()  # there are no gradients yet; or torch warns about the order
-        for _ in range(restored.last_epoch):
-            scheduler.step()
+        replay(scheduler, restored.last_epoch)
         restored.load_state_dict(scheduler.state_dict())
     changes = []
     for number, (restored, new) in enumerate(zip(optimizers, fresh, strict=True)):
@@ -133,6 +148,22 @@ def reassert(
             ]
             group.update(values)
     return changes
+
+
+def replay(scheduler: LRScheduler, steps: int) -> None:
+    """
+    Raises:
+        ConfigError: if the scheduler ends before.
+    """
+    scheduler.optimizer.step()  # there are no gradients yet; or torch warns about the order
+    try:
+        for _ in range(steps):
+            scheduler.step()
+    except ValueError as error:
+        raise ConfigError(
+            f"module.lr_scheduler: the run has made {steps} steps, and {type(scheduler).__name__} "
+            f"ends before: {error}"
+        ) from error
 
 
 def _players(configured: Any) -> tuple[list[Optimizer], list[LRScheduler]]:

@@ -209,7 +209,7 @@ class ScheduledModule(pl.LightningModule):
         optimizer = self.optimizer(self.trainable_parameters())
         if self.lr_scheduler is None:
             return [optimizer]
-        scheduler = self.lr_scheduler(optimizer)
+        scheduler = learning_rate.scheduled(self.lr_scheduler, optimizer)
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 
     def trainable_parameters(self) -> list[nn.Parameter]:
