@@ -80,7 +80,7 @@ def test_a_node_with_another_target_replaces_the_one_that_was_there(whole):
 
 
 def test_an_experiment_lists_its_rungs_and_each_is_an_experiment(whole):
-    assert whole()["rungs"] == {"first": None, "second": None}
+    assert whole()["rungs"] == ["first", "second"]
     first, second = (whole(name=f"toy/own/{rung}") for rung in ("first", "second"))
     assert (first["seed"], first["from"], first["rungs"]) == (1, None, None)
     assert (second["from"], second["name"]) == ("rung:first", "toy/own/second")
@@ -101,8 +101,8 @@ def test_what_a_file_is_about_is_its_first_comment(whole):
 
 
 def test_shipped_rungs():
-    assert rungs_of("pbr/phase_b") == {"segformer", "albedo", "maps"}
-    assert rungs_of("sr/static") == set()
+    assert rungs_of("pbr/phase_b") == ["segformer", "albedo", "maps"]
+    assert rungs_of("sr/static") == []
     assert (CONF / "experiment/pbr/phase_b.yaml").is_file()
 
 

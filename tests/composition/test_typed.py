@@ -17,7 +17,7 @@ from launch.composition.typed import Typed, as_value, command, last_wins, normal
         ("+ladder=pbr", "ladder=pbr"),
         ("+study=a", "study=a"),
         ("+losses.a.b=1", "+losses.a.b=1"),
-        ("rungs.a.seed=1", "++rungs.a.seed=1"),
+        ("rungs.a.seed=1", "rungs.a.seed=1"),
         ("rungs=[a]", "rungs=[a]"),
         ("seed=1", "seed=1"),
         ("~losses.gan", "~losses.gan"),
@@ -72,7 +72,7 @@ def test_sections_are_told_apart():
 
 
 def test_what_is_typed_for_all_rungs_comes_before_what_is_for_one():
-    typed = Typed.read(["++rungs.a.seed=2", "seed=1", "~rungs.a.ema", "++rungs.b.seed=3"])
+    typed = Typed.read(["rungs.a.seed=2", "seed=1", "~rungs.a.ema", "+rungs.b.x=3"])
     assert typed.for_rung("a") == ["seed=1", "seed=2", "~ema"]
 
 
@@ -82,6 +82,7 @@ def test_what_is_typed_for_all_rungs_comes_before_what_is_for_one():
         (["ladder=pbr", "seed=1", "data.feed=8"], ["ladder=pbr", "seed=1"]),
         (["study=a", "module.x=1", "scale=full"], ["study=a", "scale=full"]),
         (["experiment=a", "data.feed=8"], ["experiment=a", "data.feed=8"]),
+        (["experiment=a", "rungs.b.seed=1", "rungs=[b]"], ["experiment=a", "rungs=[b]"]),
     ],
 )
 def test_a_ladder_or_study_is_composed_without_what_its_trainings_have(typed, own):

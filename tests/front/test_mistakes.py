@@ -111,6 +111,17 @@ MISTAKES = [
     ("task=report runs=nowhere", 3, "no run is there"),
     (f"{STATIC} run_dir=photos/0.png", 3, "cannot be made"),
     ("+experiment=pbr/phase_a needs=require", 3, "experiment=pbr/phase_a0"),
+    # What names nothing, or too much
+    (f"{STATIC} @package=3", 2, "'@package=3' names no key"),
+    (f"{STATIC} '~' sed=1", 2, "'~' names no key"),
+    (f"{STATIC} a@b@c=1", 2, "Overrides are KEY=VALUE"),
+    (f"{STATIC} data@x=sr/folder", 2, "type +data@x=NAME to add it"),
+    (f"{STATIC} '~seed'", 2, "it cannot be taken away; type seed=VALUE"),
+    (f"{STATIC} scale=[demo]", 2, "the name of one of its options"),
+    (f"{STATIC} sed=3 seed=1,2", 2, "Did you mean 'seed'"),
+    (f"{STATIC} rungs.a.seed=1", 2, "has no rungs"),
+    ("+experiment=pbr/phase_b rungs.albdo.seed=1", 2, "Did you mean 'albedo'"),
+    (f"{STATIC} +ladder=pbr", 2, "leave one of them out"),
     # What is not there
     (f"{STATIC} trainer=gpu", 3, "type trainer=cpu"),
     (f"{STATIC} logger=wandb", 3, "pip install wandb"),

@@ -25,8 +25,8 @@ def test_rungs_are_chosen_by_the_last_part_of_their_names():
     ("typed", "wanted"),
     [
         (["seed=2"], ["experiment=toy/a", "seed=2", "+x=1"]),
-        (["seed=2", "++rungs.a.seed=3"], ["experiment=toy/a", "seed=3", "+x=1"]),
-        (["++rungs.b.seed=3"], ["experiment=toy/a", "seed=1", "+x=1"]),
+        (["seed=2", "rungs.a.seed=3"], ["experiment=toy/a", "seed=3", "+x=1"]),
+        (["rungs.b.seed=3"], ["experiment=toy/a", "seed=1", "+x=1"]),
         (["run_dir=x", "ladder=toy"], ["experiment=toy/a", "seed=1", "+x=1"]),
     ],
 )

@@ -46,6 +46,15 @@ def test_finished_rungs_are_skipped(climb, here, worker):
     assert worker.names == ["first", "second", "second"]
 
 
+def test_some_rungs_are_chosen_and_what_is_typed_for_one_is_taken_away_there(climb, here, worker):
+    climb("rungs: [{experiment: toy/a}]", "--cfg", "job")
+    typed = ["rungs=[second]", "rungs.second.seed=3", "~rungs.second.ema", "needs=none"]
+    code, printed = here("+experiment=toy/two", *typed, "run_dir=run")
+    assert code == 0, printed
+    (config,) = worker.configs.values()
+    assert (config["name"], config["seed"], "ema" in config) == ("toy/two/second", 3, False)
+
+
 def test_a_rung_that_fails_ends_the_climb_and_says_why(climb, here, worker):
     climb("rungs: [{experiment: toy/a}]", "--cfg", "job")
     worker.ends = {"first": [1]}

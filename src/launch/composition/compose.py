@@ -128,6 +128,8 @@ def compose(overrides: list[str], primary: str = ROOT) -> Composition:
 def compose_saved(run: Run, typed: Typed) -> Composition:
     """The configuration that a run folder holds, with every value changed that is typed.
 
+    What an earlier version of launch did not know yet has its default.
+
     Raises:
         ConfigError: if the folder holds none, for a choice that cannot be made anew, and for
             everything that is wrong with what is typed.
@@ -145,7 +147,10 @@ def compose_saved(run: Run, typed: Typed) -> Composition:
     saved |= {key: root[key] for key in PLACES} | {"name": safe_name(run, saved.get("name"))}
     quiet = [entry for entry in root.defaults if "_logging" in str(entry)]
     chosen = [{f"/{group}": None} for group in REPLACED]
-    node = {**saved, "defaults": ["_self_", *chosen, *quiet], "hydra": root.hydra}
+    later = {key: root[key] for key in root if key not in saved}
+    trainer: Any = OmegaConf.load(CONF / "trainer" / "auto.yaml")
+    node = {**later, **saved, "defaults": ["_self_", *chosen, *quiet], "hydra": root.hydra}
+    node["trainer"] = {**trainer, **saved["trainer"]}
     ConfigStore.instance().store(name=SAVED, node=node)
     return compose(typed.texts, SAVED)
 

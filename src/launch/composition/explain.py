@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 
 import yaml
 from hydra import compose
@@ -17,10 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from launch.composition.meant import flatten, key_meant, of_scenario, option_meant
 from launch.composition.recipes import groups, names
-from launch.composition.typed import GROUPS, quoted
+from launch.composition.typed import GROUPS, KEPT, Typed, quoted
 from launch.errors import ConfigError, LaunchError, nearest
 
 ROOT = "launch"
+
+NAMELESS = re.compile(r"[+~]*(@[^=]*)?(=.*)?")
 
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
 """What composing raises for what a person has typed or written."""
@@ -28,17 +31,28 @@ COMPOSING = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
 
 def explain(error: Exception, overrides: list[str], primary: str = ROOT) -> LaunchError:
     """What the user did and what to type instead, for every override that is wrong."""
+    overrides = composed(overrides)
     found: list[LaunchError] = []
     problem: Exception | None = error
     while problem is not None:
         found.append(describe(problem, overrides, primary))
         rest = [o for o in overrides if o != culprit(problem, overrides)]
         problem = failure(rest, primary) if len(rest) < len(overrides) else None
+        if "Ambiguous value" in str(problem):  # of a sweep, or it would have come first
+            problem = None
         overrides = rest
     if len(found) == 1:
         return found[0]
     lines = [f"{len(found)} problems:", *(problem.message for problem in found)]
     return ConfigError("\n  ".join(lines))
+
+
+def composed(overrides: list[str]) -> list[str]:
+    """Those of the overrides that are composed themselves; all where one cannot be read."""
+    try:
+        return Typed.read(overrides).of_the_whole
+    except COMPOSING:
+        return overrides
 
 
 def failure(overrides: list[str], primary: str) -> Exception | None:
@@ -52,8 +66,14 @@ def failure(overrides: list[str], primary: str) -> Exception | None:
 
 def culprit(error: Exception, overrides: list[str]) -> str | None:
     """The override that an error is about."""
+    nameless = next(filter(NAMELESS.fullmatch, overrides), None)
+    if nameless is not None:
+        return nameless
     if isinstance(error, OverrideParseException):
         return error.override
+    ambiguous = re.search(r"for argument '([^']+)'", str(error))
+    if ambiguous:
+        return ambiguous[1]
     if isinstance(error, MissingConfigException):
         name = (error.missing_cfg_file or "").removesuffix(".yaml").replace("/", "=", 1)
         return next((o for o in overrides if o.lstrip("+") == name), None)
@@ -70,6 +90,17 @@ def named_key(error: Exception) -> str:
 
 def describe(error: Exception, overrides: list[str], primary: str) -> LaunchError:
     """One error in one sentence."""
+    nameless = next(filter(NAMELESS.fullmatch, overrides), None)
+    if nameless is not None:
+        return ConfigError(f"{nameless!r} names no key. Overrides are KEY=VALUE")
+    unnamed = " ".join(unnamed_options(error, overrides))
+    if unnamed:
+        return ConfigError(unnamed)
+    return by_kind(error, overrides, primary)
+
+
+def by_kind(error: Exception, overrides: list[str], primary: str) -> LaunchError:
+    """One error of Hydra's, OmegaConf's or YAML's."""
     if isinstance(error, MissingConfigException):
         return missing_option(error, overrides)
     if isinstance(error, OverrideParseException):
@@ -85,12 +116,6 @@ def unusual(error: Exception, overrides: list[str]) -> ConfigError:
     """Errors that are not Hydra's own."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return ConfigError(f"{error.problem_mark}".strip() + f": this is not YAML: {error.problem}")
-    if "Config group override must be" in str(error):
-        wrong = [o for o in overrides if o.partition("=")[2] in ("null", "")]
-        return ConfigError(
-            f"{' '.join(wrong)}: a group takes the name of one of its options; to go without, type "
-            f"{' '.join('~' + o.partition('=')[0] for o in wrong)}"
-        )
     return ConfigError(f"{type(error).__name__}: {first_line(error)}")
 
 
@@ -114,13 +139,30 @@ def experiment_of(overrides: list[str]) -> str:
     return typed[-1] if typed else ""
 
 
+def unnamed_options(error: Exception, overrides: list[str]) -> Iterator[str]:
+    """A sentence for each group whose value is no name, if an error is about such."""
+    if not any(text in str(error) for text in ("Config group override must be", "'${scale}/")):
+        return
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key = override.key_or_group
+        named = override.is_sweep_override() or isinstance(override.value(), str)
+        if key in (*groups(), "hydra") and not named:
+            without = "" if key in (*KEPT, "hydra") else f"; to go without, type ~{key}"
+            yield f"{override.input_line}: a group takes the name of one of its options{without}"
+
+
 def unreadable(error: OverrideParseException) -> ConfigError:
     """What is no override; a value with odd characters is shown as it has to be quoted."""
     key, equals, value = error.override.partition("=")
     text = f"{error.override!r} is not an override: {first_line(error)}"
-    if not equals or not key or not re.fullmatch(r"[+~]*[\w./@:]+", key):
+    typed = f"{key}={quoted(value)}"
+    try:
+        OverridesParser.create().parse_override(typed)
+    except HydraException:
+        typed = ""
+    if not equals or not typed:
         return ConfigError(f"{text}. Overrides are KEY=VALUE")
-    return ConfigError(f"{text}. Quote it: {in_a_shell(f'{key}={quoted(value)}')}")
+    return ConfigError(f"{text}. Quote it: {in_a_shell(typed)}")
 
 
 def in_a_shell(text: str) -> str:
@@ -145,6 +187,12 @@ def impossible_override(error: Exception, overrides: list[str], primary: str) ->
         return unmergeable(error)
     if "already at" in f"{error}{error.__cause__}":
         return ConfigError(f"{key} is there already; type {key}=VALUE without the +")
+    misplaced = re.search(r"Could not \w+ '([^']*@[^']*)'", str(error))
+    if misplaced:
+        return ConfigError(
+            f"{misplaced[1]}: nothing is chosen there yet; type +{misplaced[1]}=NAME to add it, or "
+            f"{misplaced[1].partition('@')[0]}=NAME for the one that there is"
+        )
     config = without(key, overrides, primary)
     keys = sorted({*flatten(config), *groups()})
     if key in keys and "Could not delete" in f"{error}{error.__cause__}":

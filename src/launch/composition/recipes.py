@@ -115,7 +115,7 @@ class RecipeSource(FileConfigSource):
         if "losses" in root:
             root["losses"] = named(root["losses"])
         if root.get("rungs") and group in ("experiment", "base"):
-            root["rungs"] = dict.fromkeys(root["rungs"])
+            root["rungs"] = [*self.rungs(name)]
         return root | ({"name": option} if group == "experiment" else {})
 
     def _part(self, part: Part) -> dict[str, Any]:
@@ -155,11 +155,11 @@ class RecipeSource(FileConfigSource):
             return None
         return Part(file, rung=rung) if rung in self.rungs(file) else None
 
-    def rungs(self, file: str) -> set[str]:
-        """Names of the rungs of a file, those that it starts from included."""
-        inherited = [self.rungs(base) for base in self._bases(file)]
+    def rungs(self, file: str) -> tuple[str, ...]:
+        """Names of the rungs of a file, after those of the files that it starts from."""
+        inherited = [rung for base in self._bases(file) for rung in self.rungs(base)]
         own = (self._whole(file) or {}).get("rungs") or {}
-        return set(own).union(*inherited) if isinstance(own, dict) else set()
+        return tuple(dict.fromkeys([*inherited, *own])) if isinstance(own, dict) else ()
 
     def _whole(self, file: str) -> dict[str, Any] | None:
         """The content of a file of this folder, or of the launcher's own."""
@@ -272,11 +272,12 @@ def folders() -> list[Path]:
     return list(dict.fromkeys([CONF, *own]))
 
 
-def rungs_of(name: str, places: Iterable[str | Path] = ()) -> set[str]:
+def rungs_of(name: str, places: Iterable[str | Path] = ()) -> list[str]:
     """The rungs of an experiment, as its file and those that it starts from have them."""
     file = f"experiment/{name}"
     looked_at = places or folders()
-    return {r for folder in looked_at for r in RecipeSource("", f"file://{folder}").rungs(file)}
+    sources = (RecipeSource("", f"file://{folder}") for folder in looked_at)
+    return list(dict.fromkeys(rung for source in sources for rung in source.rungs(file)))
 
 
 def names(group: str) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
+from launch.errors import ConfigError
+
 GROUPS = ("experiment", "ladder", "study", "search", "scale")
 """Groups with a default, which one may type with a plus all the same."""
 
@@ -22,8 +24,14 @@ OF_THE_WHOLE = (
 )
 """Root sections of a ladder, a study or a search itself; others are of what they train."""
 
+KEPT = (
+    *("experiment", "scale", "trainer", "network", "task", "name", "seed", "run_dir", "runs"),
+    *("from", "extend", "watch", "needs", "input", "output", "debug", "plan"),
+)
+"""Root sections that a run cannot be without."""
+
 PLUS = re.compile(rf"^\+(?=({'|'.join(GROUPS)})[=@])")
-RUNG = re.compile(r"^(?=rungs\.[^.=]+\.)")
+RUNG = re.compile(r"^[+~]*rungs\.([^.=@/]+)\.")
 SAFE = re.compile(r"[\w./@%+-]*", re.ASCII)
 
 
@@ -48,6 +56,16 @@ class Typed:
         found = [o for o in self.parsed if o.key_or_group == key and not o.is_sweep_override()]
         return found[-1].value() if found else default
 
+    def require_kept(self) -> None:
+        """
+        Raises:
+            ConfigError: if something is taken away that a run cannot be without.
+        """
+        for override in self.parsed:
+            if override.is_delete() and override.key_or_group in KEPT:
+                key = override.key_or_group
+                raise ConfigError(f"~{key}: it cannot be taken away; type {key}=VALUE instead")
+
     def __contains__(self, key: str) -> bool:
         return any(o.key_or_group == key for o in self.parsed)
 
@@ -65,18 +83,20 @@ class Typed:
     def of_the_whole(self) -> list[str]:
         """What is composed itself: of what has several trainings, without what those have."""
         several = any(group in self for group in OF_SEVERAL)
-        return self.of(*OF_THE_WHOLE) if several else self.texts
+        texts = self.of(*OF_THE_WHOLE) if several else self.texts
+        return [text for text in texts if not RUNG.match(text)]
+
+    @property
+    def rungs(self) -> list[str]:
+        """Names of the rungs of which something was typed."""
+        found = (RUNG.match(text) for text in self.texts)
+        return list(dict.fromkeys(match[1] for match in found if match))
 
     def for_rung(self, name: str) -> list[str]:
         """What was typed for all rungs, then for this one: `rungs.NAME.seed=1` as `seed=1`."""
         prefix = re.compile(rf"^([+~]*)rungs\.{re.escape(name)}\.")
-        own = [prefix.sub(rung_prefix, text) for text in self.of("rungs") if prefix.match(text)]
+        own = [prefix.sub(r"\1", text) for text in self.of("rungs") if prefix.match(text)]
         return [*self.without("rungs"), *own]
-
-
-def rung_prefix(found: re.Match[str]) -> str:
-    """What is left of the sigils of `++rungs.NAME.`, as `normalised` writes it."""
-    return found[1].removeprefix("++")
 
 
 def section(override: Override) -> str:
@@ -87,10 +107,9 @@ def section(override: Override) -> str:
 def normalised(argument: str) -> str:
     """An override as Hydra takes it, whatever equivalent form was typed.
 
-    `+experiment=x` is `experiment=x`; a key of one rung is handed through the configuration of the
-    whole ladder, which does not have it; a value that names an existing path is quoted.
+    `+experiment=x` is `experiment=x`; a value that names an existing path is quoted.
     """
-    return quoted_path(RUNG.sub("++", PLUS.sub("", argument)))
+    return quoted_path(PLUS.sub("", argument))
 
 
 def last_wins(overrides: Iterable[str]) -> list[str]:

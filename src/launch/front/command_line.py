@@ -130,6 +130,8 @@ def refuse_flag(flag: str, known: list[str], words: list[str]) -> None:
 def composing(flags: Flags, parser: argparse.ArgumentParser, hydra: Any) -> int:
     """What a command line asks for, with Hydra set up."""
     name = flags.config_name or "launch"
+    typed = Typed.read(flags.overrides)
+    typed.require_kept()
     if flags.hydra_help:
         hydra.hydra_help(config_name=name, args_parser=parser, args=flags)
     elif flags.shell_completion:
@@ -143,7 +145,7 @@ def composing(flags: Flags, parser: argparse.ArgumentParser, hydra: Any) -> int:
     elif flags.multirun:
         return sweep(hydra, name, flags.overrides)
     else:
-        return once(Typed.read(flags.overrides), name)
+        return once(typed, name)
     return 0
 
 
@@ -159,6 +161,8 @@ def once(typed: Typed, name: str) -> int:
     if config.task in ("runs", "report", "watch", "cancel"):
         return shown(config.task, composition)
     require_single(composition)
+    if "ladder" in typed and "experiment" in typed:
+        raise ConfigError("a ladder says itself which experiments it climbs; leave one of them out")
     if config.name is None and config.ladder is None:
         raise unnamed(composition)
     if config.task == "plan":
@@ -359,7 +363,8 @@ def show(flags: Flags, hydra: Any, name: str) -> None:
     plain = flags.cfg == "job" and not flags.package
     ladder = ladder_of(compose(flags.overrides, name)) if plain else None
     if ladder is None or not ladder.of:
-        hydra.show_cfg(name, flags.overrides, flags.cfg, flags.package, flags.resolve)
+        whole = Typed.read(flags.overrides).of_the_whole
+        hydra.show_cfg(name, whole, flags.cfg, flags.package, flags.resolve)
         return
     typed = Typed.read(flags.overrides)
     rungs = {r.short: compose(settings(r, ladder, typed)).config for r in ladder.rungs}

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from launch.composition.compose import Composition
 from launch.composition.recipes import rungs_of
+from launch.composition.typed import Typed
 from launch.errors import ConfigError, nearest
 from launch.ladder.gates import AnyGate
 
@@ -64,28 +65,44 @@ def ladder_of(composition: Composition) -> Ladder | None:
         ConfigError: for everything that is missing, unknown or contradictory.
     """
     config = composition.whole
+    typed = Typed.read(composition.overrides).rungs
     if config.get("ladder") is not None:
-        return choose(read(config.ladder), config.rungs)
+        ladder = choose(read(config.ladder), config.rungs)
+        require_rungs(ladder.name, typed, [rung.short for rung in ladder.rungs])
+        return ladder
+    name = str(config.name)
     if config.get("rungs") is None:
+        require_rungs(name, typed, [])
         return None
     places = [source.path for source in config.hydra.runtime.config_sources if source.path]
-    name = str(config.name)
-    return of_experiment(name, config.rungs, rungs_of(name, places))
+    known = rungs_of(name, places)
+    require_rungs(name, typed, known)
+    return of_experiment(name, config.rungs, known)
 
 
-def of_experiment(name: str, rungs: Any, known: Collection[str]) -> Ladder:
-    """The ladder of an experiment's own rungs, given as a mapping or, to choose some, as a list.
+def of_experiment(name: str, rungs: Collection[str], known: Collection[str]) -> Ladder:
+    """The ladder of an experiment's own rungs, or of some of them, in the order of its file.
 
     Raises:
         ConfigError: if it has no rung of that name.
     """
-    for rung in rungs:
-        if rung not in known:
-            guess = nearest(str(rung), known) or f" They are {', '.join(sorted(known))}."
-            raise ConfigError(f"rungs.{rung}: {name} has no such rung.{guess}")
+    require_rungs(name, rungs, known)
     if not rungs:
         raise ConfigError(f"rungs: {name} is left without any")
-    return Ladder(name, [Rung(f"{name}/{rung}") for rung in rungs], of=name)
+    return Ladder(name, [Rung(f"{name}/{rung}") for rung in known if rung in rungs], of=name)
+
+
+def require_rungs(name: str, wanted: Iterable[str], known: Collection[str]) -> None:
+    """
+    Raises:
+        ConfigError: for a name that is not one of the known rungs.
+    """
+    for rung in wanted:
+        if not known:
+            raise ConfigError(f"rungs.{rung}: {name} is one training and has no rungs")
+        if rung not in known:
+            guess = nearest(str(rung), known) or f" They are {', '.join(known)}."
+            raise ConfigError(f"rungs.{rung}: {name} has no such rung.{guess}")
 
 
 def read(section: Any) -> Ladder:

@@ -73,7 +73,7 @@ def drawn(
     data.first_batch, data.last_batch = 0, 1
     state = module.mask_state(next(iter(data.train_dataloader())))
     last = config["trainer"].get("max_iterations") or 0
-    masks = build_masks(config["masks"]).masks
+    masks = build_masks(config.get("masks") or []).masks
     known = {mask.label: getattr(mask.generator, "spans", None) for mask in masks}
     spans = {label: spans(state) for label, spans in known.items() if spans}
     return spans, [thumbnails(mask, state, last) for mask in masks]

@@ -63,7 +63,7 @@ class Job:
         return {
             "experiment": experiment,
             "rung": rung,
-            **{key: self.config[key] for key in ("task", "scale", "seed", "main_metric")},
+            **{key: self.config.get(key) for key in ("task", "scale", "seed", "main_metric")},
             "identity": self.identity,
             "parents": [
                 {"reference": key, **(asdict(parent) if parent else {"checkpoint": None})}

@@ -43,12 +43,12 @@ def build_module(config: Config) -> ScheduledModule:
     settings = config["trainer"]
     module.seed, module.accumulate = config["seed"], settings["accumulate"]
     module.gradient_clip = settings["gradient_clip"]
-    if config["masks"]:
+    if config.get("masks"):
         module.scheduled_masks = build_masks(config["masks"])
     honours = {name: term.honours_masks for name, term in losses.terms.items()}
     check_losses(module.scheduled_masks.masks, honours)
-    trainable_parts.apply(module, **(config["trainable"] or {}))
-    if config["ema"]:
+    trainable_parts.apply(module, **(config.get("trainable") or {}))
+    if config.get("ema"):
         module.average(**config["ema"])
     acceleration.prepare_module(module, settings)
     return module
@@ -89,7 +89,7 @@ def build_trainer(
 ) -> tuple[pl.Trainer, Checkpoints]:
     """One Lightning epoch is the whole run; see `StreamSampler`."""
     settings = config["trainer"]
-    main_metric = config["main_metric"] or {"name": None, "mode": "max"}
+    main_metric = config.get("main_metric") or {"name": None, "mode": "max"}
     folder = run.folder / "checkpoints"
     folder.mkdir(exist_ok=True)
     checkpoints = Checkpoints(
@@ -106,7 +106,7 @@ def build_trainer(
         ImagePanels(run.folder / "images", settings["image_every"]),
         RunRecord(run, settings["checkpoint_every"]),
         ProgressBar(step_log),
-        *instantiate(list((config["callbacks"] or {}).values()), _convert_="all"),
+        *instantiate(list((config.get("callbacks") or {}).values()), _convert_="all"),
     ]
     automatic = module.automatic_optimization
     acceleration.prepare_device(settings)
@@ -161,7 +161,7 @@ def build_loggers(run: Run, config: Config, module: ScheduledModule) -> list[Log
     """`metrics.csv` always, and those of `logger:`: trackers, or Lightning's as they are."""
     placed = {
         name: node | ({"save_dir": str(run.folder / name)} if lacks_place(node) else {})
-        for name, node in (config["logger"] or {}).items()
+        for name, node in (config.get("logger") or {}).items()
     }
     nodes = instantiate(list(placed.values()), _convert_="all")
     identity, settings = Identity.of(run), settings_of(config)

@@ -164,7 +164,7 @@ def predict(run: Run, config: Config) -> None:
     module = build_module(config | {"losses": {}, "masks": []})
     load_weights(module, Path(config["from"]), with_state=True)
     module.to(device(config)).eval()
-    chosen = config["predict"]
+    chosen = config.get("predict") or {}
     known = signature(module.predict).parameters
     for name in chosen.keys() - known.keys():
         guess = nearest(name, known)
