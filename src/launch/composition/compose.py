@@ -150,7 +150,7 @@ def compose_saved(run: Run, typed: Typed) -> Composition:
     later = {key: root[key] for key in root if key not in saved}
     trainer: Any = OmegaConf.load(CONF / "trainer" / "auto.yaml")
     node = {**later, **saved, "defaults": ["_self_", *chosen, *quiet], "hydra": root.hydra}
-    node["trainer"] = {**trainer, **saved["trainer"]}
+    node["trainer"] = {**trainer, **(saved.get("trainer") or {})}
     ConfigStore.instance().store(name=SAVED, node=node)
     return compose(typed.texts, SAVED)
 
