@@ -1,4 +1,4 @@
-"""A training step of `roi` with each way of balancing losses, against constant weights.
+"""A training step of `roi` with GradNorm, against constant weights.
 
     make bench-roi
 
@@ -14,14 +14,7 @@ from statistics import median
 
 import torch
 
-from launch.experiments.roi.balancing import (
-    AreaController,
-    DynamicWeightAverage,
-    GradNorm,
-    Magnitude,
-    MovingBalance,
-    Uncertainty,
-)
+from launch.experiments.roi.balancing import GradNorm
 from launch.experiments.roi.losses import Consistency, Drop, Labels, Sparsity, Volume
 from launch.experiments.roi.masks import LearnedMask
 from launch.experiments.roi.module import MaskTraining
@@ -46,7 +39,7 @@ BALANCED = ["full", "consist", "drop", "sparse", "tv"]
 class Contender:
     """A recipe with its optimizer; `seconds` of every turn."""
 
-    def __init__(self, balance: MovingBalance | None) -> None:
+    def __init__(self, balance: GradNorm | None) -> None:
         torch.manual_seed(0)
         losses = ScheduledLosses({n: Term(loss, Constant(w)) for n, (loss, w) in TERMS.items()})
         self.recipe = MaskTraining(
@@ -87,10 +80,6 @@ def main() -> None:
         "constant": Contender(None),
         "gradnorm, every 16": Contender(GradNorm(BALANCED, every=16)),
         "gradnorm, every 1": Contender(GradNorm(BALANCED, every=1)),
-        "magnitude": Contender(Magnitude(BALANCED)),
-        "dynamic weight average": Contender(DynamicWeightAverage(BALANCED)),
-        "uncertainty": Contender(Uncertainty(BALANCED)),
-        "area controller": Contender(AreaController(["volume"])),
     }
     for _ in range(turns + 1):
         for contender in contenders.values():

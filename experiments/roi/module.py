@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from launch.experiments.roi.balancing import MovingBalance
+from launch.experiments.roi.balancing import GradNorm
 from launch.experiments.roi.filling import Fill, cover, random_blocks
 from launch.experiments.roi.grad_cam import grad_cam, smoothed_gradient
 from launch.experiments.roi.losses import DropToNormal
@@ -168,7 +168,7 @@ class MaskTraining(XrayRecipe):
             self.judge.requires_grad_(False)
         if freeze_classifier:
             self.classifier.requires_grad_(False)
-        if dynamic_weights and isinstance(balance, MovingBalance):
+        if dynamic_weights and isinstance(balance, GradNorm):
             balance.anchors = self.anchors
             self.losses.balance = balance
 

@@ -7,11 +7,7 @@ import torch
 from torch import nn
 
 from launch.experiments.roi.balancing import (
-    AreaController,
-    DynamicWeightAverage,
     GradNorm,
-    Magnitude,
-    Uncertainty,
 )
 
 SCALES = {"small": 1.0, "large": 100.0}
@@ -207,41 +203,3 @@ def test_terms_that_are_not_balanced_keep_their_schedule():
     toy = Toy(balance)
     toy.run(3, {"small": 1.0, "large": 0.25})
     assert balance.weights["large"] == 0.25
-
-
-def test_magnitude_makes_terms_equally_large():
-    toy = Toy(Magnitude(list(SCALES)))
-    toy.run(5)
-    sizes = [float(toy.balance.weights[n] * v.detach()) for n, v in toy.values().items()]
-    assert sizes == pytest.approx([1.0, 1.0], rel=1e-4)
-
-
-def test_dynamic_weight_average_favours_the_term_that_falls_slowly():
-    balance = DynamicWeightAverage(["fast", "slow"], window=5)
-    for iteration in range(16):
-        falling = torch.tensor(0.9**iteration)
-        balance({"fast": falling, "slow": torch.tensor(1.0)}, {"fast": 1.0, "slow": 1.0}, iteration)
-    assert balance.weights["slow"] > 1 > balance.weights["fast"]
-    assert float(balance.weights["slow"] + balance.weights["fast"]) == pytest.approx(2.0)
-
-
-def test_uncertainty_settles_at_one_over_the_loss():
-    balance = Uncertainty(["a", "b"])
-    optimizer = torch.optim.Adam(balance.parameters(), 0.1)
-    for iteration in range(200):
-        values = {"a": torch.tensor(0.5), "b": torch.tensor(4.0)}
-        optimizer.zero_grad()
-        balance(values, {"a": 1.0, "b": 1.0}, iteration).backward()
-        optimizer.step()
-    assert float(balance.weights["a"]) == pytest.approx(2.0, rel=0.02)
-    assert float(balance.weights["b"]) == pytest.approx(0.25, rel=0.02)
-
-
-def test_area_controller_raises_its_weight_until_the_limit_holds():
-    balance = AreaController(["volume"], limit=1e-4)
-    history = []
-    for value in [0.01] * 50 + [1e-5] * 20:
-        balance({"volume": torch.tensor(value)}, {"volume": 5.0}, 0)
-        history.append(float(balance.weights["volume"]))
-    assert history[49] == pytest.approx(5 * 1.01005**50, rel=1e-2)
-    assert history[69] < history[49]

@@ -5,5 +5,4 @@ A scenario's own masks are named by `_target_`.
 
 MASKS: dict[str, str] = {
     "disc": "launch.masks.disc.Disc",
-    "image_file": "launch.masks.image_file.ImageFile",
 }
