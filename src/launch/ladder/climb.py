@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from launch.composition.compose import Composition, Config, compose
 from launch.composition.typed import Typed, command, last_wins, normalised
 from launch.errors import LaunchError, MissingError
 from launch.ladder import table
-from launch.ladder.gates import Verdict
 from launch.ladder.ladder import Ladder, Rung, ladder_of
-from launch.ladder.verdicts import as_record, judge
-from launch.record.history import at_best, jobs_of, validations
+from launch.ladder.outcome import CLOSED, announced, ended, farewell, gathered
+from launch.ladder.verdicts import pass_gates, wants
 from launch.record.identity import identity, require_same
 from launch.record.parents import Parent, Parents
 from launch.record.references import PASSED_ON, meant, owner, references
@@ -31,11 +29,9 @@ from launch.start.start import (
     changed,
     checked,
     perform,
-    typed_record,
     under_hydra,
 )
 
-CLOSED = 4
 OWN = ("experiment", "ladder", "study", "search", "rungs", "run_dir")
 """Root sections that say what is climbed and where; the rest holds for every rung."""
 
@@ -219,7 +215,7 @@ class Climber:
                 run.update(status="running", error=None, **typed_record(target.composition))
             else:
                 under_hydra(target.composition, folder, lambda: 0)
-                run.start(**ladder_record(target))
+                run.start(**announced(target.name, target.ladder, target.composition))
                 run.write_config(target.config)
             try:
                 code = self.rungs(target, run)
@@ -330,74 +326,6 @@ def settings(rung: Rung, ladder: Ladder, typed: Typed) -> list[str]:
     shared = Typed.read(typed.for_rung(rung.short)).without(*OWN)
     listed = [f"experiment={rung.experiment}", *rung.overrides, *shared]
     return last_wins(map(normalised, listed))
-
-
-def ladder_record(target: Target) -> dict[str, Any]:
-    """What `run.json` says of a ladder before it starts."""
-    assert target.ladder is not None
-    config = target.config
-    typed = typed_record(target.composition)
-    return {
-        "experiment": target.ladder.of or None,
-        "ladder": None if target.ladder.of else target.name,
-        "rung": None,
-        **{key: config[key] for key in ("task", "scale", "seed")},
-        "main_metric": config.get("main_metric"),
-        "identity": identity(config, {}),
-        **typed,
-        "commands": [typed["command"]],
-        "rungs": [target.ladder.place(rung) for rung in target.ladder.rungs],
-    }
-
-
-def gathered(runs: list[Run]) -> dict[str, Any]:
-    """What a ladder records at its end: the metrics of all rungs, the later ones winning."""
-    records = [run.reread().record for run in runs]
-    last = records[-1]
-    metrics = {name: value for record in records for name, value in record["metrics"].items()}
-    keys = ("iteration", "data", "best", "main_metric")
-    return {"metrics": metrics, **{key: last.get(key) for key in keys}}
-
-
-def ended(runs: list[Run], code: int) -> tuple[str, str | None]:
-    """Status and error of a ladder that has not come to its end."""
-    if code == CLOSED:
-        return "failed", "a gate stays closed"
-    stopped = next((run for run in runs if run.reread().status != "completed"), runs[-1])
-    return stopped.status, stopped.record.get("error")
-
-
-def farewell(code: int) -> str:
-    if code == CLOSED:
-        return "a gate stays closed; rungs=[...] climbs the rungs behind it all the same"
-    return "the same command continues" if code else "completed"
-
-
-def wants(verdicts: list[Verdict], action: str, retried: bool) -> list[Verdict]:
-    """The closed gates that ask for an action."""
-    return [v for v in verdicts if v.passed is False and v.gate.action(retried) == action]
-
-
-def pass_gates(rung: Rung, run: Run, earlier: dict[str, Run], retried: bool) -> list[Verdict]:
-    """What the gates say of a finished rung; printed, and recorded in its `run.json`."""
-    found = jobs_of(run)
-    before = {job: seen_before(job, earlier) for job in found}
-    verdicts = judge(rung.gates, {job: validations(r) for job, r in found.items()}, before)
-    run.update(gate=as_record(verdicts, retried) if verdicts else None)
-    for line in table.sentences(run.record["gate"]):
-        print(f"gate {line}", flush=True)
-    return verdicts
-
-
-def seen_before(job: str, earlier: dict[str, Run]) -> dict[str, dict[str, float]]:
-    """Metrics of earlier rungs by name: `pbr/phase_a` is its training of the same name."""
-    seen = {}
-    for experiment, run in earlier.items():
-        found = jobs_of(run)
-        seen |= {f"{experiment}/{name}": at_best(part) for name, part in found.items() if name}
-        same = found.get(job) or found.get("")
-        seen |= {experiment: at_best(same)} if same else {}
-    return seen
 
 
 def climb_command(

@@ -4,7 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from launch.ladder import table
 from launch.ladder.gates import Earlier, Gate, Row, Verdict
+from launch.ladder.ladder import Rung
+from launch.record.history import at_best, jobs_of, validations
+from launch.record.run import Run
 
 
 def judge(
@@ -49,3 +53,30 @@ def as_record(verdicts: Sequence[Verdict], retried: bool) -> dict[str, Any]:
         for v in verdicts
     ]
     return {"passed": all(v.passed is not False for v in verdicts), "rules": rules}
+
+
+def wants(verdicts: list[Verdict], action: str, retried: bool) -> list[Verdict]:
+    """The closed gates that ask for an action."""
+    return [v for v in verdicts if v.passed is False and v.gate.action(retried) == action]
+
+
+def pass_gates(rung: Rung, run: Run, earlier: dict[str, Run], retried: bool) -> list[Verdict]:
+    """What the gates say of a finished rung; printed, and recorded in its `run.json`."""
+    found = jobs_of(run)
+    before = {job: seen_before(job, earlier) for job in found}
+    verdicts = judge(rung.gates, {job: validations(r) for job, r in found.items()}, before)
+    run.update(gate=as_record(verdicts, retried) if verdicts else None)
+    for line in table.sentences(run.record["gate"]):
+        print(f"gate {line}", flush=True)
+    return verdicts
+
+
+def seen_before(job: str, earlier: dict[str, Run]) -> dict[str, dict[str, float]]:
+    """Metrics of earlier rungs by name: `pbr/phase_a` is its training of the same name."""
+    seen = {}
+    for experiment, run in earlier.items():
+        found = jobs_of(run)
+        seen |= {f"{experiment}/{name}": at_best(part) for name, part in found.items() if name}
+        same = found.get(job) or found.get("")
+        seen |= {experiment: at_best(same)} if same else {}
+    return seen
