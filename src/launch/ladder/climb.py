@@ -29,6 +29,7 @@ from launch.start.start import (
     changed,
     checked,
     perform,
+    typed_record,
     under_hydra,
 )
 
