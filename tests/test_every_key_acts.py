@@ -1,102 +1,306 @@
-"""Every number and switch of a configuration changes weights, metrics or files, or says why not."""
+"""Every number, switch and choice of a configuration changes what a training leaves, or says why.
 
-import copy
+Each leaf of the composition, interpolations as written, is changed by itself: a number is doubled
+(or halved, where twice is refused), a switch turned, an option replaced by another one of its
+annotation. Then the configuration is resolved, checked and trained as the worker does it, for a
+few iterations. What is refused has to be refused in words.
+"""
+
 import hashlib
+import traceback
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import torch
+from omegaconf import DictConfig, OmegaConf
 
+from launch.check.annotations import evaluate
+from launch.check.configuration import problems, referred
+from launch.check.settings import SECTIONS
+from launch.composition.compose import resolved
+from launch.errors import ConfigError, LaunchError
+from launch.losses import LOSSES
+from launch.masks import MASKS
+from launch.record.expand import expanded
+from launch.record.identity import APART
+from launch.record.references import references, with_checkpoints
 from launch.record.run import Run
-from launch.train import build
+from launch.schedules import LOSS_WEIGHT_KEYS
+from launch.source.signatures import signature
 from launch.train.metrics_csv import read
-from tests.test_experiments import composed
+from launch.train.worker import train
+from tests.compositions import trainings
+from tests.test_experiments import Steps
 
 pytestmark = pytest.mark.slow
 
+EVERY = [
+    "trainer.log_every=1", "trainer.checkpoint_every=3", "trainer.validate_every=3",
+    "trainer.image_every=3", "trainer.threads=1",
+]  # fmt: skip
+
+XRAYS = [
+    "data.train_images=16", "data.validation_images=20", "data.batch_size=4",
+    "recipe.classifier_iterations=6", "recipe.mask_iterations=6",
+]  # fmt: skip
+SMOKE = [
+    "data.clips=4", "data.validation_clips=2", "data.cache=${runs}/smoke",
+    "trainer.max_iterations=6",
+]  # fmt: skip
 TINY = {
-    "sr/gan_ramp": [
-        "data.scenes=4", "data.size=128", "data.validation_images=1", "data.batch_size=2",
-        "module.discriminator.channels=4", "module.warmup_iters=1",
-        "losses.gan.start_iter=2", "losses.gan.target_iter=4", "losses.gan.loss_weight=0.01",
+    ("sr/gan_ramp", ""): [
+        "trainer.max_iterations=6", "data.scenes=4", "data.size=64", "data.validation_images=1",
+        "data.batch_size=2", "data.crop=8", "module.network.num_feat=4",
+        "module.network.num_conv=1", "module.discriminator.channels=4", "module.warmup_iters=1",
+        "module.tile=8", "module.overlap=2", "ema.decay=0.2", "losses.gan.start_iter=3",
+        "losses.gan.target_iter=5", "losses.gan.loss_weight=0.01", "losses.gan.target_weight=0.1",
+    ],
+    ("roi/deterministic_st", "classifier"): XRAYS,
+    ("roi/deterministic_st", "mask"): [
+        *XRAYS, "recipe.dynamic_weights=true", "recipe.dynamic_weight_min=0.9",
+        "recipe.dynamic_weight_max=1.1", "module.balance.every=2",
+        "recipe.mask_temperature_min=0.65",
+    ],
+    ("smoke/autoencoder", ""): [
+        *SMOKE, "data.batch_size=4", "data.validation_batch=2", "module.autoencoder.channels=8",
+        "module.autoencoder.codes=16", "module.discriminator.channels=4", "module.warmup_iters=1",
+        "losses.gan.start_iter=3", "losses.gan.target_iter=5", "losses.gan.loss_weight=0.01",
+        "losses.gan.target_weight=0.1",
+    ],
+    ("smoke/weighted", ""): [
+        *SMOKE, "data.batch_size=2", "module.network.width=16", "module.autoencoder_gain=null",
+        "module.sampling.steps=2", "module.horizon=2", "module.optimizer.weight_decay=0.5",
+        "ema.decay=0.2", "data.frames=8",
+    ],
+    ("winding/mask_stages", ""): [
+        "data.spiral.size=128", "module.windings=4", "stages.stages.geometry.steps=4",
+        "stages.stages.anchor.steps=3", "stages.stages.snap.steps=5",
+        "stages.stages.anchor.masks.0.ramp_start_it=1",
+        "stages.stages.anchor.masks.0.ramp_stop_it=2",
+        "stages.stages.snap.masks.0.ramp_start_it=1", "stages.stages.snap.masks.0.ramp_stop_it=3",
+    ],
+    ("pbr/phase_b", "albedo"): [
+        "data.clean.count=14", "data.game.count=14", "data.samples_per_epoch=8",
+        "data.batch_size=4", "trainer.max_epochs=2", "trainer.validate_every=null",
     ],
 }  # fmt: skip
 
-SILENT = {
-    "sr/gan_ramp": {
-        "trainer.max_epochs": "null, since the run is given in iterations",
+OTHER: dict[str, Any] = {
+    # what a null or a word without a list of options is changed to
+    "trainer.gradient_clip": 1e-3,
+    "trainer.precision": "bf16-mixed",
+    "trainer.profiler": "simple",
+}
+
+UNTRIED = {
+    "trainer.devices": "two would be two processes",
+    "trainer.compile": "minutes; see tests/train/test_acceleration.py",
+    "trainer.accelerator": "the same training on another device",
+}
+
+OF_MASKS = [
+    f"recipe.{name}"
+    for name in (
+        "alpha", "beta", "gamma", "delta", "mask_volume_target", "mask_volume_lambda",
+        "mask_temperature", "mask_temperature_min", "mask_temperature_decay", "mask_hard",
+        "mask_gumbel", "mask_project", "dynamic_weights", "dynamic_weight_min",
+        "dynamic_weight_max", "mask_iterations",
+    )
+]  # fmt: skip
+XRAYS_SILENT = {
+    "data.test_images": "for data.evaluate=test",
+    "data.persistent_workers": "there are no workers",
+    "recipe.epochs": "a demo counts iterations; typed, it is refused",
+    "recipe.prefetch_factor": "there are no workers",
+}
+
+SILENT: dict[str, dict[str, str]] = {
+    "": {
         "trainer.checkpoint_every": "how often last.ckpt is replaced; its last content is the same",
-        "trainer.image_every": "a run of six iterations draws its last validation only",
-        "trainer.mask_every": "there are no masks",
-        "trainer.threads": "read by the worker, and here no worker runs",
-        "trainer.devices": "one CPU",
+        "trainer.mask_every": "without masks",
+        "trainer.threads": "read before the training, by what starts it",
+        "trainer.fused": "the same update by another kernel",
         "trainer.tf32": "for GPUs",
         "trainer.cudnn_benchmark": "for GPUs",
-        "trainer.prefetch": "needs data.workers",
+        "trainer.channels_last": "the same sums in another memory format",
+        "trainer.prefetch": "samples do not depend on who makes them, nor when",
         "data.workers": "samples do not depend on who makes them",
-        "module.tile": "larger than the pictures either way",
-        "module.overlap": "no picture is tiled",
     },
+    "sr/gan_ramp": {"module.wrap": "of pictures to enlarge; see tests/sr/test_predict.py"},
+    "roi/deterministic_st/classifier": dict.fromkeys(OF_MASKS, "of the other rung") | XRAYS_SILENT,
+    "roi/deterministic_st/mask": dict.fromkeys(
+        ["recipe.lr", "recipe.classifier_iterations"], "of the other rung"
+    )
+    | XRAYS_SILENT,
+    "smoke/weighted": {
+        "module.latent_gigabytes": "of what is encoded anew where it does not fit",
+        "module.predict_frames": "for task=predict",
+        "module.frames_per_second": "for task=predict",
+        "data.validation_batch": "each clip has noise of its own",
+    },
+    "winding/mask_stages": {"data.spiral.slice_drift": "one slice; see data.spiral.slices"},
 }
 
 
-def leaves(value, path=""):
-    """`(path, value)` of every number and switch."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}".lstrip("."))
-    elif isinstance(value, bool | int | float) and not path.endswith("_partial_"):
-        yield path, value
+# What is changed
 
 
-def other(value):
-    """The opposite of a switch, twice a number."""
-    return not value if isinstance(value, bool) else value * 2 or type(value)(1)
+def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    """Path and value of everything that is neither a mapping nor a list."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for key, item in inside:
+        place = f"{path}.{key}" if path else str(key)
+        found += leaves(item, place) if isinstance(item, dict | list) else [(place, item)]
+    return found
 
 
-def changed(config, path):
-    config = copy.deepcopy(config)
-    *parents, last = path.split(".")
-    node = config
-    for key in parents:
-        node = node[key]
-    node[last] = other(node[last])
-    return config
-
-
-def outcome(config, folder):
-    """What a training leaves: a digest of its weights, its log without the clock, its files."""
-    folder.mkdir(parents=True)
-    data, module = build.build_data(config), build.build_module(config)
-    trainer, _ = build.build_trainer(Run(folder), config | {"logger": {}}, module)
-    build.prepare_stream(module, data, 1, config["trainer"])
-    trainer.fit(module, datamodule=data)
-    digest = hashlib.sha256()
-    tensors = [v for v in module.state_dict().values() if isinstance(v, torch.Tensor)]
-    for tensor in tensors:
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    rows = [
-        {name: cell for name, cell in row.items() if not name.startswith("health/")}
-        for row in read(folder / "metrics.csv")
-    ]
-    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-    return digest.hexdigest(), rows, files
-
-
-@pytest.mark.parametrize("experiment", TINY)
-def test_every_key_acts_or_its_silence_has_a_reason(experiment, tmp_path):
-    (config,) = composed(experiment, *TINY[experiment]).values()
-    config["trainer"] |= {
-        "accelerator": "cpu", "max_iterations": 6, "validate_every": 3, "log_every": 2,
-        "image_every": 3, "checkpoint_every": 3,
-    }  # fmt: skip
-    parts = {name: config[name] for name in ("seed", "module", "losses", "ema", "data", "trainer")}
-    before = outcome(copy.deepcopy(config), tmp_path / "as_it_is")
-    silent = set()
-    for path, _ in leaves(parts):
-        try:
-            after = outcome(changed(config, path), tmp_path / path)
-        except Exception:  # refused is not silent
+def changes(config: DictConfig) -> dict[str, list[Any]]:
+    """Every path that can be changed by itself, and its other values in the order of trying."""
+    written: Any = OmegaConf.to_container(config, resolve=False)
+    kept = {k: v for k, v in written.items() if k not in APART and isinstance(v, dict | list)}
+    kept |= {"seed": written["seed"]}
+    found = {}
+    for path, value in leaves(kept):
+        if path.endswith(("_partial_", "_target_")) or path in UNTRIED or "${" in str(value):
             continue
-        silent |= {path} if after == before else set()
-    unexplained = silent - SILENT[experiment].keys()
-    assert not unexplained
+        others = list(other_values(config, path, value))
+        if others:
+            found[path] = others
+    return found
+
+
+def other_values(config: DictConfig, path: str, value: Any) -> list[Any]:
+    """Other values of the same kind: half of a number if twice is refused."""
+    if path in OTHER:
+        return [OTHER[path]]
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [type(value)(v) for v in ((2 * value, value / 2) if value else (1, 0.5))]
+    options = {o for place in (path, *readers(config, path)) for o in choices(config, place)}
+    return sorted(options - {value})[:1]
+
+
+def readers(config: DictConfig, path: str) -> list[str]:
+    """Keys that have their value from this one."""
+    written = leaves(OmegaConf.to_container(config, resolve=False))
+    return [place for place, value in written if value == f"${{{path}}}"]
+
+
+def choices(config: DictConfig, path: str) -> list[str]:
+    """The words that the annotation of a key allows."""
+    place, _, name = path.rpartition(".")
+    node: Any = OmegaConf.select(config, place)
+    schema = target(place, name, node)
+    known = signature(schema, anywhere=True) if schema else None
+    argument = known.arguments.get(name) if known else None
+    if argument is None or argument.annotation is None:
+        return []
+    return words(evaluate(argument.annotation, argument.module))
+
+
+def target(place: str, name: str, node: Any) -> str | None:
+    """The class whose signature says what a key may be."""
+    if place in SECTIONS:
+        return f"launch.check.settings.{SECTIONS[place]}"
+    if place.startswith("losses.") and name in LOSS_WEIGHT_KEYS:
+        return "launch.schedules.LossWeight"
+    if not isinstance(node, DictConfig):
+        return None
+    return node.get("_target_") or (LOSSES | MASKS).get(str(node.get("type")))
+
+
+def words(annotation: Any) -> list[str]:
+    """The words in an annotation, at any depth."""
+    if isinstance(annotation, str):
+        return [annotation]
+    return [word for part in get_args(annotation) for word in words(part)]
+
+
+# What it leaves
+
+
+class Trial:
+    """Trains variants of one configuration."""
+
+    def __init__(self, config: DictConfig, parents: dict[str, str | None], folder: Path) -> None:
+        self.config, self.parents, self.folder = config, parents, folder
+
+    def changed(self, path: str, value: Any) -> DictConfig:
+        config = self.config.copy()
+        OmegaConf.update(config, path, value, force_add=True)
+        return config
+
+    def outcome(self, config: DictConfig, name: str) -> tuple[Any, ...]:
+        """What a training leaves: its log without the clock, and the content of its files.
+
+        Raises:
+            LaunchError: for what is refused.
+        """
+        whole = expanded(resolved(config))
+        found = [p for p in problems(whole, referred(config)) if p.exit_code == 2]
+        if found:
+            raise ConfigError("; ".join(map(str, found)))
+        run = Run(self.folder / name)
+        run.start(task="train")
+        torch.manual_seed(0)
+        train(run, with_checkpoints(whole, self.parents))
+        rows = [
+            {key: cell for key, cell in row.items() if not key.startswith("health/")}
+            for row in read(run.folder / "metrics.csv")
+        ]
+        files = [path for path in sorted(run.folder.rglob("*")) if path.is_file()]
+        return rows, [(str(path.relative_to(run.folder)), content(path)) for path in files]
+
+    def says(self, path: str, others: list[Any], before: tuple[Any, ...]) -> str:
+        """`acts`, `silent` or `refused`, or the traceback of what nobody explains to the user."""
+        for number, value in enumerate(others):
+            try:
+                after = self.outcome(self.changed(path, value), f"{path}_{number}")
+            except Exception as error:
+                if not explained(error):
+                    return "".join(traceback.format_exception(error, limit=-3))
+                continue
+            return "silent" if after == before else "acts"
+        return "refused"
+
+
+def explained(error: BaseException | None) -> bool:
+    """Whether the user is told in the launcher's own words."""
+    while error is not None and not isinstance(error, LaunchError):
+        error = error.__cause__
+    return error is not None
+
+
+def content(path: Path) -> str:
+    """Digest of a file; nothing of those that hold a clock or a path, or are compared otherwise."""
+    apart = path.name in ("run.json", "metrics.csv") or path.suffix in (".ckpt", ".pt", ".lock")
+    if apart or path.name.startswith("profile"):
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Steps:
+    """Trains what others start from."""
+    return Steps(tmp_path_factory.mktemp("parents"))
+
+
+@pytest.mark.parametrize(("experiment", "rung"), TINY)
+def test_every_key_acts_or_its_silence_has_a_reason(experiment, rung, steps, tmp_path):
+    name = f"{experiment}/{rung}".rstrip("/")
+    typed = [f"experiment={experiment}", "trainer=cpu", f"runs={tmp_path}", *EVERY]
+    composition = trainings(*typed, *TINY[experiment, rung])[rung]
+    parents = {r: steps.resolved(r, experiment) for r in references(composition.plain)}
+    trial = Trial(composition.config, parents, tmp_path)
+    before = trial.outcome(composition.config, "as_it_is")
+    assert trial.outcome(composition.config, "again") == before
+    said = {path: trial.says(path, o, before) for path, o in changes(composition.config).items()}
+    reasons = SILENT[""] | SILENT.get(name, {})
+    kept = {path: what for path, what in said.items() if what not in ("acts", "refused")}
+    wrong = [f"{k}: {v}" for k, v in kept.items() if v != "silent" or k not in reasons]
+    wrong += [f"{k}: its reason does not hold" for k in SILENT.get(name, {}) if k not in kept]
+    print(said)
+    assert not wrong, "\n".join(wrong)

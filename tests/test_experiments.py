@@ -1,5 +1,6 @@
 """Every shipped experiment composes at both scales, passes the check, is built and stepped."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -60,16 +61,21 @@ SMALL = {
 
 
 class Steps:
-    """Builds rungs and lets them take one step; a rung that another starts from is built first."""
+    """Builds rungs and lets them take a step; a rung that another starts from is built first.
 
-    def __init__(self, folder):
-        self.folder = folder
+    Args:
+        batches: how many steps.
+        around: module -> the context in which it is trained.
+    """
+
+    def __init__(self, folder, batches=1, around=nullcontext):
+        self.folder, self.batches, self.around = folder, batches, around
         self.checkpoints = {}
 
-    def experiment(self, name):
+    def experiment(self, name, *overrides):
         """Step every rung of an experiment; returns the modules by rung."""
         modules = {}
-        for rung, (config, _) in composed(name, f"runs={self.folder}").items():
+        for rung, (config, _) in composed(name, f"runs={self.folder}", *overrides).items():
             modules[rung] = self.rung(name, rung, config)
         return modules
 
@@ -89,8 +95,9 @@ class Steps:
             load_weights(module, Path(config["from"]))
         trainer, _ = build.build_trainer(Run(folder), config | {"logger": {}}, module)
         build.prepare_stream(module, data, 1, config["trainer"])
-        data.last_batch = 1
-        trainer.fit(module, datamodule=data)
+        data.last_batch = self.batches
+        with self.around(module):
+            trainer.fit(module, datamodule=data)
         reference = f"{experiment}/{name}".rstrip("/")
         self.checkpoints[reference] = str(folder / "checkpoints" / "last.ckpt")
         return module

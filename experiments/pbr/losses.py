@@ -16,16 +16,18 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class CrossEntropy(nn.Module):
-    """Cross entropy over pixels whose class is known, weighted by class.
+    """Mean cross entropy over pixels whose class is known, weighted by class.
 
-    If there is none the loss is 0, with a graph (torch's would be 0 / 0).
+    If there is none the loss is 0, with a graph (torch's mean would be 0 / 0); to find out if there
+    is one would be to wait for the device.
     """
 
     def forward(self, logits: Tensor, classes: Tensor, weight: Tensor | None = None) -> Tensor:
         """logits (N, K, H, W); classes (N, H, W), 255 for unknown; weight (K,)."""
-        if not (classes != UNKNOWN).any():
-            return 0 * logits.sum()
-        return F.cross_entropy(logits, classes, weight, ignore_index=UNKNOWN)
+        total = F.cross_entropy(logits, classes, weight, ignore_index=UNKNOWN, reduction="sum")
+        known = classes != UNKNOWN
+        counts = known if weight is None else weight[classes * known] * known
+        return total / counts.sum().clamp_min(torch.finfo(logits.dtype).tiny)
 
 
 class PseudoCrossEntropy(CrossEntropy):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_warn
@@ -27,13 +27,15 @@ NOTED_AT_MOST = 20
 VALIDATION_CLIPS = 10_000  # simulated clips from this number on are validated on
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+WindowLength = Literal[1] | Annotated[int, Field(ge=3)]
+"""One frame, or a context, a reference and a target."""
 
 
 class SmokeData(ScheduledDataModule):
     """What all kinds of clips share.
 
     Args:
-        frames: frames of a window; 1 for the autoencoder.
+        frames: frames of a window; 1 for the autoencoder, at least 3 for a flow.
         validation_batch: windows validated on at once.
     """
 
@@ -76,7 +78,7 @@ class SimulatedSmoke(SmokeData):
         regime: `determined`: two frames foretell the next; `uncertain`: hidden gusts and puffs.
         clips, validation_clips: how many to train and to validate on.
         clip_frames, size: frames and pixels of a clip.
-        frames: frames of a window; 1 for the autoencoder.
+        frames: frames of a window; 1 for the autoencoder, at least 3 for a flow.
         flip: mirror half of the windows, left to right.
         simulation_seed: of the simulator, apart from the run's, so that runs share their data.
         storm: how much stronger the wind is in clips that are validated on; from 0.6 on, beyond
@@ -91,7 +93,7 @@ class SimulatedSmoke(SmokeData):
         validation_clips: PositiveInt = 32,
         clip_frames: Annotated[int, Field(ge=3)] = 16,
         size: Annotated[int, Field(ge=16)] = 64,
-        frames: PositiveInt = 16,
+        frames: WindowLength = 16,
         batch_size: PositiveInt = 24,
         workers: NonNegativeInt = 0,
         flip: bool = True,
@@ -271,7 +273,7 @@ class ClipFolders(RecordedSmoke):
     Args:
         root: looked through at any depth.
         size: pixels of a side; frames are cut to their central square.
-        frames: frames of a window; 1 for the autoencoder.
+        frames: frames of a window; 1 for the autoencoder, at least 3 for a flow.
         stride: frames from one window to the next.
         flip: mirror half of the windows, left to right.
         validation_windows: at most this many are validated on.
@@ -282,7 +284,7 @@ class ClipFolders(RecordedSmoke):
         self,
         root: DirectoryPath,
         size: Annotated[int, Field(ge=16)] = 64,
-        frames: PositiveInt = 16,
+        frames: WindowLength = 16,
         stride: PositiveInt = 8,
         batch_size: PositiveInt = 24,
         workers: NonNegativeInt = 0,
@@ -310,7 +312,7 @@ class FrameLists(RecordedSmoke):
         root: the folder of the lists; paths in them start there.
         train, validation: names of the lists.
         size: pixels of a side; frames are cut to their central square.
-        frames: frames of a window; 1 for the autoencoder.
+        frames: frames of a window; 1 for the autoencoder, at least 3 for a flow.
         stride: frames from one window to the next.
         flip: mirror half of the windows, left to right.
         validation_windows: at most this many are validated on.
@@ -322,7 +324,7 @@ class FrameLists(RecordedSmoke):
         train: str = "train",
         validation: str = "val",
         size: Annotated[int, Field(ge=16)] = 64,
-        frames: PositiveInt = 16,
+        frames: WindowLength = 16,
         stride: PositiveInt = 8,
         batch_size: PositiveInt = 24,
         workers: NonNegativeInt = 0,

@@ -83,6 +83,7 @@ class Mesh(nn.Module):
         self.amp = nn.Parameter(torch.full((slices, 1, rows, columns), 1.0))
         self.bias = nn.Parameter(torch.full((slices, 1, rows, columns), 0.5))
         self.register_buffer("transformed", torch.tensor(True))
+        self.uses_transform = True  # the same, known without asking the device
         self.register_buffer("anchor", grid.mean((2, 3)))
         self.register_buffer("xy_ema", torch.full((slices, rows, columns, 2), math.nan))
         self.register_buffer("xy_conn_ema", torch.full((slices, rows, columns, 3, 2), math.nan))
@@ -99,7 +100,8 @@ class Mesh(nn.Module):
         return self.made_with
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """The shapes of the parameters say as much."""
+        """The shapes of the parameters say as much; called when the buffers are loaded."""
+        self.uses_transform = bool(self.transformed)
 
     @property
     def rows(self) -> int:
@@ -130,11 +132,6 @@ class Mesh(nn.Module):
         grid = pyramid.rebuild(list(self.mesh_ms))
         return self.transform(grid) if self.uses_transform else grid
 
-    @property
-    def uses_transform(self) -> bool:
-        """Whether theta and winding_scale still act; they do until `bake`."""
-        return bool(self.transformed)
-
     def transform(self, grid: Tensor) -> Tensor:
         """Stretch by winding_scale, rotate by theta, both about the centre of the bounding box."""
         flat = grid.flatten(2)
@@ -154,6 +151,7 @@ class Mesh(nn.Module):
         self.theta.zero_()
         self.winding_scale.fill_(1)
         self.transformed.fill_(False)
+        self.uses_transform = False
 
     @torch.no_grad()
     def start_stage(self, params: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from launch.experiments.winding.optimizer import adam, restart
 from launch.experiments.winding.spans import covers_all
 from launch.experiments.winding.stages import Stage
 from launch.experiments.winding.strip import strip
-from launch.train.module import ScheduledModule
+from launch.train.module import OptimizerFactory, ScheduledModule
 from launch.train.objective import ScheduledLosses
 
 
@@ -46,6 +47,7 @@ class WindingFit(ScheduledModule):
     """
 
     maps: Tensor
+    optimizer: OptimizerFactory
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class WindingFit(ScheduledModule):
         links: Links = "offset",
         loss_maps: bool = False,
     ) -> None:
-        super().__init__(losses)
+        super().__init__(losses, partial(torch.optim.Adam))
         self.automatic_optimization = False
         self.stages = [Stage(**settings) for settings in stages]
         self.windings, self.mesh_step, self.winding_step = windings, mesh_step, winding_step
@@ -137,14 +139,14 @@ class WindingFit(ScheduledModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam of the stage that made the latest update, whose state a checkpoint holds."""
-        return adam(self.mesh, self.stage_at(max(0, self.iteration - 1)))
+        return adam(self.mesh, self.stage_at(max(0, self.iteration - 1)), self.optimizer)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
         stage = self.stage_at(self.iteration)
         if self.iteration == stage.first:
             self.mesh.start_stage(stage.params)
-            restart(self.trainer.optimizers[0], self.mesh, stage)
+            restart(self.trainer.optimizers[0], self.mesh, stage, self.optimizer)
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One update by hand: Lightning's own costs a tenth of so short an iteration."""

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from launch.errors import ConfigError
 from launch.experiments.winding.mesh import Mesh
 from launch.experiments.winding.stages import Stage
+from launch.train.module import OptimizerFactory
 
 
-def adam(mesh: Mesh, stage: Stage) -> torch.optim.Adam:
-    """Adam of a stage, without history; what the stage does not train is frozen.
+def adam(mesh: Mesh, stage: Stage, make: OptimizerFactory) -> Optimizer:
+    """Adam of a stage as `make` makes it, without history; the rest of the mesh is frozen.
 
     Raises:
         ConfigError: when nothing is left to train.
@@ -30,7 +31,7 @@ def adam(mesh: Mesh, stage: Stage) -> torch.optim.Adam:
         parameter.requires_grad_(id(parameter) in chosen)
         parameter.grad = None
     groups: list[dict[str, Any]] = [{"params": ps, "lr": rate} for rate, ps in by_rate.items()]
-    return torch.optim.Adam(groups, fused=True)
+    return make(groups)  # type: ignore[arg-type]
 
 
 def trained(mesh: Mesh, stage: Stage) -> Iterator[tuple[nn.Parameter, float]]:
@@ -45,7 +46,7 @@ def trained(mesh: Mesh, stage: Stage) -> Iterator[tuple[nn.Parameter, float]]:
                 yield value[level], stage.rate(level)
 
 
-def restart(optimizer: torch.optim.Optimizer, mesh: Mesh, stage: Stage) -> None:
+def restart(optimizer: Optimizer, mesh: Mesh, stage: Stage, make: OptimizerFactory) -> None:
     """Turn an optimizer into the fresh one of a stage, in place, for others hold on to it."""
     optimizer.state.clear()
-    optimizer.param_groups[:] = adam(mesh, stage).param_groups
+    optimizer.param_groups[:] = adam(mesh, stage, make).param_groups

@@ -2,9 +2,11 @@
 
 from functools import partial
 
+import lightning.pytorch as pl
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from launch.errors import ConfigError
 from launch.schedules import Constant
@@ -58,6 +60,27 @@ def test_the_optimizer_is_fused_where_it_can_be_and_nothing_else_was_said():
     assert "fused" not in optimizer.param_groups[0]
     (optimizer,) = prepared(Net(), fused=True, precision="fp16").configure_optimizers()
     assert not optimizer.param_groups[0]["fused"]  # Lightning could not clip
+
+
+class Clipped(Net):
+    def training_step(self, batch, batch_idx):
+        return 1e3 * self.network(batch).float().sum()
+
+    def on_before_optimizer_step(self, optimizer):
+        self.norm = torch.nn.utils.get_total_norm([p.grad for p in self.network.parameters()])
+
+
+def test_a_fused_optimizer_and_clipped_gradients_go_together_in_bfloat16():
+    module = prepared(Clipped(), fused=True, precision="bf16")
+    trainer = pl.Trainer(
+        accelerator="cpu", precision="bf16-mixed", gradient_clip_val=0.5, max_steps=1,
+        logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(module, DataLoader([torch.rand(1, 8, 8)] * 2, 2))
+    assert trainer.optimizers[0].param_groups[0]["fused"]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in module.network.parameters()])
+    assert module.norm > 1 and norm.item() == pytest.approx(0.5, rel=1e-3)
 
 
 def test_activations_made_twice_give_the_same_gradients_and_names():

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 import torch
 import yaml
+from torch.optim import Adam
 
 from launch.errors import ConfigError, LaunchError
 from launch.experiments.winding.data import write_directory
@@ -103,31 +104,39 @@ def stage(**changed) -> Stage:
 
 def test_rates_go_by_pyramid_level() -> None:
     mesh = Mesh(**MESH)
-    rates = {id(p): g["lr"] for g in adam(mesh, stage()).param_groups for p in g["params"]}
+    rates = {id(p): g["lr"] for g in adam(mesh, stage(), Adam).param_groups for p in g["params"]}
     assert [rates[id(level)] for level in mesh.mesh_ms] == [0.03, 0.1, 0.3, 0.3, 0.3]
 
 
 def test_what_a_stage_does_not_train_is_frozen() -> None:
     mesh = Mesh(**MESH)
-    adam(mesh, stage(params=("mesh_ms", "amp"), min_scaledown=3))
+    adam(mesh, stage(params=("mesh_ms", "amp"), min_scaledown=3), Adam)
     assert [p.requires_grad for p in mesh.mesh_ms] == [False, False, False, True, True]
     assert mesh.amp.requires_grad and not mesh.theta.requires_grad
 
 
+def test_a_mesh_from_a_checkpoint_knows_whether_its_transform_was_baked() -> None:
+    baked, restored = Mesh(**MESH), Mesh(**MESH)
+    assert restored.uses_transform
+    baked.bake()
+    restored.load_state_dict(baked.state_dict())
+    assert not baked.uses_transform and not restored.uses_transform
+
+
 def test_a_new_stage_forgets_the_history() -> None:
     mesh = Mesh(**MESH)
-    optimizer = adam(mesh, stage())
+    optimizer = adam(mesh, stage(), Adam)
     sum(p.sum() for p in mesh.mesh_ms).backward()
     optimizer.step()
     groups = optimizer.param_groups
-    restart(optimizer, mesh, stage(params=("amp",)))
+    restart(optimizer, mesh, stage(params=("amp",)), Adam)
     assert not optimizer.state and optimizer.param_groups is groups
     assert [p is mesh.amp for group in groups for p in group["params"]] == [True]
 
 
 def test_a_stage_whose_levels_all_have_rate_0_is_an_error() -> None:
     with pytest.raises(ConfigError, match="trains nothing"):
-        adam(Mesh(**MESH), stage(lr=(0.3, 0.0, 0.0, 0.0), min_scaledown=0, params=("theta",)))
+        adam(Mesh(**MESH), stage(lr=(0.3, 0.0, 0.0, 0.0), min_scaledown=0, params=("theta",)), Adam)
 
 
 DISC = "{label: a, type: disc, ramp_start_it: 0, ramp_stop_it: 9, losses: [data_plain]}"

@@ -1,7 +1,7 @@
 """The whole configuration: its sections, what they ask of each other, and how it is reported."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,8 @@ from launch.check.problem import UNSET, Problem, children
 from launch.check.sources import COMMAND_LINE, Sources
 from launch.composition.compose import Composition
 from launch.composition.recipes import groups, names
-from launch.errors import ConfigError, MissingError
+from launch.composition.typed import Typed, section
+from launch.errors import ConfigError, MissingError, nearest
 
 Config = dict[str, Any]
 
@@ -88,6 +89,31 @@ def _origin(key: str, config: Any) -> str:
 def referred(config: DictConfig) -> set[str]:
     """Root sections whose values other sections refer to by interpolation."""
     return set(re.findall(r"\$\{(\w+)", OmegaConf.to_yaml(config, resolve=False)))
+
+
+def require_read(compositions: Iterable[Composition], typed: Typed) -> None:
+    """
+    Raises:
+        ConfigError: for values of a recipe's own sections that were typed and that no training
+            reads, such as epochs at a scale that counts iterations.
+    """
+    configs = [composition.config for composition in compositions]
+    read, shared = {name for config in configs for name in _references(config)}, settings.keys()
+    for override in typed.parsed:
+        key, own = override.key_or_group, section(override)
+        known = sorted(name for name in read if name.startswith(f"{own}."))
+        inside = any(name == key or name.startswith(f"{key}.") for name in read)
+        above = any(key.startswith(f"{name}.") for name in read)
+        if own not in shared and any(own in config for config in configs) and not (inside or above):
+            scale = configs[0].get("scale")
+            message = f"{key}: nothing reads it at scale={scale}, so it would change nothing."
+            raise ConfigError(message + (nearest(key, known) or f" Read: {', '.join(known)}."))
+
+
+def _references(config: DictConfig) -> Iterator[str]:
+    """Keys that some value takes by interpolation."""
+    for inside in re.findall(r"\$\{([^}]*)\}", OmegaConf.to_yaml(config, resolve=False)):
+        yield from re.findall(r"[\w.]+", inside)
 
 
 def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from launch.check.configuration import require_read
 from launch.composition.compose import Composition, Config, compose
 from launch.composition.typed import Typed, command, last_wins, normalised
 from launch.errors import LaunchError, MissingError
@@ -348,6 +349,7 @@ def climb_command(
     climber = climber_of(composition, folder, typed)
     climber.written, climber.resumed = written, resumed
     target = climber.described(composition)
+    require_read((training.composition for training in target.trainings()), typed)
     announce(training.config for training in target.trainings())
     for training in target.trainings():
         devices.require(training.config)

@@ -11,8 +11,10 @@ from hydra.utils import instantiate
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.profilers import PassThroughProfiler
+from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
+from launch.errors import ConfigError
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
 from launch.record.run import Run
@@ -40,6 +42,7 @@ def build_module(config: Config) -> ScheduledModule:
     losses = objective.build(config["losses"])
     factory = instantiate(config["module"], _partial_=True, _convert_="all")
     module: ScheduledModule = factory(losses=losses)
+    require_optimizers(module)
     settings = config["trainer"]
     module.seed, module.accumulate = config["seed"], settings["accumulate"]
     module.gradient_clip = settings["gradient_clip"]
@@ -52,6 +55,19 @@ def build_module(config: Config) -> ScheduledModule:
         module.average(**config["ema"])
     acceleration.prepare_module(module, settings)
     return module
+
+
+def require_optimizers(module: ScheduledModule) -> None:
+    """
+    Raises:
+        ConfigError: for a setting that torch refuses, such as betas beyond 1.
+    """
+    for name, factory in vars(module).items():
+        if name.endswith("optimizer") and isinstance(factory, partial):
+            try:
+                factory([nn.Parameter(torch.zeros(1))])
+            except ValueError as error:
+                raise ConfigError(f"module.{name}: {error}") from error
 
 
 def build_data(config: Config) -> ScheduledDataModule:

@@ -256,7 +256,7 @@ class ScheduledModule(pl.LightningModule):
         if self.scalers:
             self.scalers[player].unscale_(optimizer.optimizer)
         if self.gradient_clip:
-            self.clip_gradients(optimizer.optimizer, self.gradient_clip, "norm")
+            self.clip_gradients(optimizer.optimizer, self.gradient_clip)
         if self.scalers:
             before = self.iteration
             self.scalers[player].step(optimizer.optimizer)
@@ -265,6 +265,13 @@ class ScheduledModule(pl.LightningModule):
         else:
             optimizer.step()
         optimizer.zero_grad()
+
+    def clip_gradients(
+        self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        """By their norm; Lightning's own refuses fused optimizers in bfloat16 as in float16."""
+        if gradient_clip_val:
+            self.trainer.precision_plugin.clip_grad_by_norm(optimizer, gradient_clip_val)
 
     def train(self, mode: bool = True) -> "ScheduledModule":
         """As in torch, but what has parameters and trains none of them stays in evaluation mode."""
