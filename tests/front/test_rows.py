@@ -188,10 +188,9 @@ def test_a_path_that_is_there_needs_no_quotes(here, tmp_path, name):
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        ("data.root=My Photos (2026)", "Quote it: 'data.root="),
-        ("data.root=a=b", "Quote it: 'data.root="),
-        ("data.root=a,b", "To use it as string, quote the value"),
-        ("data.root=a,b", "add --multirun"),
+        ("data.root=My Photos (2026)", "Quote it: \"data.root='My Photos (2026)'\""),
+        ("data.root=a=b", "Quote it: \"data.root='a=b'\""),
+        ("data.root=a,b", "is a sweep: add -m"),
     ],
 )
 def test_one_that_is_not_there_is_shown_with_its_quotes(here, typed, answer):

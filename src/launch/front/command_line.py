@@ -2,46 +2,25 @@
 
 import argparse
 import os
-import re
 import sys
 import warnings
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 
-from launch.check import configuration
-from launch.composition.compose import Composition, compose, compose_saved, started
+from launch.composition.compose import compose, started
 from launch.composition.explain import COMPOSING, explain
 from launch.composition.meant import refuse
-from launch.composition.recipes import names
-from launch.composition.typed import Typed, command, normalised
+from launch.composition.typed import Typed, normalised
 from launch.errors import ConfigError, LaunchError, nearest
-from launch.ladder.climb import Climber, climb_command, settings
-from launch.ladder.ladder import ladder_of
 from launch.record import storage
-from launch.record.expand import expanded
-from launch.record.parents import Parent, Parents, held, recorded
 from launch.record.process import die_with_parent, outlive_readers
-from launch.record.references import PASSED_ON
-from launch.record.run import DISTRIBUTION, Run, find_runs, locate
+from launch.record.run import DISTRIBUTION
 from launch.record.targets import see_own_packages
-from launch.start import devices
-from launch.start.start import (
-    Job,
-    announce,
-    changed,
-    checked,
-    perform,
-    require_paths,
-)
 
 Flags = argparse.Namespace
-
-OF_A_RUN = ("validate", "predict", "export")
-"""Tasks that use a finished run."""
 
 
 def main() -> None:
@@ -130,8 +109,7 @@ def refuse_flag(flag: str, known: list[str], words: list[str]) -> None:
 def composing(flags: Flags, parser: argparse.ArgumentParser, hydra: Any) -> int:
     """What a command line asks for, with Hydra set up."""
     name = flags.config_name or "launch"
-    typed = Typed.read(flags.overrides)
-    typed.require_kept()
+    Typed.read(flags.overrides).require_kept()
     if flags.hydra_help:
         hydra.hydra_help(config_name=name, args_parser=parser, args=flags)
     elif flags.shell_completion:
@@ -140,251 +118,37 @@ def composing(flags: Flags, parser: argparse.ArgumentParser, hydra: Any) -> int:
         hydra.show_info(flags.info, config_name=name, overrides=flags.overrides)
     elif flags.cfg:
         show(flags, hydra, name)
-    elif flags.multirun and "search" in Typed.read(flags.overrides):
-        return search(Typed.read(flags.overrides), name)
-    elif flags.multirun:
-        return sweep(hydra, name, flags.overrides)
     else:
-        return once(typed, name)
+        return performed(flags, hydra, name)
     return 0
 
 
-def once(typed: Typed, name: str) -> int:
-    """A command without `-m`: one task; returns the exit code."""
-    if "resume" in typed:
-        return resume(Run(Path(str(typed.value("resume")))), Typed.read(typed.without("resume")))
-    task = typed.value("task", "train")
-    if task in OF_A_RUN and typed.value("from"):
-        return apply(typed)
-    composition = compose(typed.texts, name)
-    config = composition.whole
-    if config.task in ("runs", "report", "watch", "cancel"):
-        return shown(config.task, composition)
-    require_single(composition)
-    if "ladder" in typed and "experiment" in typed:
-        raise ConfigError("a ladder says itself which experiments it climbs; leave one of them out")
-    if config.name is None and config.ladder is None:
-        raise unnamed(composition)
-    if config.task == "plan":
-        return plan(composition, typed)
-    folder = folder_of(composition)
-    if config.task == "train":
-        code = climb_command(composition, folder, typed)
-    else:
-        return apply_job(Job(composition, checked(composition)), folder)
-    conclude(Run(folder), code)
-    return code
+def performed(flags: Flags, hydra: Any, name: str) -> int:
+    """A command that does something; returns the exit code."""
+    from launch.front import tasks  # noqa: PLC0415 - keeps what is only shown fast
 
-
-def require_single(composition: Composition) -> None:
-    """
-    Raises:
-        ConfigError: for what is a sweep, which takes -m.
-    """
-    config = composition.whole
-    again = command("-m", *composition.overrides)
-    if config.study is not None:
-        raise ConfigError(f"a study is a sweep; add -m: {again}")
-    if config.search is not None:
-        raise ConfigError(f"a search is a sweep; add -m: {again}")
-    swept = config.hydra.sweeper.get("params")
-    if swept and config.task == "train":
-        one = command(*composition.overrides, "hydra.sweeper.params=null")
-        raise ConfigError(
-            f"{config.name} is a sweep over {', '.join(swept)}; add -m: {again}\n"
-            f"or train once with its own values: {one}"
-        )
-
-
-def unnamed(composition: Composition) -> ConfigError:
-    """Why a command that names no experiment cannot go on; a mistyped key or task comes first.
-
-    Raises:
-        ConfigError: for that.
-    """
-    configuration.require_settings(composition.plain, composition)
-    task = composition.whole.task
-    if task in OF_A_RUN:
-        return ConfigError(f"task={task} needs from=latest, a run folder or a checkpoint")
-    known = names("experiment")
-    return ConfigError(
-        f"which experiment? Type +experiment=NAME, such as +experiment={known[-1]}; "
-        f"python -m launch lists all {len(known)}"
-    )
-
-
-def folder_of(composition: Composition) -> Path:
-    """Where a run or a ladder lies; a ladder's place is its name's, so that its command goes on."""
-    config = composition.whole
-    if config.ladder is None or config.run_dir is not None:
-        return composition.folder
-    return Path(config.runs, "ladder", str(config.ladder.get("name")))
-
-
-# Runs that are there
-
-
-def apply(typed: Typed) -> int:
-    """Validate or predict with a finished run, from nothing but its folder."""
-    if typed.value("task") == "predict":
-        require_paths({key: typed.value(key) for key in ("input", "output")})
-    experiment = typed.value("experiment")
-    runs = Path(str(typed.value("runs", "runs")))
-    source, checkpoint = locate(str(typed.value("from")), runs, experiment)
-    if not source.record:  # a model file of another program: the recipe is the one typed
-        composition = compose(typed.texts)
-        parents: Parents = {"from": Parent.of(source, checkpoint)}
-        return apply_job(Job(composition, checked(composition), parents), composition.folder)
-    kept = Typed.read(typed.without("experiment", "scale"))
-    composition = compose_saved(source, kept)
-    parents = {"from": Parent.of(source, checkpoint)}
-    parents |= {
-        reference: parent if parent and Path(parent.checkpoint).is_file() else None
-        for reference, parent in held(source).items()
-        if reference != "from"
-    }
-    rung = source.record.get("rung")
-    part = (source.record["experiment"], rung) if rung else None
-    job = Job(composition, checked(composition), parents, part)
-    below = typed.value("run_dir") is None
-    return apply_job(job, composition.folder_below(runs) if below else composition.folder)
-
-
-def apply_job(job: Job, folder: Path) -> int:
-    """Do a task other than training in a folder; returns the exit code."""
-    announce([job.config])
-    devices.require(job.config)
-    code = perform(job, Run(folder))
-    conclude(Run(folder), code)
-    return code
-
-
-def resume(run: Run, typed: Typed) -> int:
-    """Continue a run with its own configuration and what is typed beside `resume=`."""
-    if not run.record:
-        raise ConfigError(f"resume={run.folder}: not a run folder.{resumable(run)}")
-    if run.status == "completed" and not typed.texts:
-        print(f"{run.folder} is completed already; nothing to resume")
-        return 0
-    if run.record.get("rungs"):
-        overrides = [*run.record["overrides"], *typed.texts]
-        composition = compose(overrides)
-        code = climb_command(composition, run.folder, Typed.read(overrides), resumed=True)
-    else:
-        composition = compose_saved(run, typed)
-        job = Job(composition, checked(composition), recorded(run))
-        devices.require(job.config)
-        code = changed(job, run)
-    conclude(run, code)
-    return code
-
-
-def resumable(wanted: Run) -> str:
-    """A sentence on what could be resumed instead."""
-    known = find_runs(Path("runs"))
-    stopped = [run for run in known if run.status in ("interrupted", "failed")]
-    last = f" The last one that stopped is resume={stopped[-1].folder}" if stopped else ""
-    close = nearest(str(wanted.folder), [str(run.folder) for run in known])
-    return close or last or " python -m launch task=runs lists the runs"
-
-
-# Many runs
-
-
-def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
-    """Hydra's multirun over any launcher, then a table; returns 1 if a job failed."""
-    from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast
-    from launch.front.sweep import Remembering, Swept  # noqa: PLC0415
-    from launch.sweep import watch  # noqa: PLC0415
-
-    hydra.config_loader = Remembering(hydra.config_loader)
-    swept = hydra.multirun(name, job, overrides, with_log_configuration=False)
-    if not isinstance(swept, Swept):  # another sweeper's, which tells of itself
-        return 0
-    if swept.study is not None:
-        from launch.study.conclusion import conclude  # noqa: PLC0415 - plotting is slow to import
-
-        return conclude(swept.study, swept.folder)
-    code = watch.conclude(swept.folder)
-    print(f"{swept.folder}  repeat: {command('-m', *overrides)}")
-    return int(bool(code or swept.refused))
-
-
-def search(typed: Typed, name: str) -> int:
-    """Trials that Optuna chooses; returns the exit code."""
-    from launch.search.searching import main  # noqa: PLC0415 - needs an extra
-
-    pairs = zip(typed.texts, typed.parsed, strict=True)
-    chosen = [text for text, o in pairs if not o.is_sweep_override()]
-    # A file of a search names a few of its keys; all of them may be typed.
-    composition = compose([re.sub(r"^(?=search\.)", "++", text) for text in chosen], name)
-    return main(composition.whole, typed.without("search", "run_dir", "extend", "hydra"))
-
-
-# What is shown
-
-
-def plan(composition: Composition, typed: Typed) -> int:
-    """`task=plan`: tables and pictures of every schedule, without training."""
-    folder = folder_of(composition)
-    climber = Climber(Path(composition.whole.runs), "none", typed.of(*PASSED_ON))
-    target = climber.described(composition)
-    if target.ladder is not None and not target.ladder.of:
-        from launch.ladder import plan as ladder_plan  # noqa: PLC0415 - plotting is slow to import
-
-        return ladder_plan.main(target, folder)
-    from launch.show import plan  # noqa: PLC0415 - as above
-
-    rungs = {rung.short: expanded(inner.config) for rung, inner in target.inner}
-    whole = target.config | {"rungs": rungs} if rungs else expanded(target.config)
-    return plan.main(whole, folder)
-
-
-def shown(task: str, composition: Composition) -> int:
-    """`task=runs`, `task=report`, `task=watch` and `task=cancel`."""
-    config = composition.whole
-    if task in ("watch", "cancel"):
-        from launch.sweep import watch  # noqa: PLC0415 - keeps other commands fast
-
-        folder = watch.meant(config.run_dir, Path(config.runs))
-        return watch.watch(folder) if task == "watch" else watch.cancel(folder)
-    if task == "runs":
-        from launch.front.listing import runs  # noqa: PLC0415 - keeps other commands fast
-
-        print(runs(Path(config.runs)))
-        return 0
-    from launch.show import report  # noqa: PLC0415 - plotting is slow to import
-
-    return report.main(config.runs, config.output, watch=config.watch)
+    typed = Typed.read(flags.overrides)
+    if not flags.multirun:
+        return tasks.once(typed, name)
+    if "search" in typed:
+        return tasks.search(typed, name)
+    return tasks.sweep(hydra, name, flags.overrides)
 
 
 def show(flags: Flags, hydra: Any, name: str) -> None:
-    """`--cfg`: what Hydra shows; of a ladder, what each of its rungs trains."""
-    plain = flags.cfg == "job" and not flags.package
-    ladder = ladder_of(compose(flags.overrides, name)) if plain else None
-    if ladder is None or not ladder.of:
-        whole = Typed.read(flags.overrides).of_the_whole
-        hydra.show_cfg(name, whole, flags.cfg, flags.package, flags.resolve)
-        return
+    """`--cfg`: what Hydra shows; of an experiment with rungs, what each of them trains."""
     typed = Typed.read(flags.overrides)
-    rungs = {r.short: compose(settings(r, ladder, typed)).config for r in ladder.rungs}
-    print(OmegaConf.to_yaml(OmegaConf.create({"rungs": rungs}), resolve=flags.resolve), end="")
+    if flags.cfg != "job" or flags.package:
+        hydra.show_cfg(name, typed.of_the_whole, flags.cfg, flags.package, flags.resolve)
+        return
+    composition = compose(typed.texts, name)
+    shown = composition.config
+    if composition.whole.rungs is not None or typed.rungs:
+        from launch.ladder.climb import settings  # noqa: PLC0415 - checks are slow to import
+        from launch.ladder.ladder import ladder_of  # noqa: PLC0415
 
-
-def conclude(run: Run, code: int) -> None:
-    """The last lines of a run: its picture, its folder, and how to go on."""
-    record = run.reread().record
-    pictures = sorted((run.rung().folder / "images").glob("*.png"))
-    for metric, value in record.get("metrics", {}).items():
-        print(f"{metric} {value:.4g}")
-    best = record.get("best") or {}
-    if code == 0 and best and best["iteration"] != record["iteration"]:
-        name, value = record["main_metric"]["name"], best["value"]
-        when = f"after {best['iteration']} iterations"
-        print(f"best: {name} {value:.4g} {when}; predict, validate and later rungs take that")
-    if pictures:
-        print(f"picture: {pictures[-1]}")
-    if code == 0 or record.get("task") != "train":
-        print(f"{run.folder}  repeat: {record.get('command')}")
-    else:
-        print(f"{run.folder}  resume: {command(f'resume={run.folder}')}")
+        ladder = ladder_of(composition)
+        if ladder is not None and ladder.of:
+            rungs = {r.short: compose(settings(r, ladder, typed)).config for r in ladder.rungs}
+            shown = OmegaConf.create({"rungs": rungs})
+    print(OmegaConf.to_yaml(shown, resolve=flags.resolve), end="")

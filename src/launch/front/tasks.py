@@ -1,0 +1,256 @@
+"""What a command line asks for, done. Imports neither torch nor lightning."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from launch.check import configuration
+from launch.composition.compose import Composition, compose, compose_saved
+from launch.composition.recipes import names
+from launch.composition.typed import Typed, command
+from launch.errors import ConfigError, nearest
+from launch.ladder.climb import Climber, climb_command
+from launch.record.expand import expanded
+from launch.record.parents import Parent, Parents, held, recorded
+from launch.record.references import PASSED_ON
+from launch.record.run import Run, find_runs, locate
+from launch.start import devices
+from launch.start.start import (
+    Job,
+    announce,
+    changed,
+    checked,
+    perform,
+    require_paths,
+)
+
+OF_A_RUN = ("validate", "predict", "export")
+"""Tasks that use a finished run."""
+
+
+def once(typed: Typed, name: str) -> int:
+    """A command without `-m`: one task; returns the exit code."""
+    if "resume" in typed:
+        return resume(Run(Path(str(typed.value("resume")))), Typed.read(typed.without("resume")))
+    task = typed.value("task", "train")
+    if task in OF_A_RUN and typed.value("from"):
+        return apply(typed)
+    composition = compose(typed.texts, name)
+    config = composition.whole
+    if config.task in ("runs", "report", "watch", "cancel"):
+        return shown(config.task, composition)
+    require_single(composition)
+    if "ladder" in typed and "experiment" in typed:
+        raise ConfigError("a ladder says itself which experiments it climbs; leave one of them out")
+    if config.name is None and config.ladder is None:
+        raise unnamed(composition)
+    if config.task == "plan":
+        return plan(composition, typed)
+    folder = folder_of(composition)
+    if config.task == "train":
+        code = climb_command(composition, folder, typed)
+    else:
+        return apply_job(Job(composition, checked(composition)), folder)
+    conclude(Run(folder), code)
+    return code
+
+
+def require_single(composition: Composition) -> None:
+    """
+    Raises:
+        ConfigError: for what is a sweep, which takes -m.
+    """
+    config = composition.whole
+    again = command("-m", *composition.overrides)
+    if config.study is not None:
+        raise ConfigError(f"a study is a sweep; add -m: {again}")
+    if config.search is not None:
+        raise ConfigError(f"a search is a sweep; add -m: {again}")
+    swept = config.hydra.sweeper.get("params")
+    if swept and config.task == "train":
+        one = command(*composition.overrides, "hydra.sweeper.params=null")
+        raise ConfigError(
+            f"{config.name} is a sweep over {', '.join(swept)}; add -m: {again}\n"
+            f"or train once with its own values: {one}"
+        )
+
+
+def unnamed(composition: Composition) -> ConfigError:
+    """Why a command that names no experiment cannot go on; a mistyped key or task comes first.
+
+    Raises:
+        ConfigError: for that.
+    """
+    configuration.require_settings(composition.plain, composition)
+    task = composition.whole.task
+    if task in OF_A_RUN:
+        return ConfigError(f"task={task} needs from=latest, a run folder or a checkpoint")
+    known = names("experiment")
+    return ConfigError(
+        f"which experiment? Type +experiment=NAME, such as +experiment={known[-1]}; "
+        f"python -m launch lists all {len(known)}"
+    )
+
+
+def folder_of(composition: Composition) -> Path:
+    """Where a run or a ladder lies; a ladder's place is its name's, so that its command goes on."""
+    config = composition.whole
+    if config.ladder is None or config.run_dir is not None:
+        return composition.folder
+    return Path(config.runs, "ladder", str(config.ladder.get("name")))
+
+
+# Runs that are there
+
+
+def apply(typed: Typed) -> int:
+    """Validate or predict with a finished run, from nothing but its folder."""
+    if typed.value("task") == "predict":
+        require_paths({key: typed.value(key) for key in ("input", "output")})
+    experiment = typed.value("experiment")
+    runs = Path(str(typed.value("runs", "runs")))
+    source, checkpoint = locate(str(typed.value("from")), runs, experiment)
+    if not source.record:  # a model file of another program: the recipe is the one typed
+        composition = compose(typed.texts)
+        parents: Parents = {"from": Parent.of(source, checkpoint)}
+        return apply_job(Job(composition, checked(composition), parents), composition.folder)
+    kept = Typed.read(typed.without("experiment", "scale"))
+    composition = compose_saved(source, kept)
+    parents = {"from": Parent.of(source, checkpoint)}
+    parents |= {
+        reference: parent if parent and Path(parent.checkpoint).is_file() else None
+        for reference, parent in held(source).items()
+        if reference != "from"
+    }
+    rung = source.record.get("rung")
+    part = (source.record["experiment"], rung) if rung else None
+    job = Job(composition, checked(composition), parents, part)
+    below = typed.value("run_dir") is None
+    return apply_job(job, composition.folder_below(runs) if below else composition.folder)
+
+
+def apply_job(job: Job, folder: Path) -> int:
+    """Do a task other than training in a folder; returns the exit code."""
+    announce([job.config])
+    devices.require(job.config)
+    code = perform(job, Run(folder))
+    conclude(Run(folder), code)
+    return code
+
+
+def resume(run: Run, typed: Typed) -> int:
+    """Continue a run with its own configuration and what is typed beside `resume=`."""
+    if not run.record:
+        raise ConfigError(f"resume={run.folder}: not a run folder.{resumable(run)}")
+    if run.status == "completed" and not typed.texts:
+        print(f"{run.folder} is completed already; nothing to resume")
+        return 0
+    if run.record.get("rungs"):
+        overrides = [*run.record["overrides"], *typed.texts]
+        composition = compose(overrides)
+        code = climb_command(composition, run.folder, Typed.read(overrides), resumed=True)
+    else:
+        composition = compose_saved(run, typed)
+        job = Job(composition, checked(composition), recorded(run))
+        devices.require(job.config)
+        code = changed(job, run)
+    conclude(run, code)
+    return code
+
+
+def resumable(wanted: Run) -> str:
+    """A sentence on what could be resumed instead."""
+    known = find_runs(Path("runs"))
+    stopped = [run for run in known if run.status in ("interrupted", "failed")]
+    last = f" The last one that stopped is resume={stopped[-1].folder}" if stopped else ""
+    close = nearest(str(wanted.folder), [str(run.folder) for run in known])
+    return close or last or " python -m launch task=runs lists the runs"
+
+
+# Many runs
+
+
+def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
+    """Hydra's multirun over any launcher, then a table; returns 1 if a job failed."""
+    from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast
+    from launch.front.sweep import Remembering, Swept  # noqa: PLC0415
+    from launch.sweep import watch  # noqa: PLC0415
+
+    hydra.config_loader = Remembering(hydra.config_loader)
+    swept = hydra.multirun(name, job, overrides, with_log_configuration=False)
+    if not isinstance(swept, Swept):  # another sweeper's, which tells of itself
+        return 0
+    if swept.study is not None:
+        from launch.study.conclusion import conclude  # noqa: PLC0415 - plotting is slow to import
+
+        return conclude(swept.study, swept.folder)
+    code = watch.conclude(swept.folder)
+    print(f"{swept.folder}  repeat: {command('-m', *overrides)}")
+    return int(bool(code or swept.refused))
+
+
+def search(typed: Typed, name: str) -> int:
+    """Trials that Optuna chooses; returns the exit code."""
+    from launch.search.searching import main  # noqa: PLC0415 - needs an extra
+
+    pairs = zip(typed.texts, typed.parsed, strict=True)
+    chosen = [text for text, o in pairs if not o.is_sweep_override()]
+    # A file of a search names a few of its keys; all of them may be typed.
+    composition = compose([re.sub(r"^(?=search\.)", "++", text) for text in chosen], name)
+    return main(composition.whole, typed.without("search", "run_dir", "extend", "hydra"))
+
+
+# What is shown
+
+
+def plan(composition: Composition, typed: Typed) -> int:
+    """`task=plan`: tables and pictures of every schedule, without training."""
+    folder = folder_of(composition)
+    climber = Climber(Path(composition.whole.runs), "none", typed.of(*PASSED_ON))
+    target = climber.described(composition)
+    if target.ladder is not None and not target.ladder.of:
+        from launch.ladder import plan as ladder_plan  # noqa: PLC0415 - plotting is slow to import
+
+        return ladder_plan.main(target, folder)
+    from launch.show import plan  # noqa: PLC0415 - as above
+
+    rungs = {rung.short: expanded(inner.config) for rung, inner in target.inner}
+    whole = target.config | {"rungs": rungs} if rungs else expanded(target.config)
+    return plan.main(whole, folder)
+
+
+def shown(task: str, composition: Composition) -> int:
+    """`task=runs`, `task=report`, `task=watch` and `task=cancel`."""
+    config = composition.whole
+    if task in ("watch", "cancel"):
+        from launch.sweep import watch  # noqa: PLC0415 - keeps other commands fast
+
+        folder = watch.meant(config.run_dir, Path(config.runs))
+        return watch.watch(folder) if task == "watch" else watch.cancel(folder)
+    if task == "runs":
+        from launch.front.listing import runs  # noqa: PLC0415 - keeps other commands fast
+
+        print(runs(Path(config.runs)))
+        return 0
+    from launch.show import report  # noqa: PLC0415 - plotting is slow to import
+
+    return report.main(config.runs, config.output, watch=config.watch)
+
+
+def conclude(run: Run, code: int) -> None:
+    """The last lines of a run: its picture, its folder, and how to go on."""
+    record = run.reread().record
+    pictures = sorted((run.rung().folder / "images").glob("*.png"))
+    for metric, value in record.get("metrics", {}).items():
+        print(f"{metric} {value:.4g}")
+    best = record.get("best") or {}
+    if code == 0 and best and best["iteration"] != record["iteration"]:
+        name, value = record["main_metric"]["name"], best["value"]
+        when = f"after {best['iteration']} iterations"
+        print(f"best: {name} {value:.4g} {when}; predict, validate and later rungs take that")
+    if pictures:
+        print(f"picture: {pictures[-1]}")
+    if code == 0 or record.get("task") != "train":
+        print(f"{run.folder}  repeat: {record.get('command')}")
+    else:
+        print(f"{run.folder}  resume: {command(f'resume={run.folder}')}")
