@@ -26,7 +26,8 @@ FILES = [path for path in sorted(PROJECT.rglob("*")) if path.suffix in (".py", "
 
 def forget():
     """What this process remembers of the project in the current folder."""
-    targets.own.cache_clear()
+    for kept in (targets.listed, targets.packages, targets.dependencies):
+        kept.cache_clear()
     definitions.load.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "stars"]:
         del sys.modules[name]
