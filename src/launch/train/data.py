@@ -118,7 +118,7 @@ class ScheduledDataModule(pl.LightningDataModule):
         Args:
             folder: gets pictures of it.
         """
-        raise ConfigError(f"{type(self).__name__} has no task=inspect")
+        raise ConfigError(f"{type(self).__name__} has no task=inspect; write its inspect(folder)")
 
     def fingerprint(self) -> str:
         """Identifies the data, for run.json: another fingerprint means other data."""

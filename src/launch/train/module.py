@@ -111,7 +111,9 @@ class ScheduledModule(pl.LightningModule):
 
     def predict(self, source: Any, destination: Any) -> dict[str, float]:
         """Apply the model to the files under `source`; returns counts and metrics for run.json."""
-        raise ConfigError(f"{type(self).__name__} has no task=predict")
+        raise ConfigError(
+            f"{type(self).__name__} has no task=predict; write its predict(source, destination)"
+        )
 
     def export(self, folder: Path) -> dict[str, float]:
         """Write what other programs load, beside the weights; returns figures for run.json."""
@@ -119,7 +121,9 @@ class ScheduledModule(pl.LightningModule):
 
     def calibration(self, data: Any, folder: Path) -> dict[str, float]:
         """What `task=calibrate` finds out about the data; pictures go into the folder."""
-        raise ConfigError(f"{type(self).__name__} has no task=calibrate")
+        raise ConfigError(
+            f"{type(self).__name__} has no task=calibrate; write its calibration(data, folder)"
+        )
 
     # What a recipe calls
 
@@ -148,8 +152,12 @@ class ScheduledModule(pl.LightningModule):
                 f"validation metric {taken[0]!r}: {', '.join(NAMESPACES)} are names of the "
                 "training's columns in metrics.csv; give it another"
             )
-        self.metrics |= {name: float(value) for name, value in metrics.items()}
+        values = {name: float(value) for name, value in metrics.items()}
+        self.metrics |= values
         self.validated = self.iteration
+        if self._trainer is not None:  # where EarlyStopping and its like look
+            found = {name: torch.tensor(value) for name, value in values.items()}
+            self._trainer.callback_metrics.update(found)
 
     def evaluated(self, name: str) -> nn.Module:
         """The averaged copy of a sub-module if there is one, else the sub-module itself."""
