@@ -1,5 +1,10 @@
 """Hydra's documented grammar, as it is typed after `python -m launch`."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -256,3 +261,23 @@ def test_a_shell_completes_options_and_keys(here, monkeypatch, line, word):
     code, printed = here("--shell-completion", "query=bash")
     assert code == 0, printed
     assert word in printed.split()
+
+
+IN_BASH = """
+eval "$(launch --shell-completion install=bash)"
+COMP_LINE="launch +experiment=sr/static data=sr/"; COMP_POINT=${#COMP_LINE}
+COMP_WORDS=($COMP_LINE); COMP_CWORD=2
+hydra_bash_completion
+echo "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.slow
+def test_the_script_for_bash_completes_the_command():
+    """Hydra's script knows commands that are one word, so not `python -m launch`."""
+    beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    found = subprocess.run(
+        ["bash", "-c", IN_BASH],
+        capture_output=True, text=True, check=True, env=os.environ | {"PATH": beside},
+    )  # fmt: skip
+    assert {"data=sr/synthetic", "data=sr/folder"} <= set(found.stdout.split())
