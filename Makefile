@@ -14,7 +14,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sr test test-slow lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
+.PHONY: help setup demo sr test test-slow test-wheel lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
 	pbr-a0 pbr-a-syn pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-convert pbr-ladder \
 	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
@@ -73,6 +73,9 @@ test: $(READY) ## the tests, about ten minutes on two cores
 
 test-slow: $(READY) ## the tests that train for minutes
 	$(BIN)/python -m pytest -m slow
+
+test-wheel: $(READY) ## the wheel in an environment of its own, with its packages (3 GB)
+	FRESH=1 $(BIN)/python -m pytest -m slow tests/test_wheel.py
 
 lint: $(READY) ## ruff: rules and formatting
 	$(BIN)/ruff check .

@@ -1,8 +1,11 @@
 """`python -m launch new DIR` writes a project; its own test runs it in tests/test_wheel.py."""
 
+import sys
+
 import pytest
 
 from launch.front.new import TEMPLATE
+from tests.own_project.test_own_project import forget
 
 
 def test_it_is_written_under_the_name_of_its_folder(here, tmp_path):
@@ -24,3 +27,14 @@ def test_a_folder_that_cannot_be_is_refused(here, tmp_path, folder, said):
     code, printed = here("new", folder)
     assert code == 2
     assert said in printed
+
+
+def test_what_is_written_passes_the_check_and_is_planned(here, tmp_path, monkeypatch):
+    here("new", "starlight")
+    monkeypatch.chdir(tmp_path / "starlight")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    forget()
+    code, printed = here("+experiment=starlight/first", "task=plan")
+    forget()
+    assert code == 0, printed
+    assert "losses.edges" in printed

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import launch
 from launch.record import targets
@@ -71,6 +72,10 @@ def test_it_trains_and_resumes_bit_for_bit(stars):
     assert other["state_dict"]["scheduled_masks._extra_state"]["memory"] == [{"open": 14.5}]
     assert one["callbacks"] == other["callbacks"]
     assert one["callbacks"]["Count"] == {"batches": 30}
+    left = load_file("whole/weights.safetensors")  # the default of weights(), masks or not
+    assert left.keys() == {
+        f"network.{part}" for part in ("0.weight", "0.bias", "2.weight", "2.bias")
+    }
 
 
 @pytest.mark.slow
