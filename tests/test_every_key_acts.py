@@ -125,6 +125,7 @@ SILENT: dict[str, dict[str, str]] = {
         "trainer.cudnn_benchmark": "for GPUs",
         "trainer.channels_last": "the same sums in another memory format",
         "trainer.prefetch": "samples do not depend on who makes them, nor when",
+        "trainer.keep_optimizer": "read by the worker when a run is completed",
         "data.workers": "samples do not depend on who makes them",
     },
     "sr/gan_ramp": {"module.wrap": "of pictures to enlarge; see tests/sr/test_predict.py"},

@@ -43,6 +43,7 @@ class PreemptedError(LaunchError):
 
     def __init__(self, iteration: int) -> None:
         super().__init__(f"stopped at iteration {iteration} on request", exit_code=143)
+        self.iteration = iteration
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

@@ -172,7 +172,7 @@ def test_a_missing_parent_is_trained_first_with_the_settings_that_concern_it(cli
     climb("rungs: [{experiment: toy/a}]", "--cfg", "job")  # writes the files
     code, printed = here("+experiment=toy/c", "seed=4", "losses.pixel.loss_weight=2", "run_dir=c")
     assert code == 0, printed
-    assert "first toy/a, then toy/b, then toy/c" in printed
+    assert "3 experiments, 3 trainings: toy/a, then toy/b, then toy/c" in printed
     shown = [(c["name"], c["seed"], c["losses"]["pixel"]["loss_weight"])
              for c in worker.configs.values()]  # fmt: skip
     assert shown == [("toy/a", 4, 1.0), ("toy/b", 4, 1.0), ("toy/c", 4, 2)]

@@ -109,3 +109,16 @@ def test_a_disk_that_refuses_leaves_the_last_good_checkpoint(run, monkeypatch, n
         checkpoint_files.write(content(3), run.last)
     assert checkpoint_files.read(run.last)["iteration"] == 2
     assert sorted(os.listdir(run.last.parent)) == ["last.ckpt", "previous.ckpt"]
+
+
+def test_a_completed_run_may_keep_its_weights_alone(run):
+    checkpoint_files.keep_weights_alone(run)
+    assert run.last.is_file(), "without a best checkpoint the last one is what there is"
+    checkpoint_files.write(content(1), run.best)
+    before = run.best.stat().st_size
+    checkpoint_files.keep_weights_alone(run)
+    assert checkpoint_files.read(run.best).keys() == {"iteration", "state_dict"}
+    assert run.best.stat().st_size < before
+    assert not run.last.exists()
+    assert not run.previous.exists()
+    assert storage.verify(run.best)

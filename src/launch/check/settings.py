@@ -58,6 +58,7 @@ class Trainer:
     compile: bool = False
     activation_checkpointing: list[str] | None = None
     prefetch: PositiveInt = 2
+    keep_optimizer: bool = True
     profiler: Literal["simple", "advanced", "pytorch"] | None = None
 
 

@@ -291,6 +291,16 @@ def groups() -> list[str]:
     return sorted(inner - {"base", "hydra"})
 
 
+def remark(group: str, name: str, word: str) -> str:
+    """What a comment line `# WORD: ...` at the head of an option's file says, or ""."""
+    for folder in folders():
+        path = folder / group / f"{name}.yaml"
+        for line in path.read_text().splitlines() if path.is_file() else ():
+            if line.startswith(f"# {word}: "):
+                return line.partition(": ")[2]
+    return ""
+
+
 def description(path: Path) -> str:
     """The first comment line of a configuration file that is not a Hydra directive."""
     for line in path.read_text().splitlines():

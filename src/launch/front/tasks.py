@@ -1,6 +1,7 @@
 """What a command line asks for, done. Imports neither torch nor lightning."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from launch.composition.compose import Composition, compose, compose_saved
 from launch.composition.recipes import names
 from launch.composition.typed import Typed, command
 from launch.errors import ConfigError, nearest
+from launch.front.conclusion import conclude
 from launch.ladder.climb import Climber, climb_command
 from launch.record.expand import expanded
 from launch.record.parents import Parent, Parents, held, recorded
@@ -133,8 +135,14 @@ def apply_job(job: Job, folder: Path) -> int:
     """Do a task other than training in a folder; returns the exit code."""
     announce([job.config])
     devices.require(job.config)
-    code = perform(job, Run(folder))
-    conclude(Run(folder), code)
+    is_new, code = not folder.exists(), 1
+    try:
+        code = perform(job, Run(folder))
+    finally:
+        if code and is_new:  # what it was is printed, and there is nothing to go on with
+            shutil.rmtree(folder, ignore_errors=True)
+    if code == 0:
+        conclude(Run(folder), code)
     return code
 
 
@@ -145,6 +153,11 @@ def resume(run: Run, typed: Typed) -> int:
     if run.status == "completed" and not typed.texts:
         print(f"{run.folder} is completed already; nothing to resume")
         return 0
+    if run.status == "completed" and not run.rung().last.is_file():
+        raise ConfigError(
+            f"{run.folder} is completed and has kept its weights alone "
+            f"(trainer.keep_optimizer=false); start a new run from them with from={run.folder}"
+        )
     if run.record.get("rungs"):
         overrides = [*run.record["overrides"], *typed.texts]
         composition = compose(overrides)
@@ -235,22 +248,3 @@ def shown(task: str, composition: Composition) -> int:
     from launch.show import report  # noqa: PLC0415 - plotting is slow to import
 
     return report.main(config.runs, config.output, watch=config.watch)
-
-
-def conclude(run: Run, code: int) -> None:
-    """The last lines of a run: its picture, its folder, and how to go on."""
-    record = run.reread().record
-    pictures = sorted((run.rung().folder / "images").glob("*.png"))
-    for metric, value in record.get("metrics", {}).items():
-        print(f"{metric} {value:.4g}")
-    best = record.get("best") or {}
-    if code == 0 and best and best["iteration"] != record["iteration"]:
-        name, value = record["main_metric"]["name"], best["value"]
-        when = f"after {best['iteration']} iterations"
-        print(f"best: {name} {value:.4g} {when}; predict, validate and later rungs take that")
-    if pictures:
-        print(f"picture: {pictures[-1]}")
-    if code == 0 or record.get("task") != "train":
-        print(f"{run.folder}  repeat: {record.get('command')}")
-    else:
-        print(f"{run.folder}  resume: {command(f'resume={run.folder}')}")

@@ -15,7 +15,7 @@ from launch.check.configuration import require_read
 from launch.composition.compose import Composition, Config, compose
 from launch.composition.typed import Typed, command, last_wins, normalised
 from launch.errors import LaunchError, MissingError
-from launch.ladder import table
+from launch.ladder import screen, table
 from launch.ladder.ladder import Ladder, Rung, ladder_of
 from launch.ladder.outcome import CLOSED, announced, ended, farewell, gathered
 from launch.ladder.verdicts import pass_gates, wants
@@ -167,18 +167,24 @@ class Climber:
         """Train a target and what it needs; returns the exit code."""
         self.require_own(target, folder)
         first = self.missing(target)
+        screen.outline([*map(self.named, first), target])
         if first:
-            print(f"first {', then '.join(first)}, then {target.name}", flush=True)
-        for name in first:
-            code = self.prepare(name)
-            if code:
-                text = f"{name}, which comes first, ended with exit code {code}"
-                raise LaunchError(text, code if code in (143, CLOSED) else 3)
+            with screen.waiting(target, Run(folder), first):
+                for name in first:
+                    code = self.prepare(name)
+                    if code:
+                        text = f"{name}, which comes first, ended with exit code {code}"
+                        raise LaunchError(text, code if code in (143, CLOSED) else 3)
+            print(f"\n{target.name}: {folder}", flush=True)
         return self.climb(target, folder)
+
+    def named(self, name: str) -> Target:
+        """What comes first, with what holds for it as well."""
+        return self.target([f"experiment={name}", *self.passed])
 
     def prepare(self, name: str) -> int:
         """Bring an experiment to its end that comes first, or go on with its last training."""
-        target = self.target([f"experiment={name}", *self.passed])
+        target = self.named(name)
         digest = identity(target.config, {}) if target.ladder else self.identity(name)
         stopped = [
             run
@@ -189,6 +195,8 @@ class Climber:
         print(f"\n{name}: {folder}", flush=True)
         code = self.climb(target, folder)
         self.__dict__.pop("finished", None)
+        if code == 0:
+            print("\n".join(screen.told_of(Run(folder))), flush=True)
         return code
 
     def require_own(self, target: Target, folder: Path) -> None:
@@ -273,7 +281,8 @@ class Climber:
         for place, (rung, inner) in enumerate(target.inner):
             if run.is_asked_to_stop:
                 return 143
-            print(f"\n{ladder.name} {place + 1}/{len(ladder.rungs)}: {rung.short}", flush=True)
+            if not ladder.of:  # those of an experiment begin each of their lines with their name
+                print(f"\n{ladder.name} {place + 1}/{len(ladder.rungs)}: {rung.short}", flush=True)
             code = self.step(ladder, rung, inner, run.folder, [r for r, _ in target.inner[:place]])
             if not ladder.of:
                 runs = {r.experiment: self.result(ladder, r, run.folder) for r in ladder.rungs}

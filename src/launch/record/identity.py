@@ -24,6 +24,7 @@ APART = {
     "search": "who chooses the values",
     "extend": "what to do with the jobs of a sweep",
     "needs": "what to do if a parent is missing; the parent itself counts",
+    "trainer.keep_optimizer": "what a completed run leaves",
     "trainer.accelerator": "another device gives the same training, up to rounding",
 }
 """Keys that are not part of what a run trains, each with the reason."""

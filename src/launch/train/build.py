@@ -122,7 +122,7 @@ def build_trainer(
         checkpoints,
         ImagePanels(run.folder / "images", settings["image_every"]),
         RunRecord(run, settings["checkpoint_every"]),
-        ProgressBar(step_log),
+        ProgressBar(step_log, run.name),
         *instantiate(list((config.get("callbacks") or {}).values()), _convert_="all"),
     ]
     automatic = module.automatic_optimization

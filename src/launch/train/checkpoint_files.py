@@ -57,6 +57,16 @@ def read(path: Path) -> dict[str, Any]:
         raise StorageError(f"{path} is damaged: {reason}") from error
 
 
+def keep_weights_alone(run: Run) -> None:
+    """Take from a completed run what only further training needs, two thirds of its size."""
+    if not run.best.is_file():
+        return
+    content = read(run.best)
+    write({k: v for k, v in content.items() if k != "optimizer_states"}, run.best)
+    for path in (run.last, run.previous):
+        path.unlink(missing_ok=True)
+
+
 def resumable(run: Run) -> Path | None:
     """The checkpoint to go on from: the last, or the one before it if that is damaged; or none.
 

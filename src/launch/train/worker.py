@@ -34,7 +34,7 @@ from launch.train.build import (
 )
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.callbacks.step_log import log_validation
-from launch.train.checkpoint_files import resumable
+from launch.train.checkpoint_files import keep_weights_alone, resumable
 from launch.train.data import ScheduledDataModule
 from launch.train.module import ScheduledModule
 from launch.train.weights import load_weights, save_weights
@@ -105,7 +105,8 @@ def ended(run: Run, config: Config, error: LaunchError) -> int:
     status = "interrupted" if error.exit_code == 143 else "failed"
     if rank() == 0:
         with storage.optional("run.json"):
-            run.finish(status, error=error.message)
+            at = {"iteration": error.iteration} if isinstance(error, PreemptedError) else {}
+            run.finish(status, error=error.message, **at)
         print(error.message if status == "interrupted" else f"error: {error.message}", flush=True)
         if config.get("debug"):
             traceback.print_exc()
@@ -147,7 +148,7 @@ def train(run: Run, config: Config) -> None:
         checkpoints.restore(resume)
     final_validation(trainer, module, data, checkpoints)
     if trainer.is_global_zero:
-        conclude(run, module, checkpoints)
+        conclude(run, config, module, checkpoints)
 
 
 def validate(run: Run, config: Config) -> None:
@@ -228,11 +229,13 @@ def final_validation(
     checkpoints.offer_last(trainer, module)
 
 
-def conclude(run: Run, module: ScheduledModule, checkpoints: Checkpoints) -> None:
+def conclude(run: Run, config: Config, module: ScheduledModule, checkpoints: Checkpoints) -> None:
     """Record the result, and leave the weights of the best checkpoint for other programs."""
     result = {"iteration": module.iteration, "metrics": module.metrics}
     load_weights(module, run.checkpoint, with_state=True)
     save_weights(module, run.folder / f"{module.weights_name}.safetensors")
+    if not config["trainer"]["keep_optimizer"]:
+        keep_weights_alone(run)
     run.finish("completed", best=best(checkpoints), **result)
 
 

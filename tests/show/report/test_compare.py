@@ -74,11 +74,3 @@ def test_a_group_is_summarised_over_its_completed_seeds() -> None:
 
 def test_of_repeated_seeds_the_last_counts() -> None:
     assert compare.summary([run(1.0), run(3.0)], [0, 1])["psnr_y"]["count"] == 1
-
-
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [(["a_identity"], "a_identity"), (["a_mat"], None), (["b_bicubic"], None)],
-)
-def test_a_baseline_is_known_by_its_name(names: list[str], found: str | None) -> None:
-    assert compare.baseline("a", names) == found

@@ -1,15 +1,13 @@
 """Which run is best, by how much, and in what the runs differ. Imports no torch."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from launch.show.report.read import SEED, RunData
+from launch.show.told import baseline
 from launch.tools.intervals import Estimate, difference, estimate
-
-BASELINES = ("baseline", "bicubic", "constant", "identity", "mean", "persistence", "random")
-"""`psnr_y_bicubic` is the baseline of `psnr_y`, and so on: what needs no training."""
 
 
 def varied(runs: Sequence[RunData]) -> list[str]:
@@ -56,12 +54,6 @@ def summary(runs: Sequence[RunData], members: Sequence[int]) -> dict[str, dict[s
     names = dict.fromkeys(name for metrics in done.values() for name in metrics)
     found = {name: estimate([m[name] for m in done.values() if name in m]) for name in names}
     return {name: vars(e) for name, e in found.items() if e}
-
-
-def baseline(name: str, metrics: Iterable[str]) -> str | None:
-    """The metric of the same runs that the named one has to beat, by its name."""
-    known = set(metrics)
-    return next((f"{name}_{s}" for s in BASELINES if f"{name}_{s}" in known), None)
 
 
 # The verdict

@@ -11,6 +11,7 @@ from typing import Any
 from launch.record.run import now
 from launch.show.report import compare, pictures
 from launch.show.report.read import Notes, Reader, RunData, Series, find
+from launch.show.told import baseline
 
 POINTS = 300_000  # of all curves of a page together
 POINTS_OF_A_CURVE = (40, 500)  # at least, at most
@@ -85,7 +86,7 @@ def entry(run: RunData, common: str, most: int) -> Content:
         "seconds": run.seconds,
         "main": metric,
         "mode": mode,
-        "baseline": compare.baseline(metric, run.metrics) if metric else None,
+        "baseline": baseline(metric, run.metrics) if metric else None,
         "metrics": run.metrics,
         "config": run.config,
         "series": {name: fewer(series, most) for name, series in run.series.items()},

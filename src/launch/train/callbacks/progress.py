@@ -1,4 +1,4 @@
-"""The progress bar: iteration, loss, active weights, time left."""
+"""The progress of one training: its name, iteration, time left, loss, active weights."""
 
 import sys
 import time
@@ -11,29 +11,36 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from launch.train.callbacks.step_log import StepLog
 from launch.train.module import ScheduledModule
 
-SECONDS_BETWEEN_LINES = 15.0
+FIRST_LINE, LONGEST = 15.0, 600.0
+"""Seconds until the first line, each later one after three times as long, but not longer."""
 
 
 class ProgressBar(pl.Callback):
     """Draws a bar in a terminal, and a line now and then where there is none.
 
     Shows what the step log read last, so that it costs no synchronisation of its own.
+
+    Args:
+        name: of the training, experiment and rung, which begins every line.
     """
 
-    def __init__(self, step_log: StepLog) -> None:
-        self.step_log = step_log
+    def __init__(self, step_log: StepLog, name: str) -> None:
+        self.step_log, self.name = step_log, name
         self.console = Console(file=sys.stdout, highlight=False)
         self.bar: Progress | None = None
-        self.started = self.printed = 0.0
+        self.started = self.due = 0.0
         self.first = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
-        self.started = self.printed = time.monotonic()
+        self.started = time.monotonic()
+        self.due = FIRST_LINE
         self.first = pl_module.iteration
         if trainer.is_global_zero and self.console.is_terminal:
-            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.bar = Progress(*columns, TextColumn("{task.description}"), console=self.console)
+            columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
+            named = TextColumn(self.name, markup=False)
+            text = TextColumn("{task.description}", markup=False)
+            self.bar = Progress(named, *columns, text, console=self.console)
             self.bar.add_task("", total=pl_module.iterations, completed=self.first)
             self.bar.start()
 
@@ -50,11 +57,14 @@ class ProgressBar(pl.Callback):
             task = self.bar.task_ids[0]
             text = describe(self.step_log.latest, pl_module)
             self.bar.update(task, completed=pl_module.iteration, description=text)
-        elif trainer.is_global_zero and time.monotonic() - self.printed > SECONDS_BETWEEN_LINES:
-            self.printed = time.monotonic()
-            self.console.print(self._line(pl_module), soft_wrap=True)
+        elif trainer.is_global_zero and time.monotonic() - self.started > self.due:
+            self.due = time.monotonic() - self.started + min(2 * self.due, LONGEST)
+            self._print(f"{clock(self._left(pl_module))} left", pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, ScheduledModule)
+        if self.bar is None and trainer.is_global_zero:
+            self._print(f"in {clock(time.monotonic() - self.started)}", pl_module)
         self._stop()
 
     def on_exception(
@@ -67,19 +77,34 @@ class ProgressBar(pl.Callback):
             self.bar.stop()
             self.bar = None
 
-    def _line(self, module: ScheduledModule) -> str:
+    def _left(self, module: ScheduledModule) -> float:
+        """Seconds to go, at the pace so far."""
         done = module.iteration - self.first
         left = (module.iterations - module.iteration) / done if done else 0
-        seconds = int(left * (time.monotonic() - self.started))
-        time_left = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left"
+        return left * (time.monotonic() - self.started)
+
+    def _print(self, time_text: str, module: ScheduledModule) -> None:
+        count = f"iteration {module.iteration}/{module.iterations}"
         text = describe(self.step_log.latest, module)
-        return f"iteration {module.iteration}/{module.iterations}  {time_left}  {text}"
+        line = "  ".join(filter(None, (self.name, count, time_text, text)))
+        self.console.print(line, soft_wrap=True, markup=False)
+
+
+def clock(seconds: float) -> str:
+    """
+    >>> clock(75), clock(3675)
+    ('1:15', '1:01:15')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def describe(latest: dict[str, float], module: ScheduledModule) -> str:
-    """The total, each active term with its weight, and the main validation metrics."""
+    """The total, the weight of each active term if there are several, the first metrics."""
     parts = [f"loss {latest['loss/total']:.4g}"] if latest else []
     weights = {k.removeprefix("weight/"): v for k, v in latest.items() if k.startswith("weight/")}
-    parts += [f"{name} x{value:.3g}" for name, value in weights.items() if value]
+    active = [f"{name} {value:.3g}" for name, value in weights.items() if value]
+    parts += [f"weights: {', '.join(active)}"] if len(weights) > 1 else []
     parts += [f"{name} {value:.4g}" for name, value in list(module.metrics.items())[:2]]
     return "  ".join(parts)

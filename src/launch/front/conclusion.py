@@ -1,0 +1,42 @@
+"""The last lines of a command: what came out, where it lies, what to type next. No torch."""
+
+from typing import Any
+
+from launch.composition.recipes import remark
+from launch.composition.typed import command
+from launch.record.run import Run
+from launch.show.told import lines
+
+
+def conclude(run: Run, code: int) -> None:
+    """The last lines of a run: its numbers, its picture, its folder, and how to go on."""
+    record = run.reread().record
+    for line in [*numbers(record, run), *picture(record, run)]:
+        print(line)
+    if code and record.get("task") == "train":
+        print(f"{run.folder}  resume: {command(f'resume={run.folder}')}")
+        return
+    if record.get("task") == "train":
+        use = command("task=predict", f"from={run.folder}", "input=FOLDER", "output=FOLDER")
+        print(f"next: {use}\n      {command('task=report')}")
+    print(f"{run.folder}  repeat: {record.get('command')}")
+
+
+def numbers(record: dict[str, Any], run: Run) -> list[str]:
+    """Those with a baseline, when the best checkpoint was made, and where all the others are."""
+    metrics, main = record.get("metrics") or {}, record.get("main_metric") or {}
+    shown = lines(metrics, main.get("name")) or [f"{n} {v:.4g}" for n, v in metrics.items()][:3]
+    best = record.get("best") or {}
+    if record.get("status") == "completed" and best and best["iteration"] != record["iteration"]:
+        value = f"{main['name']} {best['value']:.4g} after {best['iteration']} iterations"
+        shown.append(f"best: {value}; predict, validate and later rungs take that")
+    if len(metrics) > len(shown):
+        shown.append(f"all {len(metrics)} numbers: {run.folder / 'run.json'}")
+    return shown
+
+
+def picture(record: dict[str, Any], run: Run) -> list[str]:
+    """The last picture, and what its experiment says that it shows."""
+    found = sorted((run.rung().folder / "images").glob("*.png"))
+    told = remark("experiment", str(record.get("experiment")), "Picture")
+    return [f"picture: {found[-1]}", *([f"  {told}"] if told else [])] if found else []

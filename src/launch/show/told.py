@@ -1,0 +1,67 @@
+"""The few numbers that are told of a run, each beside what needs no training. No torch."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+BASELINES = ("baseline", "bicubic", "constant", "identity", "mean", "persistence", "random")
+"""`psnr_y_bicubic` is the baseline of `psnr_y`, and so on: what needs no training."""
+
+LOWER_IS_BETTER = {"l1", "l2", "mae", "mse", "rmse", "loss", "error", "lpips", "nlpd", "slip"}
+HIGHER_IS_BETTER = {"psnr", "ssim", "iou", "acc", "accuracy", "auroc", "f1", "ap", "recall"}
+
+AT_MOST = 3
+
+
+@dataclass(frozen=True)
+class Told:
+    """A metric and its baseline; `better` is None where the name does not tell the direction."""
+
+    name: str
+    value: float
+    base: str
+    base_value: float
+
+    @property
+    def better(self) -> bool | None:
+        words = set(re.split(r"[_/]", self.name.lower()))
+        if words & LOWER_IS_BETTER:
+            return self.value < self.base_value
+        return self.value > self.base_value if words & HIGHER_IS_BETTER else None
+
+    @property
+    def verdict(self) -> str:
+        return {True: "better", False: "worse", None: ""}[self.better]
+
+
+def baseline(name: str, metrics: Iterable[str]) -> str | None:
+    """The metric of the same runs that the named one has to beat, by its name."""
+    known = set(metrics)
+    return next((f"{name}_{s}" for s in BASELINES if f"{name}_{s}" in known), None)
+
+
+def told(metrics: Mapping[str, float], main: str | None = None) -> list[Told]:
+    """At most three metrics with a baseline: the main one, then one of each quantity.
+
+    A quantity is the first word of a name, and its last metric counts: `albedo_l1_sky` after
+    `albedo_l1_mat`.
+    """
+    pairs = [(name, base) for name in metrics if (base := baseline(name, metrics))]
+    last = {name.split("_")[0]: (name, base) for name, base in pairs}
+    chosen = [*(p for p in pairs if p[0] == main), *last.values()]
+    found = [Told(n, metrics[n], b.removeprefix(f"{n}_"), metrics[b]) for n, b in chosen]
+    return list(dict.fromkeys(found))[:AT_MOST]
+
+
+def lines(metrics: Mapping[str, float], main: str | None = None) -> list[str]:
+    """As text, in columns; without baselines the main metric alone."""
+    rows = [
+        (t.name, f"{t.value:.4g}", f"{t.base} {t.base_value:.4g}", t.verdict)
+        for t in told(metrics, main)
+    ]
+    if not rows and main in metrics:
+        rows = [(str(main), f"{metrics[main]:.4g}", "", "")]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)] if rows else []
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
