@@ -59,8 +59,8 @@ def lines(metrics: Mapping[str, float], main: str | None = None) -> list[str]:
         (t.name, f"{t.value:.4g}", f"{t.base} {t.base_value:.4g}", t.verdict)
         for t in told(metrics, main)
     ]
-    if not rows and main in metrics:
-        rows = [(str(main), f"{metrics[main]:.4g}", "", "")]
+    if not rows and main and main in metrics:
+        rows = [(main, f"{metrics[main]:.4g}", "", "")]
     widths = [max(len(row[i]) for row in rows) for i in range(4)] if rows else []
     return [
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
