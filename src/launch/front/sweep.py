@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -22,9 +22,6 @@ from launch.record.storage import write, write_json
 from launch.start.start import refuse, require_parents
 from launch.study import study
 from launch.sweep.folder import FILE, Sweep, SweptJob, apart, names
-
-if TYPE_CHECKING:
-    from hydra_plugins.launch_sweeper import LaunchSweeper
 
 Overrides = list[str]
 
@@ -45,7 +42,7 @@ class Swept:
     refused: int
 
 
-def sweep(sweeper: "LaunchSweeper", arguments: list[str]) -> Swept:
+def sweep(sweeper: BasicSweeper, arguments: list[str]) -> Swept:
     """Compose and check every job, then hand those that are not completed to the launcher.
 
     Raises:
@@ -77,7 +74,7 @@ def sweep(sweeper: "LaunchSweeper", arguments: list[str]) -> Swept:
     return Swept(folder, config.study, len(refused))
 
 
-def start_all(sweeper: "LaunchSweeper", jobs: list[Overrides]) -> None:
+def start_all(sweeper: BasicSweeper, jobs: list[Overrides]) -> None:
     """Hand jobs to the launcher, `hydra.sweeper.max_batch_size` at a time."""
     assert sweeper.launcher is not None
     size = sweeper.max_batch_size or len(jobs) or 1
@@ -104,7 +101,7 @@ def folder_of(config: DictConfig) -> Path:
     return Path(config.runs, "study", str(config.study.get("name")))
 
 
-def listed(sweeper: "LaunchSweeper", arguments: list[str]) -> list[Overrides]:
+def listed(sweeper: BasicSweeper, arguments: list[str]) -> list[Overrides]:
     """The overrides of every job: those of a study, or the product of what was typed."""
     config, context = sweeper.config, sweeper.hydra_context
     assert config is not None and context is not None

@@ -245,6 +245,6 @@ def shown(task: str, composition: Composition) -> int:
 
         print(runs(Path(config.runs)))
         return 0
-    from launch.show import report  # noqa: PLC0415 - plotting is slow to import
+    from launch.show.report import report  # noqa: PLC0415 - plotting is slow to import
 
     return report.main(config.runs, config.output, watch=config.watch)

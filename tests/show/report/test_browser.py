@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from launch.record.storage import write_json
-from launch.show import report
+from launch.show.report import report
 from tests.show.report.runs import make, sweep
 
 webdriver: Any = pytest.importorskip("selenium.webdriver")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launch.errors import MissingError
-from launch.show import report
+from launch.show.report import report
 from tests.show.report.runs import make, sweep
 
 
@@ -67,7 +67,7 @@ def test_no_runs_is_an_error_that_says_so(tmp_path: Path) -> None:
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     make(tmp_path / "a")
     code = (
-        "import sys; from launch.show import report\n"
+        "import sys; from launch.show.report import report\n"
         f"report.main({str(tmp_path)!r}, {str(tmp_path / 'page.html')!r})\n"
         "assert not {'torch', 'lightning', 'matplotlib'} & sys.modules.keys()"
     )
