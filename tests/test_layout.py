@@ -5,6 +5,7 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,87 @@ def test_launch_depends_on_no_scenario():
     for name, others in arrows().items():
         if ".experiments." not in name:
             assert not [other for other in others if ".experiments." in other], name
+
+
+INNER = {
+    "hydra_plugins.launch_sweeper": "every application of Hydra loads this file",
+    "launch.front.command_line": "each task imports what it needs: plotting, Optuna, the page",
+    "launch.ladder.plan": "torch, to count what trains",
+    "launch.python": "torch; from Python too, a report needs none",
+    "launch.show.plan": "torch and plotting",
+    "launch.show.planned": "torch, for the schedules of learning rates",
+    "launch.show.report.report": "the server, which only watch=true needs",
+    "launch.start.start": "plotting",
+    "launch.experiments.roi.recipe": "predict draws; the worker of a training does not",
+}
+"""Modules that import others of ours inside a function, each with the reason."""
+
+
+def test_imports_inside_functions_have_a_reason():
+    known = set(TREES)
+    inner = {name for name, t in TREES.items() if any(i for _, i in house.arrows(t, known))}
+    assert inner == INNER.keys()
+
+
+HELD_BY_COMMANDS = {
+    "hydra_plugins.launch_sweeper",
+    "launch.__main__",
+    "launch.composition.compose",
+    "launch.composition.explain",
+    "launch.composition.meant",
+    "launch.experiments.pbr.adapters",
+    "launch.experiments.pbr.albedo",
+    "launch.experiments.pbr.cache",
+    "launch.experiments.pbr.contact_sheet",
+    "launch.experiments.pbr.decoding",
+    "launch.experiments.pbr.inputs",
+    "launch.experiments.pbr.manifest",
+    "launch.experiments.pbr.maps",
+    "launch.experiments.pbr.mod_files",
+    "launch.experiments.pbr.phase",
+    "launch.experiments.pbr.segmentation",
+    "launch.experiments.pbr.shading",
+    "launch.experiments.roi.inspection",
+    "launch.experiments.roi.loading",
+    "launch.experiments.roi.pictures",
+    "launch.experiments.winding.crossings",
+    "launch.experiments.winding.evaluation",
+    "launch.experiments.winding.geometry",
+    "launch.experiments.winding.optimizer",
+    "launch.experiments.winding.slices",
+    "launch.front.job",
+    "launch.front.listing",
+    "launch.losses.files",
+    "launch.python",
+    "launch.record.parents",
+    "launch.search.engine",
+    "launch.search.follow",
+    "launch.search.results",
+    "launch.show.report.document",
+    "launch.start.devices",
+    "launch.start.start",
+    "launch.study.conclusion",
+    "launch.sweep.folder",
+    "launch.sweep.results",
+    "launch.sweep.watch",
+    "launch.train.build",
+    "launch.train.callbacks.progress",
+    "launch.train.callbacks.run_record",
+    "launch.train.worker",
+}
+"""Modules without a test file of their own: tests of whole commands and jobs hold them, in
+`tests/front`, `tests/sweep`, `tests/pbr/test_jobs.py` and others. The list only gets shorter."""
+
+
+def test_every_module_is_mirrored_by_a_test():
+    packages = {name.rpartition(".")[0] for name in TREES}
+    bare = {n for n in TREES if n not in packages | {"launch"} and not mirror(n).is_file()}
+    assert bare == HELD_BY_COMMANDS
+
+
+def mirror(module: str) -> Path:
+    *folders, name = module.removeprefix("launch.").removeprefix("experiments.").split(".")
+    return REPOSITORY.joinpath("tests", *folders, f"test_{name}.py")
 
 
 SCENARIO_WORDS = re.compile(
