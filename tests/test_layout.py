@@ -73,7 +73,8 @@ def test_launch_depends_on_no_scenario():
 
 INNER = {
     "hydra_plugins.launch_sweeper": "every application of Hydra loads this file",
-    "launch.front.command_line": "each task imports what it needs: plotting, Optuna, the page",
+    "launch.front.command_line": "what is only shown needs no tasks",
+    "launch.front.tasks": "each task imports what it needs: plotting, Optuna, the page",
     "launch.ladder.plan": "torch, to count what trains",
     "launch.python": "torch; from Python too, a report needs none",
     "launch.show.plan": "torch and plotting",
@@ -119,6 +120,7 @@ HELD_BY_COMMANDS = {
     "launch.experiments.winding.slices",
     "launch.front.job",
     "launch.front.listing",
+    "launch.front.tasks",
     "launch.losses.files",
     "launch.python",
     "launch.record.parents",
