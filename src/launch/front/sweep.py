@@ -19,6 +19,7 @@ from launch.errors import ConfigError, LaunchError
 from launch.ladder.climb import require_startable
 from launch.record.run import Run, now
 from launch.record.storage import write, write_json
+from launch.start import pool
 from launch.start.start import refuse, require_parents
 from launch.study import study
 from launch.sweep.folder import FILE, Sweep, SweptJob, apart, names
@@ -70,7 +71,8 @@ def sweep(sweeper: BasicSweeper, arguments: list[str]) -> Swept:
             refuse(Run(folder / job.place), loader.composition(job), error)
         open_jobs = [job for job in jobs if job not in refused and not is_settled(folder, job)]
         tell(jobs, open_jobs, refused)
-        start_all(sweeper, [launched(job) for job in open_jobs])
+        with pool.opened():
+            start_all(sweeper, [launched(job) for job in open_jobs])
     return Swept(folder, config.study, len(refused))
 
 

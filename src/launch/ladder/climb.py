@@ -7,6 +7,7 @@ the same command continues a ladder.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from launch.record.identity import identity, require_same
 from launch.record.parents import Parent, Parents
 from launch.record.references import PASSED_ON, meant, owner, references
 from launch.record.run import Run, find_runs, locate
-from launch.start import devices
+from launch.start import devices, pool
 from launch.start.start import (
     Job,
     announce,
@@ -168,15 +169,23 @@ class Climber:
         self.require_own(target, folder)
         first = self.missing(target)
         screen.outline([*map(self.named, first), target])
-        if first:
-            with screen.waiting(target, Run(folder), first):
-                for name in first:
-                    code = self.prepare(name)
-                    if code:
-                        text = f"{name}, which comes first, ended with exit code {code}"
-                        raise LaunchError(text, code if code in (143, CLOSED) else 3)
-            print(f"\n{target.name}: {folder}", flush=True)
-        return self.climb(target, folder)
+        with pool.opened() if first or target.ladder else nullcontext():
+            if first:
+                with screen.waiting(target, Run(folder), first):
+                    self.prepare_all(first)
+                print(f"\n{target.name}: {folder}", flush=True)
+            return self.climb(target, folder)
+
+    def prepare_all(self, names: list[str]) -> None:
+        """
+        Raises:
+            LaunchError: if one does not come to its end.
+        """
+        for name in names:
+            code = self.prepare(name)
+            if code:
+                text = f"{name}, which comes first, ended with exit code {code}"
+                raise LaunchError(text, code if code in (143, CLOSED) else 3)
 
     def named(self, name: str) -> Target:
         """What comes first, with what holds for it as well."""

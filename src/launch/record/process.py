@@ -1,11 +1,13 @@
 """What a process of a run is: gone when its front end is, indifferent to who reads its output."""
 
+import atexit
 import ctypes
 import io
 import os
 import signal
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
 PARENT = "LAUNCH_FRONT_END"
@@ -51,3 +53,15 @@ def outlive_readers() -> None:
             buffer = io.BufferedWriter(Output(number, "w", closefd=False))
             text = io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=True)
             setattr(sys, name, text)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process without taking apart what it has imported: of torch that takes 2 s of CPU.
+
+    Threads are waited for and exit handlers run, as at any other end.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

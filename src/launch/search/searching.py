@@ -25,6 +25,7 @@ from launch.search import results
 from launch.search.engine import CONSTRAINTS, ERROR, opened
 from launch.search.follow import Follower
 from launch.search.search import Search, read
+from launch.start import pool
 from launch.start.start import refuse
 
 FILE = "search.json"
@@ -174,7 +175,8 @@ def main(config: DictConfig, typed: list[str]) -> int:
         study = opened(search, mode, folder)
         Run(folder).forget_stop()
     searching = Searching(folder, search, metric, study)
-    code = searching.go_on()
+    with pool.opened():
+        code = searching.go_on()
     results.write_all(folder, search, metric, study)
     return code or results.show(folder, study)
 

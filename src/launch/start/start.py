@@ -26,8 +26,8 @@ from launch.record import storage
 from launch.record.expand import expanded
 from launch.record.identity import Config, Standing, holds_training, identity, standing
 from launch.record.parents import Parents, keep
-from launch.record.process import LOCK, PARENT
 from launch.record.run import Run, now, sha256
+from launch.start import pool
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -238,13 +238,11 @@ def require_parents(run: Run) -> None:
 
 def work(run: Run, config: Config, lock: int) -> int:
     """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal."""
-    own = {"PYTHONUNBUFFERED": "1", PARENT: str(os.getpid()), LOCK: str(lock)}
     # Threads that wait without spinning: six times faster where other jobs share the cores.
-    environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | own
+    environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PYTHONUNBUFFERED": "1"}
     if config["trainer"]["threads"]:
         environment |= {"OMP_NUM_THREADS": str(config["trainer"]["threads"])}
-    worker = [sys.executable, "-m", "launch.train.worker", str(run.folder)]
-    process = subprocess.Popen(worker, env=environment, pass_fds=[lock])
+    process = pool.started(run.folder, config, environment, lock)
     if config["task"] == "train":
         draw_plan(run, config)  # here, so that no worker and no rank holds what draws
     code = wait(process, run)
@@ -270,7 +268,7 @@ def draw_plan(run: Run, config: Config) -> None:
         plan.write(expanded(config), run.folder, run.record.get("updates_per_epoch"))
 
 
-def wait(process: "subprocess.Popen[bytes]", run: Run) -> int:
+def wait(process: pool.Worker, run: Run) -> int:
     """Wait for the worker, which hears about SIGINT from the terminal and SIGTERM from here."""
 
     def forward(number: int, frame: Any) -> None:
@@ -290,7 +288,7 @@ def wait(process: "subprocess.Popen[bytes]", run: Run) -> int:
         signal.signal(signal.SIGINT, previous[1])
 
 
-def end_of(process: "subprocess.Popen[bytes]", run: Run) -> int:
+def end_of(process: pool.Worker, run: Run) -> int:
     """The exit code of the worker, which is told to stop if its folder is asked to."""
     while not run.is_asked_to_stop:
         with suppress(subprocess.TimeoutExpired):

@@ -21,7 +21,7 @@ from launch.errors import ConfigError, LaunchError, PreemptedError, nearest
 from launch.record import storage, targets
 from launch.record.expand import expanded
 from launch.record.parents import held
-from launch.record.process import LOCK, die_with_parent, outlive_readers
+from launch.record.process import LOCK, die_with_parent, leave, outlive_readers
 from launch.record.references import with_checkpoints
 from launch.record.run import Run, sha256
 from launch.train.build import (
@@ -279,4 +279,4 @@ def quieten() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))
