@@ -104,9 +104,11 @@ def line(stack: traceback.StackSummary) -> str:
     """The innermost line of this project, or of what is no part of torch."""
     for inside in (True, False):
         for frame in reversed(stack):
-            path = Path(frame.filename)
-            own = path.is_relative_to(REPOSITORY) and "tests" not in path.parts
-            other = "torch" not in path.parts and "tests" not in path.parts
+            path = Path(frame.filename).resolve()
+            installed = "site-packages" in path.parts
+            tested = "tests" not in path.parts
+            own = path.is_relative_to(REPOSITORY) and not installed and tested
+            other = "torch" not in path.parts and tested
             if own if inside else other:
                 name = path.relative_to(REPOSITORY) if own else path.name
                 return f"{name}:{frame.lineno} {frame.line}"

@@ -65,6 +65,11 @@ class SuperResolution(AdversarialModule):
         )  # fmt: skip
         self.network, self.scale = network, scale
         self.perceptual_metric = perceptual_metric
+        if tile <= 2 * overlap:
+            raise ConfigError(
+                f"module.overlap: {overlap} leaves nothing of a tile of {tile} pixels between its "
+                "margins; module.tile has to be more than twice as large"
+            )
         self.tile, self.overlap, self.wrap = tile, overlap, wrap
         self.scores = Scores()
         self.panel: list[np.ndarray] = []

@@ -15,7 +15,7 @@ from launch.train.weights import load_weights, save_weights
 from tests.compositions import configuration
 
 
-def build(losses):
+def build(losses, **settings):
     def adam(parameters):
         return torch.optim.Adam(parameters)
 
@@ -24,6 +24,7 @@ def build(losses):
         network=Compact(num_feat=4, num_conv=1, upscale=2),
         optimizer=adam,
         scale=2,
+        **settings,
     )
 
 
@@ -34,6 +35,11 @@ def terms(module, iteration):
     pred = module.network(low)
     inputs = {name: module.loss_inputs(name, pred, low, high) for name in module.losses}
     return module.losses(**inputs)[1]
+
+
+def test_a_tile_that_is_all_margin_is_an_error():
+    with pytest.raises(ConfigError, match=r"module.overlap: 4 leaves nothing of a tile of 8"):
+        build({"pixel": {"type": "l1"}}, tile=8, overlap=4)
 
 
 def test_ldl_without_an_average_is_an_error():

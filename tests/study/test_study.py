@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from launch.errors import ConfigError
 from launch.study import study
 from launch.study.conclusion import conclude
+from tests.compositions import composed
 
 SECTION: dict[str, Any] = {
     "name": "ramps",
@@ -50,6 +51,20 @@ def test_every_arm_runs_in_every_condition() -> None:
     assert found.overrides(drawn) == expected
     assert drawn.place == Path("drawn/constant/seed_1")
     assert str(drawn) == "drawn, constant, seed 1"
+
+
+def threads(section: dict[str, Any]) -> list[int]:
+    """Of the first arm's jobs with the first seed, as they are composed."""
+    found = study.read(section)
+    jobs = [job for job in found.jobs() if (job.arm, job.seed) == ("constant", 0)]
+    return [composed(*found.overrides(job)).plain["trainer"]["threads"] for job in jobs]
+
+
+def test_a_study_fixes_the_number_of_threads_or_varies_it() -> None:
+    """Results move with it by as much as with the seed."""
+    assert threads(SECTION | {"shared": ["trainer.threads=1"]}) == [1]
+    conditions = {f"threads_{n}": [f"trainer.threads={n}"] for n in (1, 2)}
+    assert threads(SECTION | {"conditions": conditions}) == [1, 2]
 
 
 # Through the command line
