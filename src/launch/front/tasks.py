@@ -35,8 +35,9 @@ def once(typed: Typed, name: str) -> int:
     if "resume" in typed:
         return resume(Run(Path(str(typed.value("resume")))), Typed.read(typed.without("resume")))
     task = typed.value("task", "train")
-    if task in OF_A_RUN and typed.value("from"):
-        return apply(typed)
+    of_a_run = task in OF_A_RUN or (task == "plan" and "experiment" not in typed)
+    if of_a_run and typed.value("from"):
+        return drawn(typed) if task == "plan" else apply(typed)
     composition = compose(typed.texts, name)
     config = composition.whole
     if config.task in ("runs", "report", "watch", "cancel"):
@@ -230,6 +231,14 @@ def plan(composition: Composition, typed: Typed) -> int:
     rungs = {rung.short: expanded(inner.config) for rung, inner in target.inner}
     whole = target.config | {"rungs": rungs} if rungs else expanded(target.config)
     return plan.main(whole, folder)
+
+
+def drawn(typed: Typed) -> int:
+    """`task=plan from=RUN`: the plan of a run above what its metrics then did."""
+    from launch.show import course  # noqa: PLC0415 - plotting is slow to import
+
+    runs = Path(str(typed.value("runs", "runs")))
+    return course.main(locate(str(typed.value("from")), runs)[0])
 
 
 def shown(task: str, composition: Composition) -> int:
