@@ -48,6 +48,7 @@ def test_epochs_stand_on_the_axis_of_iterations_where_their_length_is_known() ->
     assert ax.get_xlim() == (0, 320)
     assert ax.lines[0].get_drawstyle() == "steps-post"  # a value holds for an epoch
     assert ax.lines[1].get_xdata()[0] == 80  # type: ignore[index]
+    assert [text.get_text() for text in ax.texts] == ["epoch 2: 0.25"]  # not an iteration
 
 
 def test_epochs_of_unknown_length_have_an_axis_of_their_own() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from launch.schedules import Exponential, LossWeight, Points, Schedule
-from launch.show.plan_table import course, end, fixed, number, tables
-from launch.show.planned import Planned, collect
+from launch.show.plan_table import course, end, fixed, number, shown, tables
+from launch.show.planned import MaskGrowth, MaskSpan, Planned, collect
 from tests.show.configs import config
 
 
@@ -50,3 +50,12 @@ def test_what_stays_is_a_line_and_no_row() -> None:
 
 def test_numbers_are_short() -> None:
     assert [number(v) for v in (0, 1.0, 0.19000000000000003, 1e-5)] == ["0", "1", "0.19", "1e-05"]
+
+
+def test_a_span_is_shown_once_whoever_tells_it() -> None:
+    growth = MaskGrowth(10, 50)
+    span = Planned("masks.disc.pixels", MaskSpan(growth, 4, 32), 100)
+    share = Planned("masks.disc", growth, 100)
+    told = Planned("stages.disc_pixels", Points([[10, 4.0], [50, 32.0]]), 100)
+    other = Planned("stages.crop", Points([[10, 4.0], [50, 30.0]]), 100)
+    assert shown([share, told, other, span]) == [other, span]

@@ -69,7 +69,7 @@ def chosen(run: Run, planned: Sequence[Planned]) -> dict[str, Curve]:
     terms = [p.key.replace("losses.", "loss/") for p in planned if p.key.startswith("losses.")]
     wanted = [main, *(t.name for t in told(validated, main)), *terms, *validated]
     curves = {name: curve(rows, name) for name in dict.fromkeys(wanted) if name}
-    kept = {name: found for name, found in curves.items() if len(found[0]) > 1}
+    kept = {name: found for name, found in curves.items() if len(set(found[1])) > 1}
     total = curve(rows, "loss/total")
     return dict([*kept.items()][: METRICS - 1]) | ({"loss/total": total} if total[0] else {})
 
@@ -107,7 +107,7 @@ def picture(rows: Sequence[Planned], curves: Mapping[str, Curve], config: Config
 def measured(ax: Axes, name: str, found: Curve, lines: set[float]) -> None:
     """What was logged, with the changes of the plan; losses on a logarithmic axis."""
     for at in lines:
-        ax.axvline(at, color=SOFT, linewidth=0.6, linestyle=":")
+        ax.axvline(at, color=SOFT, linewidth=0.9, linestyle=":")
     ax.plot(*found, color=DID, linewidth=1.4, marker=".",
             markersize=3)  # fmt: skip
     if name.startswith("loss/") and min(found[1]) > 0:

@@ -15,11 +15,11 @@ from launch.record.storage import replacing
 from launch.show.plan_table import fixed, number, shown
 from launch.show.planned import Config, Masks, Planned, Thumbnails, stages
 
-LINE, CHANGE, SOFT = "#0072B2", "#D55E00", "#BBBBBB"  # told apart in every kind of colour vision
+LINE, CHANGE, SOFT = "#0072B2", "#D55E00", "#999999"  # told apart in every kind of colour vision
 WIDTH = 10.0  # inches
 ROW, PICTURES, TEXT_LINE, FOOT = 0.85, 1.15, 0.17, 0.45  # inches
 LEFT, RIGHT = 0.24, 0.97  # of the width
-CHARACTERS = 128  # in a line of text
+CHARACTERS = 160  # in a line of text
 LABEL_SIZE = 6.5  # points
 
 
@@ -145,7 +145,7 @@ def row(ax: Axes, planned: Planned, lines: set[float] | None = None) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(2))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.tick_params(labelsize=6.5)
-    ax.margins(y=0.35)
+    ax.margins(y=0.45)
     ax.set_xlim(0, planned.last * scale)
     ax.spines[["top", "right"]].set_visible(False)
     labels(ax, planned)
@@ -158,7 +158,8 @@ def labels(ax: Axes, planned: Planned) -> None:
     for change in planned.changes:
         value, x = planned.schedule(change), change / max(planned.last, 1) * width
         ax.plot([change * scale], [value], marker="o", markersize=3.5, color=CHANGE)
-        text = f"{change}: {number(value)}"
+        unit = "epoch " if planned.unit == "epoch" and scale != 1 else ""
+        text = f"{unit}{change}: {number(value)}"
         size = 0.6 * LABEL_SIZE * len(text) + 6
         left = x - size if x + size > width else x
         for level in (4, -9):
