@@ -18,16 +18,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from launch.compose import finalise
 from torch.utils.data import default_collate
 
+import launch
 from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, Material, pack
 from launch.experiments.pbr.samples import FEED_MULTIPLE, Samples, round_to, tiles
 from launch.experiments.pbr.synthetic import material
-from launch.record.run import CONF
 
 SIDE, TILE, SAMPLES, BATCH = 1024, 128, 48, 4
 PHASES = {"A": "phase_a", "B": "phase_b", "C": "phase_c", "C'": "phase_cprime"}
@@ -52,12 +50,8 @@ def materials(folder: Path) -> list[Material]:
 
 def settings(phase: str) -> dict[str, Any]:
     """The data section of a phase's first job at full scale."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        typed = [f"+experiment=pbr/{phase}", "scale=full", "run_dir=x"]
-        config = finalise(compose("launch", typed), typed)
-    return {"epochs": config["rungs"]["segformer"]["trainer"]["max_epochs"]} | config["rungs"][
-        "segformer"
-    ]["data"]
+    config = launch.compose(f"pbr/{phase}/segformer", "scale=full")
+    return {"epochs": config["trainer"]["max_epochs"]} | config["data"]
 
 
 class Contest:

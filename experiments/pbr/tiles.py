@@ -110,13 +110,30 @@ def network_input(image: np.ndarray) -> Tensor:
 def context_of(condition: Condition, image: np.ndarray, torus: Axes) -> Tensor | None:
     """The condition of a whole texture, decided on a small picture of it.
 
-    The picture goes on beyond the edges, as the texture tiles or mirrored, so that they are not
-    seen.
+    Along axes that tile the picture is seen twice, the second time shifted by half, and each view
+    counts where it is far from its edges: classes depend on all that is seen, and would differ
+    from one edge to the other.
     """
     height, width = image.shape[:2]
     scale = min(1.0, WHOLE / max(height, width))
     sides = [max(1, round(side * scale / MULTIPLE)) * MULTIPLE for side in (height, width)]
-    padded = resized(image, (sides[0], sides[1]))
+    small = resized(image, (sides[0], sides[1]))
+    total = None
+    for halves in product(*((0, 1) if wraps else (0,) for wraps in torus)):
+        y, x = (half * side // 2 for half, side in zip(halves, sides, strict=True))
+        view = _view(condition, np.roll(small, (-y, -x), (0, 1)), torus)
+        if view is None:
+            return None
+        rows, columns = view.shape[-2:]
+        shifts = (y * rows // sides[0], x * columns // sides[1])
+        part = (view * _middle(view, torus)).roll(shifts, (-2, -1))
+        total = part if total is None else total + part
+    return total
+
+
+def _view(condition: Condition, small: np.ndarray, torus: Axes) -> Tensor | None:
+    """The condition of a picture that goes on beyond its edges, as it tiles or mirrored."""
+    padded = small
     for axis, wraps in enumerate(torus):
         around = [(MARGIN, MARGIN) if axis == along else (0, 0) for along in range(3)]
         padded = np.pad(padded, around, mode="wrap" if wraps else "symmetric")
@@ -126,6 +143,17 @@ def context_of(condition: Condition, image: np.ndarray, torus: Axes) -> Tensor |
     rows, columns = context.shape[-2:]
     top, left = MARGIN * rows // padded.shape[0], MARGIN * columns // padded.shape[1]
     return context[..., top : rows - top, left : columns - left].float().cpu()
+
+
+def _middle(view: Tensor, torus: Axes) -> Tensor:
+    """Weights (h, w) of a view, 0 at the edges of axes that tile; with those of views that are
+    shifted by half they add up to 1.
+    """
+    rows, columns = (
+        torch.sin(torch.pi * (torch.arange(n) + 0.5) / n) ** 2 if wraps else torch.ones(n)
+        for n, wraps in zip(view.shape[-2:], torus, strict=True)
+    )
+    return rows[:, None] * columns
 
 
 def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

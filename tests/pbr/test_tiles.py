@@ -123,6 +123,22 @@ def test_a_context_covers_the_texture_alone(torus):
     np.testing.assert_allclose(context[0].permute(1, 2, 0), image[..., :3] / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize("torus", [(True, True), (False, True), (True, False)])
+def test_a_context_is_alike_at_both_edges_of_an_axis_that_tiles(torus):
+    """Even if what is seen depends on nothing but the distance to the edges of the picture."""
+
+    def place(whole: Tensor) -> Tensor:
+        down, right = (torch.linspace(0, 1, side) for side in whole.shape[-2:])
+        return (down[:, None] + 2 * right)[None, None]
+
+    context = context_of(place, image_of(), torus)
+    assert context is not None
+    for dim, tiles_here in zip((-2, -1), torus, strict=True):
+        over = (context.select(dim, 0) - context.select(dim, -1)).abs().max()
+        inside = context.diff(dim=dim).abs().max()
+        assert (over <= inside) == tiles_here
+
+
 def test_every_tile_gets_its_part_of_the_context():
     image = image_of()
     context = torch.rand(1, 7, SIDE, SIDE)
