@@ -87,12 +87,12 @@ class Stand(SimpleNamespace):
 
 
 def thumbnails(mask: ScheduledMask, state: Mapping[str, Any], last: int) -> Thumbnails:
-    """A mask over its ramp; one that grows without end over its window, or to the run's end."""
+    """A mask over its ramp, as far as its window or the run lets it come."""
     generator = mask.generator
-    first = getattr(generator, "ramp_start_it", 0)
-    window = max(first, (last if mask.stop is None else mask.stop) - mask.start - 1)
+    window = max(0, (last if mask.stop is None else mask.stop) - mask.start - 1)
+    first = min(window, getattr(generator, "ramp_start_it", 0))
     endless = hasattr(generator, "velocity")
-    stop = window if endless else getattr(generator, "ramp_stop_it", first)
+    stop = window if endless else min(window, getattr(generator, "ramp_stop_it", first))
     at = list(dict.fromkeys(round(first + share * (stop - first)) for share in SHARES))
     size, device = state["size"], state.get("device", torch.device("cpu"))
     images = [generator.generate(i, state, size, device)[0, 0].cpu().numpy() for i in at]
