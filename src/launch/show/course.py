@@ -18,7 +18,7 @@ from launch.record.storage import replacing
 from launch.show.plan_picture import ROW, SOFT, WIDTH, bars, row
 from launch.show.plan_table import shown
 from launch.show.planned import Config, Facts, Planned, collect, stages
-from launch.show.told import told
+from launch.show.told import direction, told
 
 DID = "#009E73"
 METRICS = 4
@@ -62,12 +62,14 @@ def moving(planned: Sequence[Planned]) -> list[Planned]:
 
 
 def chosen(run: Run, planned: Sequence[Planned]) -> dict[str, Curve]:
-    """The main metric, those with a baseline, losses whose weight changes, then the rest."""
+    """The main metric, those with a baseline, losses whose weight changes, then those of which
+    it is known whether more is better."""
     rows = logged(run.folder / "metrics.csv")
     main = (run.record.get("main_metric") or {}).get("name")
     validated = run.record.get("metrics") or {}
     terms = [p.key.replace("losses.", "loss/") for p in planned if p.key.startswith("losses.")]
-    wanted = [main, *(t.name for t in told(validated, main)), *terms, *validated]
+    rest = sorted(validated, key=lambda name: not direction(name))
+    wanted = [main, *(t.name for t in told(validated, main)), *terms, *rest]
     curves = {name: curve(rows, name) for name in dict.fromkeys(wanted) if name}
     kept = {name: found for name, found in curves.items() if len(set(found[1])) > 1}
     total = curve(rows, "loss/total")

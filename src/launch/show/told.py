@@ -24,14 +24,18 @@ class Told:
 
     @property
     def better(self) -> bool | None:
-        words = set(re.split(r"[_/]", self.name.lower()))
-        if words & LOWER_IS_BETTER:
-            return self.value < self.base_value
-        return self.value > self.base_value if words & HIGHER_IS_BETTER else None
+        gain = direction(self.name) * (self.value - self.base_value)
+        return gain > 0 if direction(self.name) else None
 
     @property
     def verdict(self) -> str:
         return {True: "better", False: "worse", None: ""}[self.better]
+
+
+def direction(name: str) -> int:
+    """1 where more is better by the words of a name, -1 where less is, 0 where none says it."""
+    words = set(re.split(r"[_/]", name.lower()))
+    return -1 if words & LOWER_IS_BETTER else int(bool(words & HIGHER_IS_BETTER))
 
 
 def baseline(name: str, metrics: Iterable[str]) -> str | None:
