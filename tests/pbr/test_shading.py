@@ -72,7 +72,7 @@ def test_what_is_baked_and_weathered_is_a_picture():
     random = np.random.default_rng(1)
     found = shading.weather(random, bake(random, flat(), STUDIO))
     assert found.shape == (SIZE, SIZE, 3)
-    assert 0 <= found.min() and found.max() <= 1
+    assert found.min() >= 0 and found.max() <= 1
 
 
 def test_relighting_a_flat_surface_is_one_factor_per_channel():
