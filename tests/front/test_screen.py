@@ -27,7 +27,16 @@ def test_the_last_lines_say_what_to_type_next(here, worker):
     assert "psnr_y  0.25" in printed
     assert "all 2 numbers: run/run.json" in printed
     assert "task=predict from=run input=FOLDER output=FOLDER" in printed
+    assert "of CPU time" in printed
     assert printed.splitlines()[-1].startswith("run  repeat: ")
+
+
+def test_a_message_is_not_cut_inside_a_word(here):
+    run = Run(Path("runs/a"))
+    run.start(experiment="sr/static", task="train")
+    run.finish("failed", error="alphabet " * 30)
+    (line,) = [line for line in here("task=runs")[1].splitlines() if "failed" in line]
+    assert "alphabet ...  runs/a" in line
 
 
 def test_a_stopped_training_is_resumed_and_nothing_else_is_advised(here, worker):

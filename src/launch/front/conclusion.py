@@ -1,5 +1,8 @@
 """The last lines of a command: what came out, where it lies, what to type next. No torch."""
 
+import resource
+import time
+from datetime import timedelta
 from typing import Any
 
 from launch.composition.recipes import remark
@@ -7,11 +10,13 @@ from launch.composition.typed import command
 from launch.record.run import Run
 from launch.show.told import lines
 
+BEGUN = time.monotonic()
+
 
 def conclude(run: Run, code: int) -> None:
     """The last lines of a run: its numbers, its picture, its folder, and how to go on."""
     record = run.reread().record
-    for line in [*numbers(record, run), *picture(record, run)]:
+    for line in [*numbers(record, run), *picture(record, run), took()]:
         print(line)
     if code and record.get("task") == "train":
         print(f"{run.folder}  resume: {command(f'resume={run.folder}')}")
@@ -33,6 +38,14 @@ def numbers(record: dict[str, Any], run: Run) -> list[str]:
     if len(metrics) > len(shown):
         shown.append(f"all {len(metrics)} numbers: {run.folder / 'run.json'}")
     return shown
+
+
+def took() -> str:
+    """How long the command took, and how much of a core it had."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = (time.monotonic() - BEGUN, used.ru_utime + used.ru_stime)
+    wall, core = (timedelta(seconds=round(s)) for s in seconds)
+    return f"took {wall}, {core} of CPU time"
 
 
 def picture(record: dict[str, Any], run: Run) -> list[str]:

@@ -1,6 +1,7 @@
 """Lists to read: experiments, ladders and studies; runs with their status and metric. No torch."""
 
 from pathlib import Path
+from textwrap import shorten
 
 from launch.composition.recipes import description, folders, options
 from launch.record.run import CONF, Run, find_runs
@@ -41,7 +42,7 @@ def table(rows: list[tuple[str, Run]]) -> str:
         metric = (record.get("main_metric") or {}).get("name")
         value = record.get("metrics", {}).get(metric)
         text = f"{metric} {value:.4g}" if value is not None else record.get("error") or "-"
-        first = str(text).split("\n")[0][:80]
+        first = shorten(str(text).split("\n")[0], 80, placeholder=" ...")
         lines.append((name, str(record.get("task")), run.status, first, str(run.folder)))
     widths = [max(len(line[i]) for line in lines) for i in range(5)]
     return "\n".join(
