@@ -1,10 +1,12 @@
 """The third job of a phase: roughness, metallic, ambient occlusion and height."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -167,22 +169,19 @@ class MapsFromAlbedo(Phase):
         assert self.albedo is not None
         return {name: value.clone() for name, value in self.albedo.state_dict().items()}
 
-    def keep_the_better_albedo(self, metrics: dict[str, float]) -> None:
-        """After an epoch of the joint pass: keep the albedo network, or take its training back.
-
-        Comes before the checkpoint of this validation, whose metrics are of what was tried.
-        """
+    def took_albedo_back(self, metrics: dict[str, float]) -> bool:
+        """After an epoch of the joint pass: keep the albedo network, or take its training back."""
         found = [metrics[n] for n in (f"albedo_l1_{suffix}" for suffix in SUFFIX) if n in metrics]
         value = self.trainer.strategy.broadcast(sum(found) / max(1, len(found)))
         if not self.kept_albedo:  # it has not trained yet
             self.lowest_albedo_l1 = value
-            return
+            return False
         worse = not value <= self.lowest_albedo_l1  # NaN is worse
-        metrics["albedo_taken_back"] = float(worse)
         if worse:
             self.albedo.load_state_dict(self.kept_albedo)  # type: ignore[union-attr]
         else:
             self.kept_albedo, self.lowest_albedo_l1 = self.albedo_state(), value
+        return worse
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
@@ -255,9 +254,25 @@ class MapsFromAlbedo(Phase):
             self.panel.append(look("true", part, part, class_tile(part["classes"][i]), i))
 
     def on_validation_epoch_end(self) -> None:
-        metrics = rooted(self.tally.means()) | self.tally.metal_metrics()
-        self.keep_the_better_albedo(metrics)
-        self.conclude(metrics)
+        metrics, training = self.measured(), {}
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            taken_back = self.took_albedo_back(metrics)
+            training = {"albedo_taken_back": float(taken_back)} if self.kept_albedo else {}
+            metrics = self.measured_again() if taken_back else metrics
+        self.conclude(metrics, training)
+
+    def measured(self) -> dict[str, float]:
+        return rooted(self.tally.means()) | self.tally.metal_metrics()
+
+    def measured_again(self) -> dict[str, float]:
+        """Metrics of the weights that the checkpoint of this validation will hold."""
+        self.on_validation_epoch_start()
+        strategy, count = self.trainer.strategy, int(sum(self.trainer.num_val_batches))
+        batches: Any = self.trainer.val_dataloaders
+        for i, batch in enumerate(islice(batches, count)):
+            given = strategy.precision_plugin.convert_input(batch)
+            strategy.validation_step(strategy.batch_to_device(given), i)
+        return self.measured()
 
     # Use
 

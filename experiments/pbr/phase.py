@@ -225,18 +225,19 @@ class Phase(ScheduledModule):
                 total = total + self.losses.weight(name) * value
         self.tally.add(f"{suffix}_val_loss", total.expand(samples))
 
-    def conclude(self, metrics: dict[str, float]) -> None:
+    def conclude(self, metrics: dict[str, float], training: dict[str, float] | None = None) -> None:
         """Report metrics with `val_loss`, the mean of the domains, and stop without patience.
 
-        `train_loss` is the mean over the batches since the validation before.
+        Beside them `train_loss`, the mean over the batches since the validation before.
         """
+        training = dict(training or {})
         losses = [metrics[f"{s}_val_loss"] for s in SUFFIX if f"{s}_val_loss" in metrics]
         if losses:
             metrics["val_loss"] = float(np.mean(losses))
         if self.train_losses:
-            metrics["train_loss"] = float(torch.stack(self.train_losses).mean())
+            training["train_loss"] = float(torch.stack(self.train_losses).mean())
             self.train_losses = []
-        self.log_metrics(metrics)
+        self.log_metrics(metrics, training)
         value = metrics.get(self.watched, np.inf)
         if value < self.lowest * (1 - WORTHWHILE):
             self.lowest, self.lowest_epoch = value, self.epoch

@@ -1,7 +1,7 @@
 """`task=validate` after a training gives the metrics of its `run.json`, bit for bit.
 
-Those of the best checkpoint, which `from=RUN` means, and those of the last; from the folder alone,
-wherever it lies.
+`from=RUN` those under `metrics`, of the last checkpoint; `from=RUN/checkpoints/best.ckpt` those
+under `best`; from the folder alone, wherever it lies.
 """
 
 import shutil
@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from launch.composition.recipes import names
-from launch.record.history import at_best
 from launch.record.run import Run
 from launch.start import start
 from tests.command_line import work_here
@@ -30,7 +29,6 @@ SHORT = {
         *("module.windings=3", "trainer.max_iterations=8"),
     ],
 }
-OF_THE_TRAINING = ("train_loss", "albedo_taken_back")
 RUNGS = ["recipe.classifier_iterations=2", "recipe.mask_iterations=2"]
 ROI = dict.fromkeys(("deterministic", "deterministic_st", "stochastic"), RUNGS)
 SMALLEST = (
@@ -74,17 +72,14 @@ def require_same_metrics(folder: Path, typed: list[str]) -> None:
     trained, moved = folder / "trained", folder / "moved"
     code, printed = answer(*typed, f"run_dir={trained}/run", f"runs={trained}/runs")
     assert code == 0, printed
+    whole = Run(trained / "run").record["metrics"]
     Run(trained / "run").rung().folder.rename(moved)
     shutil.rmtree(trained)
     run = Run(moved)
-    expected = {moved: at_best(run), run.last: run.record["metrics"]}
+    assert run.record["metrics"] == whole
+    expected = {moved: whole, run.best: run.record["best"]["metrics"]}
     for place, (source, metrics) in enumerate(expected.items()):
         again = folder / f"again_{place}"
         code, printed = answer("task=validate", f"from={source}", f"run_dir={again}")
         assert code == 0, printed
-        assert Run(again).record["metrics"] == without_training(metrics)
-
-
-def without_training(metrics: dict[str, float]) -> dict[str, float]:
-    """Without what only a validation within a training can tell."""
-    return {name: value for name, value in metrics.items() if name not in OF_THE_TRAINING}
+        assert Run(again).record["metrics"] == metrics

@@ -13,11 +13,12 @@ def rung(folder: Path, **record) -> Run:
     return Run(folder)
 
 
-def test_the_metrics_are_those_of_all_rungs_and_the_later_ones_win(tmp_path: Path):
+def test_a_ladder_records_what_its_last_rung_did_and_the_metrics_of_all(tmp_path: Path):
     first = rung(tmp_path / "a", metrics={"psnr": 1.0, "ssim": 0.5}, iteration=5)
     second = rung(tmp_path / "b", metrics={"psnr": 2.0}, iteration=9)
     found = gathered([first, second])
-    assert found["metrics"] == {"psnr": 2.0, "ssim": 0.5}
+    assert found["metrics"] == {"psnr": 2.0}
+    assert found["metrics_of_rungs"] == {"psnr": 2.0, "ssim": 0.5}
     assert found["iteration"] == 9
 
 

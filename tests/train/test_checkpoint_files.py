@@ -119,6 +119,13 @@ def test_a_completed_run_may_keep_its_weights_alone(run):
     checkpoint_files.keep_weights_alone(run)
     assert checkpoint_files.read(run.best).keys() == {"iteration", "state_dict"}
     assert run.best.stat().st_size < before
-    assert not run.last.exists()
+    assert checkpoint_files.read(run.last).keys() == {"iteration", "state_dict"}
     assert not run.previous.exists()
-    assert storage.verify(run.best)
+    assert storage.verify(run.best) and storage.verify(run.last)
+
+
+def test_of_a_last_checkpoint_that_is_the_best_one_is_enough(run):
+    checkpoint_files.write(content(2), run.best)
+    checkpoint_files.keep_weights_alone(run)
+    assert run.measured == run.best
+    assert sorted(os.listdir(run.last.parent)) == ["best.ckpt"]

@@ -29,12 +29,12 @@ def conclude(run: Run, code: int) -> None:
 
 def numbers(record: dict[str, Any], run: Run) -> list[str]:
     """Those with a baseline, when the best checkpoint was made, and where all the others are."""
-    metrics, main = record.get("metrics") or {}, record.get("main_metric") or {}
+    metrics, main = run.all_metrics, record.get("main_metric") or {}
     shown = lines(metrics, main.get("name")) or [f"{n} {v:.4g}" for n, v in metrics.items()][:3]
     best = record.get("best") or {}
     if record.get("status") == "completed" and best and best["iteration"] != record["iteration"]:
         value = f"{main['name']} {best['value']:.4g} after {best['iteration']} iterations"
-        shown.append(f"best: {value}; predict, validate and later rungs take that")
+        shown.append(f"best: {value}; predict and later rungs take that")
     if len(metrics) > len(shown):
         shown.append(f"all {len(metrics)} numbers: {run.folder / 'run.json'}")
     return shown

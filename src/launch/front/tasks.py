@@ -113,6 +113,9 @@ def apply(typed: Typed) -> int:
     experiment = typed.value("experiment")
     runs = Path(str(typed.value("runs", "runs")))
     source, checkpoint = locate(str(typed.value("from")), runs, experiment)
+    if typed.value("task") == "validate" and not Path(str(typed.value("from"))).is_file():
+        checkpoint = source.measured
+    print(f"{typed.value('task')} of {checkpoint}", flush=True)
     if not source.record:  # a model file of another program: the recipe is the one typed
         composition = compose(typed.texts)
         parents: Parents = {"from": Parent.of(source, checkpoint)}
@@ -150,11 +153,11 @@ def apply_job(job: Job, folder: Path) -> int:
 def resume(run: Run, typed: Typed) -> int:
     """Continue a run with its own configuration and what is typed beside `resume=`."""
     if not run.record:
-        raise ConfigError(f"resume={run.folder}: not a run folder.{resumable(run)}")
+        raise ConfigError(f"resume={run.folder}: not a run folder.{suggested(run)}")
     if run.status == "completed" and not typed.texts:
         print(f"{run.folder} is completed already; nothing to resume")
         return 0
-    if run.status == "completed" and not run.rung().last.is_file():
+    if run.status == "completed" and not resumable(run.rung()):
         raise ConfigError(
             f"{run.folder} is completed and has kept its weights alone "
             f"(trainer.keep_optimizer=false); start a new run from them with from={run.folder}"
@@ -172,7 +175,12 @@ def resume(run: Run, typed: Typed) -> int:
     return code
 
 
-def resumable(wanted: Run) -> str:
+def resumable(run: Run) -> bool:
+    """Whether a completed run has kept what further training needs."""
+    return run.last.is_file() and run.config["trainer"].get("keep_optimizer", True)
+
+
+def suggested(wanted: Run) -> str:
     """A sentence on what could be resumed instead."""
     known = find_runs(Path("runs"))
     stopped = [run for run in known if run.status in ("interrupted", "failed")]

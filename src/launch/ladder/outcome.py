@@ -29,12 +29,11 @@ def announced(name: str, ladder: Ladder, composition: Composition) -> dict[str, 
 
 
 def gathered(runs: list[Run]) -> dict[str, Any]:
-    """What a ladder records at its end: the metrics of all rungs, the later ones winning."""
-    records = [run.reread().record for run in runs]
-    last = records[-1]
-    metrics = {name: value for record in records for name, value in record["metrics"].items()}
-    keys = ("iteration", "data", "best", "main_metric")
-    return {"metrics": metrics, **{key: last.get(key) for key in keys}}
+    """What a ladder records at its end: that of its last training, and the metrics of all."""
+    last = [run.reread().record for run in runs][-1]
+    found = {name: value for run in runs for name, value in run.all_metrics.items()}
+    keys = ("iteration", "metrics", "data", "best", "main_metric")
+    return {"metrics_of_rungs": found, **{key: last.get(key) for key in keys}}
 
 
 def ended(runs: list[Run], code: int) -> tuple[str, str | None]:

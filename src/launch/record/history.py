@@ -13,7 +13,7 @@ def jobs_of(run: Run) -> dict[str, Run]:
 
 def validations(run: Run) -> list[dict[str, float]]:
     """The metrics of every validation, from the first to the last."""
-    names = run.record.get("metrics", {})
+    names = {**run.record.get("metrics", {}), **run.record.get("training_metrics", {})}
     found = logged(run.folder / "metrics.csv")
     rows = [{n: float(v) for n, v in row.items() if n in names} for row in found]
     return [row for row in rows if row]

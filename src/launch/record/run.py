@@ -115,12 +115,22 @@ class Run:
             f"{self.folder} has no checkpoint (status {self.status}); train it first"
         )
 
+    @property
+    def all_metrics(self) -> dict[str, float]:
+        """Its metrics; of a run with rungs those of all, the later ones winning."""
+        return self.record.get("metrics_of_rungs") or self.record.get("metrics") or {}
+
+    @property
+    def measured(self) -> Path:
+        """The checkpoint that `metrics` of `run.json` are of: the last, or the only one left."""
+        return self.last if self.last.is_file() else self.checkpoint
+
     def rung(self, name: str | None = None) -> "Run":
         """The rung of that name, the last one otherwise; the run itself if it has no rungs."""
         rungs = self.record.get("rungs") or []
         if not rungs:
             return self
-        return Run(self.folder / str(name if name in rungs else rungs[-1]))
+        return Run(self.folder / str(name if name in rungs else rungs[-1])).rung(name)
 
     def update(self, **fields: Any) -> None:
         """Change fields of `run.json`, atomically."""

@@ -94,7 +94,7 @@ class Searching:
                 return True
             if code == STOPPED:
                 return False
-            value = run.reread().record.get("metrics", {}).get(self.metric, math.nan)
+            value = run.reread().all_metrics.get(self.metric, math.nan)
             if code or math.isnan(value):
                 self.fail(trial, run)
                 return True

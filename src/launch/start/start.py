@@ -302,4 +302,4 @@ def main_metric(run: Run) -> float:
     record = run.record
     if record.get("status") != "completed" or not record.get("main_metric"):
         return math.nan
-    return float(record["metrics"].get(record["main_metric"]["name"], math.nan))
+    return float(run.all_metrics.get(record["main_metric"]["name"], math.nan))

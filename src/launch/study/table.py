@@ -21,12 +21,12 @@ def completed(folder: Path, study: Study) -> dict[Job, Run]:
 
 def results(runs: dict[Job, Run], metric: str, condition: str, arm: str) -> Values:
     """A metric of the runs of one arm in one condition, by seed."""
-    records = {
-        job.seed: run.record
+    found = {
+        job.seed: run.all_metrics
         for job, run in runs.items()
         if (job.condition, job.arm) == (condition, arm)
     }
-    return {s: float(r["metrics"][metric]) for s, r in records.items() if metric in r["metrics"]}
+    return {seed: float(values[metric]) for seed, values in found.items() if metric in values}
 
 
 def seconds(run: Run) -> float | None:
@@ -142,7 +142,7 @@ def write_csv(folder: Path, study: Study) -> None:
         writer.writerow(("condition", "arm", "seed", "status", "seconds", *metrics, "folder"))
         for job in study.jobs():
             run = Run(folder / job.place)
-            values = [run.record.get("metrics", {}).get(metric, "") for metric in metrics]
+            values = [run.all_metrics.get(metric, "") for metric in metrics]
             time = seconds(run)
             state = (run.status, "" if time is None else time)
             writer.writerow((job.condition, job.arm, job.seed, *state, *values, run.folder))

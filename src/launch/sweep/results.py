@@ -97,13 +97,13 @@ def recorded(run: Run) -> dict[str, Any]:
     """Of a run, what a table wants to know."""
     record = run.record
     found = {key: record.get(key) for key in ("started", "ended", "iteration")}
-    return found | record.get("metrics", {})
+    return found | run.all_metrics
 
 
 def main_metric(run: Run) -> tuple[str, float]:
     """Name and value; "" and NaN while there is none."""
     name = (run.record.get("main_metric") or {}).get("name")
-    value = run.record.get("metrics", {}).get(name)
+    value = run.all_metrics.get(str(name))
     return ("", float("nan")) if value is None else (str(name), float(value))
 
 

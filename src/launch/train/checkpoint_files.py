@@ -58,13 +58,17 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def keep_weights_alone(run: Run) -> None:
-    """Take from a completed run what only further training needs, two thirds of its size."""
+    """Take from a completed run what only further training needs, two thirds of its size.
+
+    The last checkpoint, of which its metrics are, stays beside the best unless it is the same.
+    """
     if not run.best.is_file():
         return
-    content = read(run.best)
-    write({k: v for k, v in content.items() if k != "optimizer_states"}, run.best)
-    for path in (run.last, run.previous):
-        path.unlink(missing_ok=True)
+    same = read(run.best)["iteration"] == read(run.last)["iteration"]
+    for path in (run.best, run.last):
+        write({k: v for k, v in read(path).items() if k != "optimizer_states"}, path)
+    for path in (run.previous, *[run.last] * same):
+        path.unlink()
 
 
 def resumable(run: Run) -> Path | None:

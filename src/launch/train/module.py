@@ -76,6 +76,7 @@ class ScheduledModule(pl.LightningModule):
         self.weights_name = "weights"
         self.recorded: dict[str, Tensor | float] = {}
         self.metrics: dict[str, float] = {}
+        self.training_metrics: dict[str, float] = {}
         self.make_scaler: Callable[[], GradScaler] | None = None
         self.scalers: list[GradScaler] = []
         self._scaler_states: list[dict[str, Any]] = []
@@ -140,13 +141,19 @@ class ScheduledModule(pl.LightningModule):
             raise ConfigError(f"{taken[0]}: columns of loss terms cannot be recorded")
         self.recorded |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in values.items()}
 
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+    def log_metrics(
+        self, metrics: Mapping[str, float], training: Mapping[str, float] | None = None
+    ) -> None:
         """Report unweighted validation metrics under exactly these names.
+
+        Args:
+            metrics: of the weights as they are now: `task=validate` gives them again.
+            training: what only a validation within a training can tell.
 
         Raises:
             ConfigError: if a name is one of the columns of training.
         """
-        taken = [name for name in metrics if name.lower().split("/")[0] in NAMESPACES]
+        taken = [n for n in [*metrics, *(training or {})] if n.lower().split("/")[0] in NAMESPACES]
         if taken:
             raise ConfigError(
                 f"validation metric {taken[0]!r}: {', '.join(NAMESPACES)} are names of the "
@@ -154,6 +161,7 @@ class ScheduledModule(pl.LightningModule):
             )
         values = {name: float(value) for name, value in metrics.items()}
         self.metrics |= values
+        self.training_metrics |= {n: float(value) for n, value in (training or {}).items()}
         self.validated = self.iteration
         if self._trainer is not None:  # where EarlyStopping and its like look
             found = {name: torch.tensor(value) for name, value in values.items()}

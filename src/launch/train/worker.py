@@ -231,7 +231,8 @@ def final_validation(
 
 def conclude(run: Run, config: Config, module: ScheduledModule, checkpoints: Checkpoints) -> None:
     """Record the result, and leave the weights of the best checkpoint for other programs."""
-    result = {"iteration": module.iteration, "metrics": module.metrics}
+    found = {"metrics": module.metrics, "training_metrics": module.training_metrics}
+    result = {"iteration": module.iteration, **found}
     load_weights(module, run.checkpoint, with_state=True)
     save_weights(module, run.folder / f"{module.weights_name}.safetensors")
     if not config["trainer"]["keep_optimizer"]:

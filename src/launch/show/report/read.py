@@ -122,7 +122,7 @@ def read_run(folder: Path, notes: Notes) -> RunData | None:
             notes.add(folder, f"run.json: {key} is {record.pop(key)!r}, not a {kind.__name__}")
     status = notes.attempt(folder, lambda: Run(folder).status, "missing")
     run = RunData(folder, record, status)
-    run.metrics = notes.attempt(folder, lambda: numbers(record.get("metrics") or {}), {})
+    run.metrics = notes.attempt(folder, lambda: numbers(Run(folder).all_metrics), {})
     run.series = notes.attempt(folder, lambda: logged(folder / "metrics.csv"), {})
     config = notes.attempt(folder, lambda: configuration(folder), {})
     run.config = dict(flat(config, record.get("parents") or []))

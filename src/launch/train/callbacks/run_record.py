@@ -34,4 +34,5 @@ class RunRecord(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
         if trainer.is_global_zero:
-            self.run.update(iteration=pl_module.iteration, metrics=pl_module.metrics)
+            found = {"metrics": pl_module.metrics, "training_metrics": pl_module.training_metrics}
+            self.run.update(iteration=pl_module.iteration, **found)

@@ -70,7 +70,7 @@ class StepLog(pl.Callback):
 def log_validation(trainer: pl.Trainer, module: ScheduledModule) -> None:
     """Write the metrics of the latest validation in the row of the current iteration."""
     for logger in trainer.loggers:
-        logger.log_metrics(module.metrics, step=module.iteration)
+        logger.log_metrics(module.metrics | module.training_metrics, step=module.iteration)
 
 
 def row(module: ScheduledModule) -> dict[str, float]:
