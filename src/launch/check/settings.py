@@ -59,6 +59,8 @@ class Trainer:
     activation_checkpointing: list[str] | None = None
     prefetch: PositiveInt = 2
     keep_optimizer: bool = True
+    loader_timeout: NonNegativeInt = 0
+    stop_within: PositiveInt = 90
     profiler: Literal["simple", "advanced", "pytorch"] | None = None
 
 

@@ -18,6 +18,7 @@ from launch.errors import ConfigError, LaunchError, nearest
 from launch.record import storage
 from launch.record.process import die_with_parent, outlive_readers
 from launch.record.run import DISTRIBUTION
+from launch.record.stopping import STOPPED, Stopped, requests
 from launch.record.targets import see_own_packages
 
 Flags = argparse.Namespace
@@ -30,14 +31,15 @@ def main() -> None:
     see_own_packages()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
-        sys.exit(dispatch(sys.argv[1:]))
+        with requests.heard():
+            sys.exit(dispatch(sys.argv[1:]))
     except LaunchError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if "debug=true" in sys.argv:
             raise
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(143)
+    except Stopped:
+        sys.exit(STOPPED)
     except OSError as error:
         if error.errno not in storage.STORAGE:
             raise

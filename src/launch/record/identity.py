@@ -25,6 +25,8 @@ APART = {
     "extend": "what to do with the jobs of a sweep",
     "needs": "what to do if a parent is missing; the parent itself counts",
     "trainer.keep_optimizer": "what a completed run leaves",
+    "trainer.stop_within": "when a signal ends it, not what is trained",
+    "trainer.loader_timeout": "when a standstill ends it, not what is trained",
     "trainer.accelerator": "another device gives the same training, up to rounding",
 }
 """Keys that are not part of what a run trains, each with the reason."""

@@ -49,9 +49,6 @@ class Forked:
         if self.returncode is None:
             os.kill(self.pid, number)
 
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
 
 Worker = Forked | subprocess.Popen[bytes]
 
@@ -104,7 +101,9 @@ class Pool:
         command = [sys.executable, "-m", "launch.train.zygote", str(there.fileno())]
         whole = environment | {PARENT: str(os.getpid())}
         with there:
-            self.process = subprocess.Popen(command, env=whole, pass_fds=[there.fileno()])
+            self.process = subprocess.Popen(
+                command, env=whole, pass_fds=[there.fileno()], process_group=0
+            )
         self.channel, self.environment = here, environment
 
     def close(self) -> None:
@@ -148,4 +147,4 @@ def started(folder: Path, config: dict[str, Any], environment: Environment, lock
             return forked
     command = [sys.executable, "-m", "launch.train.worker", str(folder)]
     own = {PARENT: str(os.getpid()), LOCK: str(lock)}
-    return subprocess.Popen(command, env=environment | own, pass_fds=[lock])
+    return subprocess.Popen(command, env=environment | own, pass_fds=[lock], process_group=0)

@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from launch.record.expand import expanded
 from launch.record.identity import Config, Standing, holds_training, identity, standing
 from launch.record.parents import Parents, keep
 from launch.record.run import Run, now, sha256
+from launch.record.stopping import STOPPED, requests
 from launch.start import pool
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -237,24 +240,66 @@ def require_parents(run: Run) -> None:
 
 
 def work(run: Run, config: Config, lock: int) -> int:
-    """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal."""
+    """Run the worker of a folder; returns its exit code, 143 if it was stopped by a signal.
+
+    The worker has a process group of its own, so that each signal reaches it once, from here.
+
+    Raises:
+        Stopped: if this process was asked to stop before.
+    """
     # Threads that wait without spinning: six times faster where other jobs share the cores.
     environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PYTHONUNBUFFERED": "1"}
     if config["trainer"]["threads"]:
         environment |= {"OMP_NUM_THREADS": str(config["trainer"]["threads"])}
+    requests.require_none()
     process = pool.started(run.folder, config, environment, lock)
-    if config["task"] == "train":
-        draw_plan(run, config)  # here, so that no worker and no rank holds what draws
-    code = wait(process, run)
-    if code < 0:
-        code = 143 if -code in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL) else 1
+    with requests.handled(partial(passed_on, process), partial(killed, process)):
+        if config["task"] == "train":
+            draw_plan(run, config)  # here, so that no worker and no rank holds what draws
+        code = end_of(process, run, config["trainer"].get("stop_within", 90))
+        if config["task"] == "train" and run.reread().record.get("updates_per_epoch"):
+            draw_plan(run, config)  # again, since the data has said how long an epoch is
+    return concluded(run, code)
+
+
+def passed_on(process: pool.Worker, number: int) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(number)
+
+
+def killed(process: pool.Worker, _: int = 0) -> None:
+    """End the worker with its ranks and loaders."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def end_of(process: pool.Worker, run: Run, stop_within: float) -> int:
+    """The exit code of the worker, which is told to stop if its folder is asked to."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(SECONDS_BETWEEN_LOOKS)
+        if requests.at is None and run.is_asked_to_stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif requests.at is not None and time.monotonic() - requests.at > stop_within:
+            print(f"no end after {stop_within} seconds; the last checkpoint stands", flush=True)
+            killed(process)
+
+
+def concluded(run: Run, code: int) -> int:
+    """Record how a worker ended that could not say so itself; returns the exit code."""
+    error = f"worker ended with {code}"
+    asked = requests.at is not None or -code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    if code < 0 and asked:
+        code, error = STOPPED, "stopped on request; the last checkpoint stands"
+    elif code < 0:
+        name, memory = signal.Signals(-code).name, ", as the system does when memory runs out"
+        error = f"the worker was ended by {name}{memory * (-code == signal.SIGKILL)}"
+        code = 128 - code
+        print(f"error: {error}; the last checkpoint stands", file=sys.stderr, flush=True)
     ended: dict[str, Any] = {"exit_code": code}
-    record = run.reread().record
-    if config["task"] == "train" and record.get("updates_per_epoch"):
-        draw_plan(run, config)  # again, since the data has said how long an epoch is
-    if record.get("status") == "running":
-        status = "interrupted" if code == 143 else "failed"
-        ended |= {"status": status, "error": f"worker ended with {code}", "ended": now()}
+    if run.reread().record.get("status") == "running":
+        status = "interrupted" if code == STOPPED else "failed"
+        ended |= {"status": status, "error": error, "ended": now()}
     with storage.optional("run.json"):
         run.update(**ended)
     return code
@@ -266,35 +311,6 @@ def draw_plan(run: Run, config: Config) -> None:
 
     with storage.optional("the plan"):
         plan.write(expanded(config), run.folder, run.record.get("updates_per_epoch"))
-
-
-def wait(process: pool.Worker, run: Run) -> int:
-    """Wait for the worker, which hears about SIGINT from the terminal and SIGTERM from here."""
-
-    def forward(number: int, frame: Any) -> None:
-        process.send_signal(number)
-
-    try:
-        previous = (
-            signal.signal(signal.SIGTERM, forward),
-            signal.signal(signal.SIGINT, lambda *_: None),
-        )
-    except ValueError:  # not the main thread, as under some launchers
-        return end_of(process, run)
-    try:
-        return end_of(process, run)
-    finally:
-        signal.signal(signal.SIGTERM, previous[0])
-        signal.signal(signal.SIGINT, previous[1])
-
-
-def end_of(process: pool.Worker, run: Run) -> int:
-    """The exit code of the worker, which is told to stop if its folder is asked to."""
-    while not run.is_asked_to_stop:
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(SECONDS_BETWEEN_LOOKS)
-    process.terminate()
-    return process.wait()
 
 
 def main_metric(run: Run) -> float:

@@ -75,6 +75,7 @@ def build_data(config: Config) -> ScheduledDataModule:
     torch.manual_seed(config["seed"])  # of a teacher that nobody has trained
     data: ScheduledDataModule = instantiate(config["data"], _convert_="all")
     data.seed, data.prefetch = config["seed"], config["trainer"].get("prefetch", 2)
+    data.loader_timeout = config["trainer"].get("loader_timeout", 0)
     return data
 
 
@@ -148,6 +149,8 @@ def build_trainer(
         default_root_dir=run.folder,
         profiler=acceleration.profiler(settings, run.folder) or Unprofiled(),
     )
+    # Signals are those of `launch.record.stopping`; Lightning's handler ends a run without saving.
+    trainer._signal_connector.register_signal_handlers = lambda: None
     if not automatic and isinstance(trainer.precision_plugin, MixedPrecision):
         hand_over_scaling(trainer.precision_plugin, module)
     return trainer, checkpoints

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from launch.errors import ConfigError
+from launch.record.stopping import leave_to_parent
 
 Key = tuple[int, int]
 
@@ -48,12 +49,18 @@ class ClockedLoader(DataLoader[Any]):
     """Adds up the seconds that a training waits for its batches, in `waited`."""
 
     waited = 0.0
+    waits = False
+    """Whether the process stands still in a loader."""
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         batches = super().__iter__()
         while True:
             asked = time.perf_counter()
-            batch = next(batches, None)
+            ClockedLoader.waits = True
+            try:
+                batch = next(batches, None)
+            finally:
+                ClockedLoader.waits = False
             self.waited += time.perf_counter() - asked
             if batch is None:
                 return
@@ -73,6 +80,7 @@ class ScheduledDataModule(pl.LightningDataModule):
     Attributes:
         seed: the run's, written by the worker; it moves order and augmentation.
         prefetch: batches that each loader process makes ahead, written by the worker.
+        loader_timeout: seconds to wait for their next batch, 0 for ever; written by the worker.
         ranks: number of processes that share the data, written by the worker.
         first_batch, last_batch: the part of the stream to train on, written by the worker.
     """
@@ -82,7 +90,7 @@ class ScheduledDataModule(pl.LightningDataModule):
         self.batch_size, self.workers, self.seed = batch_size, workers, 0
         self.train_set: Dataset[Any] | None = None
         self.validation_set: Dataset[Any] | None = None
-        self.prefetch = 2
+        self.prefetch, self.loader_timeout = 2, 0
         self.ranks = 1
         self.first_batch = 0
         self.last_batch = 0
@@ -147,6 +155,8 @@ class ScheduledDataModule(pl.LightningDataModule):
             num_workers=self.workers,
             prefetch_factor=self.prefetch if self.workers else None,
             persistent_workers=self.workers > 0,
+            timeout=self.loader_timeout if self.workers else 0,
+            worker_init_fn=leave_to_parent,
             pin_memory=bool(trainer and trainer.strategy.root_device.type == "cuda"),
         )
 

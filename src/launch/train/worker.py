@@ -24,6 +24,7 @@ from launch.record.parents import held
 from launch.record.process import LOCK, die_with_parent, leave, outlive_readers
 from launch.record.references import with_checkpoints
 from launch.record.run import Run, sha256
+from launch.record.stopping import Stopped, requests
 from launch.train.build import (
     build_data,
     build_module,
@@ -48,10 +49,14 @@ def main(arguments: list[str]) -> int:
     die_with_parent()
     targets.see_own_packages()
     run = Run(Path(arguments[0]))
-    if rank() > 0 or LOCK in os.environ:  # the front end has the lock and has handed it on
-        return whole(run)
-    with run.lock():
-        return whole(run)
+    with requests.heard():
+        if rank() > 0:  # the first rank ends the others
+            with requests.handled(first=lambda _: None):
+                return whole(run)
+        if LOCK in os.environ:  # the front end has the lock and has handed it on
+            return whole(run)
+        with run.lock():
+            return whole(run)
 
 
 def whole(run: Run) -> int:
@@ -60,6 +65,8 @@ def whole(run: Run) -> int:
         config = as_built(run)
     except LaunchError as error:
         return ended(run, {}, error)
+    except Stopped:
+        return ended(run, {}, PreemptedError(run.record.get("iteration", 0)))
     return work(run, config)
 
 
@@ -90,7 +97,7 @@ def work(run: Run, config: Config) -> int:
         tasks[config["task"]](run, config)
     except (LaunchError, InstantiationException) as error:
         return ended(run, config, readable(error))
-    except KeyboardInterrupt:  # before the training listens for signals, or asked for twice
+    except Stopped:
         return ended(run, config, PreemptedError(run.record.get("iteration", 0)))
     except Exception as error:
         if isinstance(error, OSError) and error.errno in storage.STORAGE:

@@ -21,6 +21,7 @@ import torch._dynamo  # the first optimizer of a worker imports it
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from launch.record.process import LOCK, PARENT, die_with_parent, leave
+from launch.record.stopping import SIGNALS
 from launch.record.targets import require, see_own_packages
 from launch.train import worker
 
@@ -45,12 +46,14 @@ def main(channel: socket.socket) -> int:
     """Serve one job after the other until the front end is gone; a fork ends as its worker."""
     die_with_parent()
     see_own_packages()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a worker hears it, and the front end waits
+    # A worker hears of signals from the front end; this process ends when that one does.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     with Dispatched() as dispatched:
         job = forked(channel, dispatched)
     if job is None:
         return 0
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     return worker.main([job["folder"]])
 
 
@@ -102,7 +105,8 @@ def unsafe(dispatched: Dispatched) -> str | None:
 
 
 def become(job: dict[str, Any], lock: int, output: int, errors: int) -> None:
-    """Take over streams, place and environment of the front end."""
+    """Take over streams, place and environment of the front end, in a process group of its own."""
+    os.setpgid(0, 0)
     os.dup2(output, 1)
     os.dup2(errors, 2)
     os.chdir(job["place"])

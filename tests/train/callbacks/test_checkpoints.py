@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from launch.errors import PreemptedError
+from launch.record.stopping import requests
 from launch.train import checkpoint_files
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.module import ScheduledModule
@@ -70,9 +71,9 @@ def test_best_is_the_best_by_the_main_metric(tmp_path, module, mode, values, bes
     assert callback.best_iteration == best
 
 
-def test_a_request_to_stop_saves_at_the_end_of_the_update(tmp_path, module):
+def test_a_request_to_stop_saves_at_the_end_of_the_update(tmp_path, module, monkeypatch):
     callback = Checkpoints(tmp_path, every=100, metric=None)
-    callback._request_stop(15, None)
+    monkeypatch.setattr(requests, "at", 0.0)
     module.accumulate, module.batches, module.iteration = 2, 7, 3
     callback.on_train_batch_start(Trainer(module), module, None, 0)
     assert not (tmp_path / "last.ckpt").exists()

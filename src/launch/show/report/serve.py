@@ -4,6 +4,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from launch.record.stopping import Stopped
 from launch.show.report.content import content, encoded, panels
 from launch.show.report.document import page
 from launch.show.report.read import Reader
@@ -66,6 +67,6 @@ def serve(pattern: str) -> int:
         print(f"report: http://{HOST}:{server.server_port}/ follows {pattern}; Ctrl+C ends it")
         try:
             server.serve_forever()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             return 0
     return 0

@@ -1,15 +1,19 @@
 """`last.ckpt` every n iterations and `best.ckpt` by the main metric, each in one step."""
 
 import math
-import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 
 from launch.errors import PreemptedError
+from launch.record.stopping import Stopped, requests
 from launch.train import checkpoint_files
+from launch.train.data import ClockedLoader
 from launch.train.module import ScheduledModule
+
+AGREED_EVERY = 5  # updates: to agree costs a look at the device
 
 STATE = ("best", "best_iteration", "best_metrics")
 
@@ -18,8 +22,9 @@ class Checkpoints(pl.Callback):
     """Saves between two updates, so that a checkpoint never splits an accumulated one.
 
     The moment is the start of the next batch: a validation that was due at this iteration has
-    been made, and a run killed before it repeats it. SIGTERM, SIGINT and SIGHUP ask for a
-    checkpoint at that moment, after which the run ends as preempted.
+    been made, and a run killed before it repeats it. A request to stop asks for a checkpoint at
+    that moment, after which the run ends as preempted; a wait for the next batch is cut short.
+    Several ranks agree on it every `AGREED_EVERY` updates.
 
     Args:
         folder: where `last.ckpt` and `best.ckpt` go.
@@ -34,7 +39,8 @@ class Checkpoints(pl.Callback):
         self.best_iteration = -1
         self.best_metrics: dict[str, float] = {}
         self.saved = -1
-        self.stop_requested = False
+        self.trains, self.alone = False, True
+        self.before: Callable[[int], Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in STATE}
@@ -50,14 +56,30 @@ class Checkpoints(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
         self.saved = pl_module.iteration
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._request_stop)
+        self.trains = True
+        self.before, requests.first = requests.first, self._hear
+        self.alone = trainer.world_size == 1
 
-    def _request_stop(self, number: int, frame: Any) -> None:
-        """The first signal asks for a checkpoint after this update, the second ends at once."""
-        if self.stop_requested:
-            raise KeyboardInterrupt
-        self.stop_requested = True
+    def _hear(self, number: int) -> None:
+        if self.alone and ClockedLoader.waits:
+            raise Stopped
+
+    def asked(self, trainer: pl.Trainer, module: ScheduledModule) -> bool:
+        """Whether to stop now; all ranks say the same."""
+        if self.alone:
+            return requests.at is not None
+        if module.iteration % AGREED_EVERY:
+            return False
+        return trainer.strategy.reduce_boolean_decision(requests.at is not None, all=False)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """A wait for a batch was cut short, which is between two of them."""
+        assert isinstance(pl_module, ScheduledModule)
+        between = not pl_module.batches % pl_module.accumulate
+        if isinstance(exception, Stopped) and self.trains and between:
+            self.save_last(trainer, pl_module)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -66,14 +88,16 @@ class Checkpoints(pl.Callback):
         if pl_module.batches % pl_module.accumulate:
             return
         due = pl_module.iteration % self.every == 0 and pl_module.iteration != self.saved
-        if due or self.stop_requested:
+        asked = self.asked(trainer, pl_module)
+        if due or asked:
             self.save_last(trainer, pl_module)
-        if self.stop_requested:
+        if asked:
             raise PreemptedError(pl_module.iteration)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
         self.save_last(trainer, pl_module)
+        self.trains, requests.first = False, self.before
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)

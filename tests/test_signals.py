@@ -1,0 +1,230 @@
+"""What each signal does to a run, at every moment of it: exit code, record, checkpoint, orphans."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import start
+
+pytestmark = pytest.mark.slow
+
+RUN = [
+    "+experiment=sr/static",
+    "trainer.threads=1",
+    "trainer.accelerator=cpu",
+    "module.network.num_feat=8",
+    "module.network.num_conv=1",
+    "data.scenes=4",
+    "data.size=96",
+    "data.crop=16",
+    "data.batch_size=2",
+    "data.validation_images=1",
+    "trainer.validate_every=100000",
+    "trainer.checkpoint_every=4",
+    "trainer.max_iterations=100000",
+]
+
+
+class Started:
+    """A command in a session of its own, and what is left of it."""
+
+    def __init__(self, folder, *arguments, ignored=()):
+        def ignore():
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+
+        self.folder = folder
+        typed = (*RUN, f"run_dir={folder}", *arguments)
+        self.process = start(*typed, start_new_session=True, preexec_fn=ignore)
+
+    def when(self, condition, seconds=120):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, "it has ended before its moment"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return self
+
+    def saved(self):
+        return (self.folder / "checkpoints" / "last.ckpt").exists()
+
+    def wait(self, seconds=60):
+        code = self.process.wait(seconds)
+        deadline = time.monotonic() + 10
+        while (left := workers(self.folder)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not left, "orphans"
+        return code
+
+    @property
+    def record(self):
+        return json.loads((self.folder / "run.json").read_text())
+
+
+def workers(folder) -> list[int]:
+    """Processes that work on a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"launch.train.worker" in words and any(bytes(folder) in word for word in words):
+            found.append(int(path.parent.name))
+    return found
+
+
+ALL = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+@pytest.mark.parametrize("number", ALL)
+def test_any_signal_saves_and_ends_with_143(tmp_path, number, send):
+    run = Started(tmp_path / "run")
+    run.when(run.saved)
+    before = run.record["iteration"]
+    send(run.process.pid, number)
+    assert run.wait() == 143
+    assert run.record["status"] == "interrupted"
+    assert "stopped at iteration" in run.record["error"]
+    assert int(run.record["error"].split()[3]) >= before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_at_start_up_there_is_nothing_to_save(tmp_path, number):
+    run = Started(tmp_path / "run")
+    run.when(lambda: workers(run.folder))
+    os.kill(run.process.pid, number)
+    assert run.wait() == 143
+    assert run.record["status"] == "interrupted"
+
+
+def test_every_process_of_a_job_may_get_the_signal(tmp_path):
+    """As systemd and scancel send it, loaders included."""
+    run = Started(tmp_path / "run", "data.workers=2")
+    run.when(run.saved)
+    everyone = subprocess.run(
+        ["pgrep", "-s", str(run.process.pid)], capture_output=True, check=True
+    )
+    for pid in everyone.stdout.split():
+        os.kill(int(pid), signal.SIGTERM)
+    assert run.wait() == 143
+    assert run.record["status"] == "interrupted"
+    assert "stopped at iteration" in run.record["error"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_request_ends_it_at_once(tmp_path, number):
+    hung = "trainer.stop_within=600"
+    run = Started(tmp_path / "run", hung)
+    run.when(run.saved)
+    (worker,) = workers(run.folder)
+    os.kill(worker, signal.SIGSTOP)  # it does not hear the first one
+    os.kill(run.process.pid, number)
+    time.sleep(1.5)
+    assert run.process.poll() is None
+    os.kill(run.process.pid, number)
+    assert run.wait(20) == 143
+    assert run.record["status"] == "interrupted"
+
+
+def test_a_worker_that_hangs_is_ended_after_stop_within(tmp_path):
+    run = Started(tmp_path / "run", "trainer.stop_within=3")
+    run.when(run.saved)
+    (worker,) = workers(run.folder)
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(run.process.pid, signal.SIGTERM)
+    assert run.wait(20) == 143
+    assert run.record["status"] == "interrupted"
+
+
+def test_nohup_protects(tmp_path):
+    run = Started(tmp_path / "run", ignored=[signal.SIGHUP])
+    run.when(run.saved)
+    os.killpg(run.process.pid, signal.SIGHUP)
+    time.sleep(3)
+    assert run.process.poll() is None
+    os.kill(run.process.pid, signal.SIGTERM)
+    assert run.wait() == 143
+
+
+def test_a_killed_worker_is_a_failure_and_no_preemption(tmp_path):
+    """Otherwise a loop that starts it again while it ends with 143 would never end."""
+    run = Started(tmp_path / "run")
+    run.when(run.saved)
+    (worker,) = workers(run.folder)
+    os.kill(worker, signal.SIGKILL)
+    assert run.wait() == 137
+    assert run.record["status"] == "failed"
+    assert "memory runs out" in run.record["error"]
+
+
+def test_a_crashed_worker_is_a_failure(tmp_path):
+    run = Started(tmp_path / "run")
+    run.when(run.saved)
+    (worker,) = workers(run.folder)
+    os.kill(worker, signal.SIGSEGV)
+    assert run.wait() == 139
+    assert run.record["status"] == "failed"
+
+
+def test_a_killed_front_end_leaves_no_orphan(tmp_path):
+    run = Started(tmp_path / "run")
+    run.when(run.saved)
+    os.kill(run.process.pid, signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+
+
+def test_a_closed_terminal_saves(tmp_path):
+    """The shell's session gets SIGHUP, and what is printed goes nowhere."""
+    import pty  # noqa: PLC0415 - not on every system
+
+    folder = tmp_path / "run"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [sys.executable, "-m", "launch", *RUN, f"run_dir={folder}"]
+        os.execv(sys.executable, command)
+    deadline = time.monotonic() + 120
+    while not (folder / "checkpoints" / "last.ckpt").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 143
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "interrupted"
+    assert "stopped at iteration" in record["error"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_sweep_stops_and_starts_no_other_job(tmp_path, number):
+    sweep = Started(tmp_path / "sweep", "-m", "seed=0,1,2")
+    sweep.when((tmp_path / "sweep" / "0" / "checkpoints" / "last.ckpt").exists)
+    os.kill(sweep.process.pid, number)
+    assert sweep.wait() == 143
+    assert not (tmp_path / "sweep" / "1" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_two_ranks_agree_to_stop(tmp_path, send):
+    run = Started(tmp_path / "run", "trainer.devices=2", "trainer.strategy=ddp")
+    run.when(run.saved)
+    send(run.process.pid, signal.SIGTERM)
+    assert run.wait() == 143
+    assert run.record["status"] == "interrupted"
+    assert "stopped at iteration" in run.record["error"]
+
+
+def test_a_killed_rank_ends_the_run(tmp_path):
+    run = Started(tmp_path / "run", "trainer.devices=2", "trainer.strategy=ddp")
+    run.when(run.saved)
+    _, second = sorted(workers(run.folder))
+    os.kill(second, signal.SIGKILL)
+    assert run.wait(120) not in (0, 143)
+    assert run.record["status"] == "failed"
