@@ -98,6 +98,9 @@ function renderSchedule(node, run, axis) {
     h("span", { class: "swatch", style: `background:${line.colour}` }), `${line.label} (1 = ${number(line.scale)})`))));
 }
 
+/** Distances between marks: iterations are whole. */
+const WHOLE = [1, 10, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7].flatMap((power) => [power, 2 * power, 5 * power]);
+
 function panel(node, title, lines, axis, unit = "") {
   const readout = h("span", { class: "readout", "aria-live": "polite" }, unit);
   const holder = h("div", { tabIndex: 0, role: "img", "aria-label": `${title} over the iteration; arrow keys read values` });
@@ -113,7 +116,7 @@ function panel(node, title, lines, axis, unit = "") {
     scales: { x: { time: false }, y: { distr: logarithmic && draws ? 3 : 1 } },
     series: [{}, { show: false }, ...lines.map((line) => ({ label: line.label, stroke: line.colour, width: 1.8, dash: line.dash,
       spanGaps: true, points: { show: line.data[0].length < 30, size: 4 } }))],
-    axes: [{ stroke: css("--dim"), grid: { stroke: css("--line"), width: 0.5 }, ticks: { stroke: css("--line") } },
+    axes: [{ stroke: css("--dim"), label: "iteration", labelSize: 16, labelFont: "11px sans-serif", incrs: WHOLE, grid: { stroke: css("--line"), width: 0.5 }, ticks: { stroke: css("--line") } },
       { stroke: css("--dim"), size: AXIS_WIDTH, grid: { stroke: css("--line"), width: 0.5 }, ticks: { stroke: css("--line") },
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))) }],
     hooks: { draw: [(u) => drawEvents(u, axis.lines)], setCursor: [(u) => read(u, lines, readout)] },

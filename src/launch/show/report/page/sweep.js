@@ -73,5 +73,5 @@ function drawnAxis(axis, x, y, place) {
   const short = axis.title.length > 24 ? `…${axis.title.slice(-23)}` : axis.title;
   return [s("line", { class: "axis", x1: x, x2: x, y1: y(0), y2: y(1) }),
     s("text", { x, y: place % 2 ? 14 : 28, "text-anchor": "middle" }, short, s("title", {}, axis.title)),
-    ...axis.ticks.map((tick) => s("text", { x: x + 5, y: y(axis.at(tick)) + 4 }, String(typeof tick === "number" ? number(tick) : tick).slice(0, 16)))];
+    ...axis.ticks.map((tick) => s("text", { x: x + (place ? 5 : -5), y: y(axis.at(tick)) + 4, "text-anchor": place ? "start" : "end" }, String(typeof tick === "number" ? number(tick) : tick).slice(0, 16)))];
 }
