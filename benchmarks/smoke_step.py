@@ -2,21 +2,20 @@
 
     make bench-smoke
 
-One process, one thread, CPU seconds, ten steps of each in turn: the ratio holds when the machine
-drifts. Both start from encoded frames, and derive masks and weights from pixels.
+Both start from encoded frames, and derive masks and weights from pixels.
 """
 
 import argparse
-import time
 from collections.abc import Iterator
-from statistics import median, quantiles
+from functools import partial
+from statistics import median
 from typing import Any, cast
 from unittest.mock import patch
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 import torch.nn.functional as F
+from side_by_side import TURN, Records, Turns, fit, follow
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -27,15 +26,9 @@ from launch.experiments.smoke.path import draw
 from launch.experiments.smoke.rollout import Sampling
 from launch.experiments.smoke.weighting import SmokeWeighting
 from launch.train import objective
-from launch.train.build import Unprofiled
-from launch.train.callbacks.ema_update import EMAUpdate
-from launch.train.callbacks.health import Health
-from launch.train.callbacks.loss_schedule import LossSchedule
-from launch.train.callbacks.step_log import StepLog
 from launch.train.data import ScheduledDataModule
 
 CLIPS, FRAMES, SIDE, CHANNELS, CELLS = 32, 12, 32, 8, 64
-WARM_UP, TURN = 20, 10
 TERM = {"flow_matching": {"_target_": "launch.experiments.smoke.weighting.WeightedMSE"}}
 
 
@@ -44,39 +37,15 @@ def network() -> nn.Module:
     return ConvUNet(CHANNELS, width=64)
 
 
-class Turns(pl.Callback):
-    """Ten bare steps before every ten steps of launch; CPU seconds of each.
-
-    A step of launch lasts from one batch start to the next, with all that happens in between.
-    """
-
-    def __init__(self, bare: Iterator[None]) -> None:
-        self.bare, self.begun = bare, 0.0
-        self.seconds: dict[str, list[float]] = {"launch": [], "bare": []}
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        if self.begun:
-            self.seconds["launch"].append(time.process_time() - self.begun)
-        if batch_idx % TURN == 0:
-            for _ in range(TURN):
-                begun = time.process_time()
-                next(self.bare)
-                self.seconds["bare"].append(time.process_time() - begun)
-        self.begun = time.process_time()
-
-
 class Clips(Dataset[dict[str, Any]]):
     """The same clips again and again; of each, three frames that a step learns from."""
 
-    def __init__(self, batches: int) -> None:
+    def __init__(self) -> None:
         shape = (CLIPS, FRAMES, 3, SIDE, SIDE)
         self.frames = torch.randint(0, 255, shape, dtype=torch.uint8)
-        self.batches = batches
 
     def __len__(self) -> int:
-        return self.batches * CLIPS
+        return 100 * CLIPS
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         number, random = key[1] % CLIPS, np.random.default_rng(key)
@@ -91,11 +60,11 @@ class Clips(Dataset[dict[str, Any]]):
 
 class ClipData(ScheduledDataModule):
     def load(self, stage: str) -> None:
-        self.train_set = Clips(self.last_batch)
+        self.train_set = Clips()
 
 
-def compare(steps: int) -> dict[str, list[float]]:
-    """CPU seconds of each step, under `launch` with every shared callback at work, and bare."""
+def compare(steps: int) -> Turns:
+    """Seconds under `launch` with everything on, in turns with the bare loop."""
     autoencoder = VQAutoencoder(8, 2, CHANNELS, 16)
     with patch("launch.experiments.smoke.module.load_autoencoder", lambda path: autoencoder):
         module = SmokeFlow(
@@ -104,40 +73,30 @@ def compare(steps: int) -> dict[str, list[float]]:
             network=network(),
             weighting=SmokeWeighting(5.0, 1.0, 0.1, "pixel"),
             sampling=Sampling(),
-            optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=1e-4),
+            optimizer=partial(torch.optim.AdamW, lr=1e-4),
         )
     data = ClipData(CLIPS)
-    data.last_batch = steps
     data.setup("fit")
     clips = cast(Clips, data.train_set)
     module.measure(clips.frames)
     names = [f"{clip} {frame}" for clip in range(CLIPS) for frame in range(FRAMES)]
     module.latents.encode_kept(clips.frames.flatten(0, 1), names)
-    module.iterations, module.gradient_clip = steps, 1.0
+    module.gradient_clip = 1.0
     module.average(["network"], 0.999, True)
     turns = Turns(bare(steps))
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        callbacks=[turns, LossSchedule(), EMAUpdate(), Health(50), StepLog(50)],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        profiler=Unprofiled(),
-    )
-    trainer.fit(module, data)
-    return turns.seconds
+    fit(module, data, turns, steps)
+    return turns
 
 
 def bare(steps: int) -> Iterator[None]:
     """The loop that one would write by hand, with the same EMA; a step for each `next`."""
     net, average = network(), network()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, fused=True)
+    records = Records(net=net, average=average, optimizer=optimizer)
     latents = torch.randn(CLIPS, FRAMES, CHANNELS, 8, 8)
     rows = torch.arange(CLIPS)
     keys = [(0, index) for index in range(steps * CLIPS)]
-    for batch in DataLoader(Clips(steps), CLIPS, sampler=keys):
+    for batch in DataLoader(Clips(), CLIPS, sampler=keys):
         target = torch.randint(2, FRAMES, (CLIPS,))
         context = (torch.rand(CLIPS) * (target - 1)).long()
         frame, reference = latents[rows, target], latents[rows, target - 1]
@@ -148,29 +107,23 @@ def bare(steps: int) -> Iterator[None]:
         weights = 1 + 4 * (F.adaptive_max_pool2d(brightness, 8) > 0.1).float()
         error = F.mse_loss(velocity, frame - 0.999 * noise, reduction="none")
         optimizer.zero_grad()
-        (error * weights).mean().backward()
+        loss = (error * weights).mean()
+        loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 0.001)
+        follow(average, net)
+        records.keep(loss=loss)
         yield
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=500)
-    arguments = parser.parse_args()
+    parser.add_argument("--turns", type=int, default=21)
     torch.set_num_threads(1)
-    found = {n: v[WARM_UP:] for n, v in compare(WARM_UP + arguments.steps + 1).items()}
-    for name, values in found.items():
-        each = median(values)
-        print(f"{name:7} {1000 * each:7.2f} ms a step   {CLIPS * CELLS / each:9,.0f} tokens/s")
-    turns = [
-        median(found["launch"][i : i + TURN]) / median(found["bare"][i : i + TURN])
-        for i in range(0, arguments.steps, TURN)
-    ]
-    low, middle, high = quantiles(turns, n=4)
-    print(f"ratio   {middle:.3f}   (half of the turns from {low:.3f} to {high:.3f})")
+    turns = compare(parser.parse_args().turns * TURN + 1)
+    turns.report(f"{CLIPS * CELLS} tokens a step")
+    for name, seconds in turns.seconds.items():
+        print(f"{name:7} {CLIPS * CELLS * TURN / median(seconds[1:]):9,.0f} tokens/s")
 
 
 if __name__ == "__main__":

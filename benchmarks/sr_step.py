@@ -2,17 +2,20 @@
 
     make bench-sr
 
-One process, one thread, CPU seconds, the two in turn: the ratio holds when the machine drifts.
+The last line is plain Lightning with its own logger, checkpoints and bar against the same loop.
 """
 
 import argparse
-import time
-from itertools import pairwise
-from statistics import median
+from collections.abc import Iterator
+from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from side_by_side import CHECKPOINT, TURN, Records, Turns, fit, follow
 from spandrel.architectures.Compact import Compact
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -20,14 +23,13 @@ from torch.utils.data import DataLoader, Dataset
 from launch.experiments.sr.discriminators import UNetDiscriminator
 from launch.experiments.sr.module import SuperResolution
 from launch.losses.gan import GAN
+from launch.losses.ldl import LDL
 from launch.train import objective
-from launch.train.callbacks.ema_update import EMAUpdate
-from launch.train.callbacks.health import Health
-from launch.train.callbacks.loss_schedule import LossSchedule
-from launch.train.callbacks.mask_schedule import MaskSchedule
-from launch.train.callbacks.step_log import StepLog
+from launch.train.data import Key, ScheduledDataModule
 
-BATCH, SIDE, SCALE = 4, 32, 4
+BATCH, SCALE = 4, 4
+ADAM = partial(torch.optim.AdamW, lr=1e-4)
+FUSED = partial(torch.optim.AdamW, lr=1e-4, fused=True)
 
 
 def network() -> nn.Module:
@@ -35,114 +37,145 @@ def network() -> nn.Module:
     return Compact(num_feat=64, num_conv=16, upscale=SCALE)
 
 
-class Clock(pl.Callback):
-    """CPU seconds at every batch start; a step is the time between two."""
+class Crops(Dataset[dict[str, Tensor]]):
+    """The same crops again and again.
+
+    Attributes:
+        side: of the low resolution, in pixels.
+    """
+
+    side = 32
 
     def __init__(self) -> None:
-        self.moments: list[float] = []
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        self.moments.append(time.process_time())
-
-
-class Crops(Dataset[dict[str, Tensor]]):
-    """The same crops again and again."""
-
-    def __init__(self, batches: int) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.low = torch.rand(BATCH, 3, SIDE, SIDE, generator=generator)
-        self.high = torch.rand(BATCH, 3, SIDE * SCALE, SIDE * SCALE, generator=generator)
-        self.batches = batches
+        generator, high = torch.Generator().manual_seed(0), SCALE * self.side
+        self.low = torch.rand(BATCH, 3, self.side, self.side, generator=generator)
+        self.high = torch.rand(BATCH, 3, high, high, generator=generator)
 
     def __len__(self) -> int:
-        return self.batches * BATCH
+        return 100 * BATCH
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {"low": self.low[index % BATCH], "high": self.high[index % BATCH]}
+    def __getitem__(self, key: Key | int) -> dict[str, Tensor]:
+        place = (key if isinstance(key, int) else key[1]) % BATCH
+        return {"low": self.low[place], "high": self.high[place]}
 
 
-def launched(steps: int, losses: dict[str, Any], gan: bool) -> list[float]:
-    """CPU seconds of each step under `launch`, with every shared callback at work."""
+class CropData(ScheduledDataModule):
+    def load(self, stage: str) -> None:
+        self.train_set = Crops()
+
+
+def batches() -> Iterator[dict[str, Tensor]]:
+    while True:
+        yield from DataLoader(Crops(), BATCH)
+
+
+def launched(losses: dict[str, Any], turns: Turns, steps: int) -> None:
+    gan = "gan" in losses
     module = SuperResolution(
         losses=objective.build(losses),
         network=network(),
-        optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=1e-4),
+        optimizer=ADAM,
         scale=SCALE,
         discriminator=UNetDiscriminator(channels=32) if gan else None,
-        discriminator_optimizer=(lambda p: torch.optim.AdamW(p, lr=1e-4)) if gan else None,
+        discriminator_optimizer=ADAM if gan else None,
     )
-    module.iterations = steps
     module.average(["network"], 0.999, True)
-    clock, log = Clock(), StepLog(50)
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        callbacks=[clock, LossSchedule(), MaskSchedule(), EMAUpdate(), Health(50), log],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(module, DataLoader(Crops(steps), BATCH))
-    return [later - earlier for earlier, later in pairwise(clock.moments)]
+    fit(module, CropData(BATCH), turns, steps)
 
 
-def bare(steps: int, gan: bool) -> list[float]:
-    """CPU seconds of each step of the loop that one would write by hand, with the same EMA."""
-    net, average = network(), network()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
-    discriminator, game = UNetDiscriminator(channels=32), GAN("vanilla")
-    discriminator_optimizer = torch.optim.AdamW(discriminator.parameters(), lr=1e-4)
-    moments = []
-    for batch in DataLoader(Crops(steps), BATCH):
-        moments.append(time.process_time())
-        pred = net(batch["low"])
-        loss = (pred - batch["high"]).abs().mean()
+def bare(gan: bool = False, ldl: bool = False) -> Iterator[None]:
+    """The loop that one would write by hand, with the same average; a step for each `next`."""
+    net, average = network(), network().requires_grad_(False)
+    optimizer = FUSED(net.parameters())
+    discriminator, game, artifacts = UNetDiscriminator(channels=32), GAN("vanilla"), LDL()
+    critic = FUSED(discriminator.parameters())
+    records = Records(net=net, average=average, optimizer=optimizer, d=discriminator, critic=critic)
+    for batch in batches():
+        pred, high = net(batch["low"]), batch["high"]
+        losses = {"pixel": (pred - high).abs().mean()}
+        if ldl:
+            with torch.no_grad():
+                smooth = average(batch["low"])
+            losses["ldl"] = artifacts(pred, high, smooth)
         if gan:
             discriminator.requires_grad_(False)
-            loss = loss + 0.1 * game(None, discriminator(pred))
+            losses["gan"] = 0.1 * game(None, discriminator(pred))
         optimizer.zero_grad()
-        loss.backward()
+        torch.stack([*losses.values()]).sum().backward()
         if gan:
             discriminator.requires_grad_(True)
-            terms = game.discriminator(discriminator, batch["high"], pred.detach())
-            discriminator_optimizer.zero_grad()
-            sum(terms.values()).backward()
-            discriminator_optimizer.step()
+            terms = game.discriminator(discriminator, high, pred.detach())
+            critic.zero_grad()
+            torch.stack([*terms.values()]).sum().backward()
+            critic.step()
         optimizer.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(net.parameters()), 0.001)
-    return [later - earlier for earlier, later in pairwise(moments)]
+        follow(average, net)
+        records.keep(**losses)
+        yield
+
+
+class Plain(pl.LightningModule):
+    """The same network and L1 as one writes them for Lightning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.average = network(), network().requires_grad_(False)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        loss = (self.net(batch["low"]) - batch["high"]).abs().mean()
+        self.log("pixel", loss)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        follow(self.average, self.net)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return FUSED(self.net.parameters())
+
+
+def peer(turns: Turns, steps: int) -> None:
+    """Lightning with its own CSV, checkpoints and bar."""
+    with TemporaryDirectory() as folder:
+        kept = ModelCheckpoint(folder, save_last=True, every_n_train_steps=CHECKPOINT)
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            max_steps=steps,
+            callbacks=[turns, kept, TQDMProgressBar()],
+            logger=CSVLogger(folder),
+            log_every_n_steps=TURN,
+            default_root_dir=folder,
+            enable_model_summary=False,
+        )
+        loader = DataLoader([Crops()[n] for n in range(BATCH)] * (steps + 1), BATCH)  # type: ignore[arg-type]
+        trainer.fit(Plain(), loader)
 
 
 L1 = {"pixel": {"type": "l1"}}
 GAN_OFF = L1 | {"gan": {"type": "gan", "start_iter": 10**6}}
 GAN_ON = L1 | {"gan": {"type": "gan", "loss_weight": 0.1}}
+WITH_LDL = GAN_ON | {"ldl": {"type": "ldl"}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--side", type=int, default=Crops.side)
     arguments = parser.parse_args()
+    steps, Crops.side = arguments.turns * TURN + 1, arguments.side
     torch.set_num_threads(1)
-    cases = {
-        "L1": (lambda n: launched(n, L1, gan=False), lambda n: bare(n, gan=False)),
-        "L1, GAN in the config but off": (
-            lambda n: launched(n, GAN_OFF, gan=True),
-            lambda n: bare(n, gan=False),
-        ),
-        "L1 and GAN": (lambda n: launched(n, GAN_ON, gan=True), lambda n: bare(n, gan=True)),
-    }
-    print(f"64 features, 16 convs, batch {BATCH}, {SIDE} px; median CPU ms of a step, one thread")
-    for name, (ours, theirs) in cases.items():
-        launch_steps: list[float] = []
-        bare_steps: list[float] = []
-        for _ in range(arguments.rounds):
-            launch_steps += ours(arguments.steps)[3:]
-            bare_steps += theirs(arguments.steps)[3:]
-        mine, other = median(launch_steps), median(bare_steps)
-        print(f"{name:32} launch {mine * 1e3:7.1f}  bare {other * 1e3:7.1f}  {mine / other:.3f} x")
+    print(f"64 features, 16 convs, batch {BATCH}, {Crops.side} px; CPU time of one thread")
+    for name, losses, loop in (
+        ("L1", L1, bare()),
+        ("L1, GAN in the config but off", GAN_OFF, bare()),
+        ("L1 and GAN", GAN_ON, bare(gan=True)),
+        ("L1, LDL and GAN", WITH_LDL, bare(gan=True, ldl=True)),
+    ):
+        turns = Turns(loop)
+        launched(losses, turns, steps)
+        turns.report(name)
+    turns = Turns(bare())
+    peer(turns, steps)
+    turns.report("plain Lightning, L1")
 
 
 if __name__ == "__main__":

@@ -2,22 +2,18 @@
 
     make bench-winding
 
-A slice of 400x400, a mesh of 81x7 and the terms of the shipped recipe; one process, one thread, CPU
-time, the cases in turn: the ratios hold when the machine drifts. The plain loop is written the
-direct way, term by term, with the same Adam (fused), and has neither masks nor log.
+A slice of 400x400, a mesh of 81x7 and the terms of the shipped recipe. The plain loop is written
+the direct way, term by term, with the same Adam (fused), and has no masks.
 """
 
 import argparse
 import math
-import time
-from collections.abc import Callable
-from itertools import pairwise
-from statistics import median
+from collections.abc import Iterator
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
+from side_by_side import TURN, Records, Turns, fit
 from torch import Tensor
 
 from launch.experiments.winding.channels import Channels
@@ -29,11 +25,6 @@ from launch.experiments.winding.strip import strip
 from launch.experiments.winding.synthetic import Spiral, spiral
 from launch.masks.build import build as build_masks
 from launch.train import objective
-from launch.train.callbacks.ema_update import EMAUpdate
-from launch.train.callbacks.health import Health
-from launch.train.callbacks.loss_schedule import LossSchedule
-from launch.train.callbacks.mask_schedule import MaskSchedule
-from launch.train.callbacks.step_log import StepLog
 
 SPIRAL = Spiral(size=400, radius=260.0, warp=6.0, noise=0.15)
 WEIGHTS = {"data_plain": 1, "dir_v": 10, "dir_conn": 1, "gradmag": 3, "step": 100, "smooth_y": 0.2}
@@ -57,23 +48,13 @@ PIE = {
 SHAPE = {"windings": 7, "winding_step": 10.0, "rows_fraction": 2.0}
 
 
-class Clock(pl.Callback):
-    """CPU seconds at every batch start; an iteration is the time between two."""
-
-    def __init__(self) -> None:
-        self.moments: list[float] = []
-
-    def on_train_batch_start(self, *_: Any) -> None:
-        self.moments.append(time.process_time())
-
-
 def stage(iterations: int) -> dict[str, Any]:
     params = ["mesh_ms", "conn_offset_ms"]
     return {"name": "all", "first": 0, "steps": iterations, "lr": [0.01], "params": params}
 
 
-def launched(iterations: int, mask_every: int | None) -> list[float]:
-    """CPU seconds of each iteration under `launch`, with every shared callback at work."""
+def launched(iterations: int, mask_every: int | None) -> Turns:
+    """Seconds under `launch` with everything on, in turns with the plain loop."""
     losses = {
         name: {
             "_target_": f"launch.experiments.winding.losses.{loss}",
@@ -84,24 +65,9 @@ def launched(iterations: int, mask_every: int | None) -> list[float]:
     module = WindingFit(objective.build(losses), stages=[stage(iterations)], **SHAPE)
     if mask_every:
         module.scheduled_masks = build_masks([PIE])
-    module.iterations = iterations + 1
-    data = SyntheticSpiral(SPIRAL)
-    data.setup("fit")
-    data.validation_set, data.last_batch = None, iterations
-    clock = Clock()
-    masks = MaskSchedule(mask_every or 1)
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        callbacks=[clock, LossSchedule(), masks, EMAUpdate(), Health(50), StepLog(50)],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-    trainer.fit(module, datamodule=data)
-    return [later - earlier for earlier, later in pairwise(clock.moments)]
+    turns = Turns(plain())
+    fit(module, SyntheticSpiral(SPIRAL), turns, iterations, mask_every=mask_every or 1)
+    return turns
 
 
 # The plain loop
@@ -142,7 +108,7 @@ class Plain:
     def valid(self, xy: Tensor) -> Tensor:
         return (read(self.maps[4], xy.detach()) > 0.999).float()
 
-    def step(self) -> None:
+    def step(self) -> Tensor:
         grid = rebuild(self.vertices)
         links = neighbours(grid, rebuild(self.offsets))
         xy = grid.permute(0, 2, 3, 1)
@@ -155,6 +121,7 @@ class Plain:
         total.backward()
         self.optimizer.step()
         self.follow(xy.detach(), links.detach())
+        return total.detach()
 
     def data(self, grid: Tensor) -> Tensor:
         rows, columns = ((n - 1) * 4 + 1 for n in grid.shape[-2:])
@@ -210,37 +177,23 @@ class Plain:
             kept.mul_(0.99).add_(new, alpha=0.01)
 
 
-def plain(iterations: int) -> list[float]:
-    """CPU seconds of each iteration of the plain loop."""
-    loop, moments = Plain(spiral(SPIRAL, 0)), [time.process_time()]
-    for _ in range(iterations):
-        loop.step()
-        moments.append(time.process_time())
-    return [later - earlier for earlier, later in pairwise(moments)]
+def plain() -> Iterator[None]:
+    """An iteration of the plain loop for each `next`."""
+    loop = Plain(spiral(SPIRAL, 0))
+    records = Records(optimizer=loop.optimizer)
+    while True:
+        records.keep(total=loop.step())
+        yield
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--iterations", type=int, default=150)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+    parser.add_argument("--turns", type=int, default=17)
+    iterations = parser.parse_args().turns * TURN + 1
     torch.set_num_threads(1)
-    n = arguments.iterations
-    cases: dict[str, Callable[[], list[float]]] = {
-        "plain loop": lambda: plain(n),
-        "launch, no mask": lambda: launched(n, None),
-        "launch, mask every 10": lambda: launched(n, 10),
-        "launch, mask every 1": lambda: launched(n, 1),
-    }
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(arguments.rounds):
-        for name, case in cases.items():
-            times[name] += case()[20:]
-    print(f"400x400 slice, 81x7 mesh, {n} iterations x {arguments.rounds}; CPU ms, one thread")
-    for name, found in times.items():
-        typical, mean = median(found) * 1e3, sum(found) / len(found) * 1e3
-        ratio = sum(found) / sum(times["plain loop"])
-        print(f"{name:24} median {typical:6.2f}  mean {mean:6.2f}  {ratio:.3f} x plain loop")
+    print("400x400 slice, 81x7 mesh; CPU time of one thread")
+    for name, every in (("no mask", None), ("mask every 10", 10), ("mask every 1", 1)):
+        launched(iterations, every).report(name)
 
 
 if __name__ == "__main__":

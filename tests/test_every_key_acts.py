@@ -58,9 +58,9 @@ TINY = {
     ],
     ("roi/deterministic_st", "classifier"): XRAYS,
     ("roi/deterministic_st", "mask"): [
-        *XRAYS, "recipe.dynamic_weights=true", "recipe.dynamic_weight_min=0.9",
-        "recipe.dynamic_weight_max=1.1", "module.balance.every=2",
-        "recipe.mask_temperature_min=0.65",
+        *XRAYS, "recipe.dynamic_weights=true", "rungs.mask.module.balance.every=2",
+        "recipe.delta=2e-3", "recipe.dynamic_weight_min=1.5e-3", "recipe.dynamic_weight_max=0.9",
+        "recipe.mask_temperature_min=0.305",
     ],
     ("smoke/autoencoder", ""): [
         *SMOKE, "data.batch_size=4", "data.validation_batch=2", "module.autoencoder.channels=8",
