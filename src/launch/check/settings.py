@@ -112,6 +112,7 @@ class Root:
     extend: bool = False
     watch: bool = False
     needs: Literal["auto", "require", "none"] = "auto"
+    accept: list[Literal["data", "batch", "ranks"]] | None = None
     input: str | None = None
     output: str | None = None
     debug: bool = False

@@ -30,8 +30,8 @@ ROOT = "launch"
 SAVED = "saved"
 """Name of the configuration of a run folder, as the primary one of a composition."""
 
-PLACES = ("run_dir", "runs", "input", "output")
-"""What a saved configuration says of the machine where it was made, and is not taken over."""
+PLACES = ("run_dir", "runs", "input", "output", "accept")
+"""What a saved configuration says of one start on one machine, and is not taken over."""
 
 CALL = re.compile(r"\$\{[^${}]*:")
 

@@ -19,14 +19,26 @@ GROUPS = ("experiment", "ladder", "study", "search", "scale")
 
 OF_SEVERAL = ("ladder", "study", "search")
 OF_THE_WHOLE = (
-    *(*GROUPS, "hydra", "task", "seed", "run_dir", "runs", "from", "extend", "needs", "input"),
-    *("output", "debug", "plan", "rungs", "trainer", "logger"),
+    *(
+        *GROUPS,
+        "hydra",
+        "task",
+        "seed",
+        "run_dir",
+        "runs",
+        "from",
+        "extend",
+        "needs",
+        "accept",
+        "input",
+    ),
+    *("input", "output", "debug", "plan", "rungs", "trainer", "logger"),
 )
 """Root sections of a ladder, a study or a search itself; others are of what they train."""
 
 KEPT = (
     *("experiment", "scale", "trainer", "network", "task", "name", "seed", "run_dir", "runs"),
-    *("from", "extend", "watch", "needs", "input", "output", "debug", "plan"),
+    *("from", "extend", "watch", "needs", "accept", "input", "output", "debug", "plan"),
 )
 """Root sections that a run cannot be without."""
 

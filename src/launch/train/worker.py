@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 import warnings
+from dataclasses import asdict
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from launch.record.process import LOCK, die_with_parent, leave, outlive_readers
 from launch.record.references import with_checkpoints
 from launch.record.run import Run, sha256
 from launch.record.stopping import Stopped, requests
+from launch.record.stream import Stream
 from launch.train.build import (
     build_data,
     build_module,
@@ -145,9 +147,13 @@ def train(run: Run, config: Config) -> None:
     prepare_stream(module, data, trainer.world_size, config["trainer"])
     if config["trainer"]["validate_every"] is None:
         validate_each_epoch(trainer, module)
+    stream = Stream(data.fingerprint(), data.batch_size, trainer.world_size)
+    if resume is not None:
+        stream.require_accepted(run, config.get("accept") or ())
     if trainer.is_global_zero:
         updates_per_epoch = module.batches_per_epoch / module.accumulate
-        run.update(data=describe_data(config, data), updates_per_epoch=updates_per_epoch)
+        described = describe_data(config, data)
+        run.update(data=described, stream=asdict(stream), updates_per_epoch=updates_per_epoch)
     if data.first_batch < data.last_batch:
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     elif resume is not None:
