@@ -7,12 +7,11 @@ whole network may be in the file, of which the encoder is taken.
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from launch.errors import ConfigError, MissingError
+from launch.errors import ConfigError
+from launch.tools import model_files
 
-WRAPPERS = ("state_dict", "model", "params", "params_ema")  # what files put tensors below
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
 
 
@@ -28,7 +27,7 @@ def load_encoder(encoder: nn.Module, path: str | None) -> None:
     if path is None:
         return
     own = encoder.state_dict()
-    found = fitting(read(Path(path)), own)
+    found = fitting(model_files.tensors(Path(path)), own)
     first = next(n for n, v in own.items() if v.dim() == 4)
     wrong = [n for n, v in own.items() if n not in found or not fits(found[n], v, n == first)]
     wrong = [n for n in wrong if not n.endswith("num_batches_tracked")]
@@ -40,18 +39,6 @@ def load_encoder(encoder: nn.Module, path: str | None) -> None:
     found[first], shift = denormalised(found[first], own[first])
     encoder.load_state_dict(own | {name: found[name] for name in own if name in found})
     subtract(encoder, shift)
-
-
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors, .pth, .pt, .bin or .ckpt file."""
-    if not path.is_file():
-        raise MissingError(f"encoder weights {path} are not there; give the path of a local file")
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    for wrapper in WRAPPERS:
-        content = content.get(wrapper, content)
-    return content
 
 
 def fitting(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import numpy as np
 from launch.errors import LaunchError
 from launch.tools import dicom, pictures
 from launch.tools.dicom import UnreadableDicomError
+from launch.tools.names import files_below
 from launch.tools.pictures import UnreadableImageError
 
 SUFFIXES = (*pictures.SUFFIXES, *dicom.SUFFIXES)
@@ -39,12 +40,7 @@ def find(folder: Path) -> list[Path]:
     """
     if folder.is_file():
         return [folder]
-    shown = (path for path in folder.rglob("*") if not is_hidden(path.relative_to(folder)))
-    return sorted(path for path in shown if is_known(path))
-
-
-def is_hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts)
+    return [path for path in files_below(folder) if is_known(path)]
 
 
 def is_known(path: Path) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from launch.errors import MissingError
 from launch.tools import pictures, video
-from launch.tools.names import distinct_names, inside
+from launch.tools.names import distinct_names, files_below, inside
 from launch.tools.pictures import UnreadableImageError
 
 NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)$")
@@ -65,8 +65,7 @@ def find(root: Path) -> list[Source]:
     Raises:
         MissingError: if there is nothing of the kind.
     """
-    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
-    shown = [p for p in files if not any(x.startswith(".") for x in p.relative_to(root).parts)]
+    shown = files_below(root)
     moving = [path for path in shown if video.is_video(path)]
     still = [path for path in shown if is_frame(path) and path not in set(moving)]
     if not moving and not still:
@@ -103,8 +102,8 @@ def unread(root: Path) -> list[str]:
     """What lies beside the clips and is no clip, a phrase for each kind of file."""
     kinds = Counter(
         p.suffix.lower() or "no suffix"
-        for p in root.rglob("*")
-        if p.is_file() and not is_frame(p) and not video.is_video(p)
+        for p in files_below(root)
+        if not is_frame(p) and not video.is_video(p)
     )
     return [f"{count} files of type {kind}" for kind, count in sorted(kinds.items())]
 

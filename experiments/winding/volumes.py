@@ -19,7 +19,7 @@ import zarr
 from launch.errors import ConfigError, MissingError
 from launch.experiments.winding.channels import Image
 from launch.tools import decoding
-from launch.tools.pictures import header
+from launch.tools.names import files_below
 
 TIFFS = (".tif", ".tiff")
 PICTURES = (".png", *TIFFS, ".jpg", ".jpeg", ".bmp", ".webp", ".jp2")
@@ -62,7 +62,7 @@ def read(path: Path, wanted: Sequence[int] | None = None, level: int = 0) -> Sli
         raise ConfigError(f"data.level {level} is of an OME-Zarr pyramid; {path} has only one")
     if path.is_dir():
         return from_folder(path, wanted)
-    grey, assumed = grey_of(path)
+    grey, assumed = in_range(*grey_of(path), path)
     known = number_of(path)
     if len(grey) == 1:
         return Slices(grey, None if known is None else (float(known),), assumed=assumed)
@@ -84,8 +84,11 @@ def picked(places: Sequence[int], wanted: Sequence[int] | None, path: Path) -> l
                 f"in data.slices=[first,stop,step] (at most {MOST} are taken unasked)"
             )
         return list(range(len(places)))
-    if not 2 <= len(wanted) <= 3:
-        raise ConfigError(f"data.slices is [first, stop] or [first, stop, step], got {[*wanted]}")
+    if not 2 <= len(wanted) <= 3 or 0 in wanted[2:]:
+        raise ConfigError(
+            "data.slices is [first, stop] or [first, stop, step] with a step that is not 0, got "
+            f"{[*wanted]}"
+        )
     chosen = [i for i, place in enumerate(places) if place in range(*wanted)]
     if not chosen:
         raise ConfigError(
@@ -106,7 +109,7 @@ def number_of(path: Path) -> int | None:
 
 def from_folder(path: Path, wanted: Sequence[int] | None) -> Slices:
     """One picture per slice; the last number of a name is its position."""
-    files = sorted(f for f in path.iterdir() if f.suffix.lower() in PICTURES)
+    files = [f for f in files_below(path) if f.parent == path and f.suffix.lower() in PICTURES]
     if not files:
         raise MissingError(f"{path} holds no slices ({', '.join(PICTURES)}), no maps and no zarr")
     numbers = [re.findall(r"\d+", f.stem) for f in files]
@@ -128,24 +131,34 @@ def from_folder(path: Path, wanted: Sequence[int] | None) -> Slices:
     sizes = {grey.shape for grey, _ in parts}
     if len(sizes) > 1 or next(iter(sizes))[0] != 1:
         raise ConfigError(f"the slices of {path} differ in size or hold several pages: {sizes}")
-    assumed = [*parts[0][1], "positions along z are the numbers of the names"]
+    kinds = sorted({str(grey.dtype) for grey, _ in parts})
+    if len(kinds) > 1:
+        raise ConfigError(f"the slices of {path} differ in depth: {', '.join(kinds)}")
+    said = dict.fromkeys(phrase for _, assumed in parts for phrase in assumed)
+    grey, assumed = in_range(np.concatenate([grey for grey, _ in parts]), tuple(said), path)
     z = tuple(float(place) for place, _ in chosen)
-    return Slices(np.concatenate([grey for grey, _ in parts]), z, assumed=tuple(assumed))
+    assumed = (*assumed, "positions along z are the numbers of the names")
+    return Slices(grey, z, assumed=assumed)
 
 
 def grey_of(path: Path) -> tuple[Image, tuple[str, ...]]:
-    """The pages (N, H, W) of a picture file in [0, 1], and what was assumed of them."""
+    """The pages (N, H, W) of a picture file as they are stored, and what was assumed of them."""
     if path.suffix.lower() in TIFFS:
-        values, assumed = tiff(path)
-    else:
-        header(path)
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH)
-        if picture is None:
-            raise MissingError(f"{path} cannot be read as a picture")
-        values, assumed = picture[None], ()
-        if values.ndim == 4:
-            values, assumed = without_colour(values[..., ::-1] if values.shape[3] == 3 else values)
-    return in_range(values, path, assumed)
+        return tiff(path)
+    frames = frames_of(path)
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH)
+    if picture is None:
+        raise MissingError(f"{path} cannot be read as a picture")
+    values, assumed = picture[None], ()
+    if values.ndim == 4:
+        values, assumed = without_colour(values[..., ::-1] if values.shape[3] == 3 else values)
+    return values, (*assumed, f"the first of {frames} frames") if frames > 1 else assumed
+
+
+def frames_of(path: Path) -> int:
+    """How many frames a picture file says that it has."""
+    with decoding.named(path), decoding.opened(path) as image:
+        return getattr(image, "n_frames", 1)
 
 
 def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
@@ -158,7 +171,8 @@ def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
                 raise ConfigError(f"{path} holds {len(sizes)} different images, of sizes {sizes}")
             decoding.require_size(path, *map(int, series.keyframe.shape[:2]))
             values, axes = np.asarray(series.asarray()), series.axes
-    except (tifffile.TiffFileError, IndexError) as error:
+            inverted = series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    except (tifffile.TiffFileError, IndexError, ValueError, OSError) as error:
         raise MissingError(f"{path} cannot be read as a TIFF: {error}") from error
     for axis in [a for a in axes if a not in "YXS"]:
         place = axes.index(axis)
@@ -177,7 +191,12 @@ def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
         values = np.moveaxis(values, axes.index("S"), -1)
         flat, assumed = without_colour(values.reshape(-1, *values.shape[-3:]))
         return flat, assumed
-    return values.reshape(-1, *values.shape[-2:]), ()
+    pages = values.reshape(-1, *values.shape[-2:])
+    if not inverted:
+        return pages, ()
+    if pages.dtype.kind not in "bu":
+        raise ConfigError(f"{path} calls 0 white but holds {pages.dtype}; save it with 0 as black")
+    return ~pages, ("0 is white, as the file says",)
 
 
 def without_colour(values: Image) -> tuple[Image, tuple[str, ...]]:
@@ -192,7 +211,7 @@ def without_colour(values: Image) -> tuple[Image, tuple[str, ...]]:
     return grey.astype(values.dtype), said
 
 
-def in_range(values: Image, path: Path, assumed: tuple[str, ...]) -> tuple[Image, tuple[str, ...]]:
+def in_range(values: Image, assumed: tuple[str, ...], path: Path) -> tuple[Image, tuple[str, ...]]:
     """Values in [0, 1] by their type; what a type does not say is taken from the values."""
     if not np.isfinite(values).all():
         raise ConfigError(f"{path} holds NaN or infinite pixels; replace them")
@@ -214,13 +233,31 @@ def in_range(values: Image, path: Path, assumed: tuple[str, ...]) -> tuple[Image
 # Zarr
 
 
+@dataclass(frozen=True)
+class Level:
+    """A level of a pyramid: its array, and along each of `axes` the full-resolution voxels per
+    voxel and the place of the first, in full-resolution voxels."""
+
+    array: Any
+    axes: list[str]
+    step: dict[str, float]
+    origin: dict[str, float]
+    assumed: tuple[str, ...]
+
+
 def from_zarr(path: Path, wanted: Sequence[int] | None, level: int) -> Slices:
     """A level of an OME-Zarr pyramid (versions 0.4 and 0.5), or a plain array (Z, Y, X)."""
-    node: Any = zarr.open(path, mode="r")
+    try:
+        node: Any = zarr.open(path, mode="r")
+    except Exception as error:  # zarr raises almost anything for metadata that are damaged
+        raise MissingError(f"{path} cannot be read as zarr: {error!r}") from error
     if isinstance(node, zarr.Array):
         if level:
             raise ConfigError(f"data.level {level} is of an OME-Zarr pyramid; {path} is an array")
-        return stack_of(node, path, wanted, (1.0, 1.0, 1.0), ("voxel size and z are not known",))
+        none = dict.fromkeys("zyx", 0.0)
+        ones = dict.fromkeys("zyx", 1.0)
+        said = ("voxel size and z are not known",)
+        return stack_of(Level(node, [*"zyx"], ones, none, said), path, wanted)
     attributes = dict(node.attrs)
     scales = attributes.get("ome", attributes).get("multiscales")
     if not scales:
@@ -228,45 +265,66 @@ def from_zarr(path: Path, wanted: Sequence[int] | None, level: int) -> Slices:
             f"{path} is a zarr group without multiscales; give the array inside: "
             f"{', '.join(sorted(node)) or 'it is empty'}"
         )
-    datasets = scales[0]["datasets"]
+    return stack_of(level_of(node, scales[0], path, level), path, wanted)
+
+
+def level_of(node: Any, scales: Any, path: Path, level: int) -> Level:
+    """One level by the metadata of a pyramid; axes beside z, y and x must have one value."""
+    datasets = scales["datasets"]
     if level >= len(datasets):
         raise ConfigError(f"{path} has levels 0 to {len(datasets) - 1}; data.level is {level}")
-    axes = [axis["name"] for axis in scales[0].get("axes", [{"name": a} for a in "zyx"])]
-    sizes = [size_of(dataset, len(axes)) for dataset in datasets]
-    relative = dict(zip(axes, np.divide(sizes[level], sizes[0]), strict=True))
-    array = node[datasets[level]["path"]]
-    for place, axis in reversed(list(enumerate(axes))):
-        if axis not in "zyx":
-            if array.shape[place] != 1:
-                raise ConfigError(f"{path} has {array.shape[place]} values along {axis}; save one")
-            array = np.take(array[:], 0, axis=place)
-    unit = dict(zip(axes, sizes[0], strict=True))
-    assumed = (f"level {level} of {len(datasets)}, voxel size {unit['x']:g} at level 0",)
-    return stack_of(array, path, wanted, tuple(relative[axis] for axis in "zyx"), assumed)
+    missing = [dataset["path"] for dataset in datasets if dataset["path"] not in node]
+    if missing:
+        raise MissingError(f"{path} names a level {missing[0]!r}, which is not there")
+    axes = [axis["name"] for axis in scales.get("axes", [{"name": a} for a in "zyx"])]
+    arrays = [node[dataset["path"]] for dataset in datasets]
+    for place, axis in enumerate(axes):
+        if axis not in "zyx" and arrays[level].shape[place] != 1:
+            raise ConfigError(
+                f"{path} has {arrays[level].shape[place]} values along {axis}; save one"
+            )
+    sizes = [transformed(dataset, "scale") for dataset in datasets]
+    if all(sizes):
+        said = f"level {level} of {len(datasets)}, voxel size {sizes[0][-1]:g} at level 0"
+    else:
+        said = "no voxel sizes in the file: those of its levels are taken from their shapes"
+        sizes = [np.rint(np.divide(arrays[0].shape, array.shape)).tolist() for array in arrays]
+    start = transformed(datasets[level], "translation") or [0.0] * len(axes)
+    step, origin = (
+        dict(zip(axes, np.divide(values, sizes[0]).tolist(), strict=True))
+        for values in (sizes[level], start)
+    )
+    return Level(arrays[level], axes, step, origin, (said,))
 
 
-def size_of(dataset: Any, axes: int) -> list[float]:
-    """The voxel size of a level along each axis."""
+def transformed(dataset: Any, kind: str) -> list[float]:
+    """The `scale` or `translation` of a level along each axis; empty if it has none."""
     parts = dataset.get("coordinateTransformations", [])
-    scales = [part["scale"] for part in parts if part.get("type") == "scale"]
-    return [float(n) for n in scales[0]] if scales else [1.0] * axes
+    found = [part[kind] for part in parts if part.get("type") == kind]
+    return [float(n) for n in found[0]] if found else []
 
 
-def stack_of(
-    array: Any,
-    path: Path,
-    wanted: Sequence[int] | None,
-    scale: tuple[float, ...],
-    assumed: tuple[str, ...],
-) -> Slices:
-    """The wanted slices of an array (Z, Y, X); `scale` is full-resolution voxels per voxel."""
-    if array.ndim != 3:
+def stack_of(level: Level, path: Path, wanted: Sequence[int] | None) -> Slices:
+    """The wanted slices of a level."""
+    array = level.array
+    if array.ndim != len(level.axes):
         raise ConfigError(
             f"{path} is {array.ndim}-dimensional {array.shape}; a volume is (Z, Y, X)"
         )
-    if scale[1] != scale[2]:
-        raise ConfigError(f"{path} is reduced by {scale[1:]} in y and x; both must be the same")
-    places = [round(i * scale[0]) for i in range(array.shape[0])]
+    step = [level.step[axis] for axis in "zyx"]
+    if step[1] != step[2]:
+        raise ConfigError(f"{path} is reduced by {step[1:]} in y and x; both must be the same")
+    count = array.shape[level.axes.index("z")]
+    places = [int(level.origin["z"] + i * step[0]) for i in range(count)]
     chosen = picked(places, wanted, path)
-    grey, said = in_range(np.stack([array[i] for i in chosen]), path, assumed)
-    return Slices(grey, tuple(float(places[i]) for i in chosen), scale[1], said)
+    grey = np.stack(
+        [
+            array[tuple(i if a == "z" else slice(None) if a in "yx" else 0 for a in level.axes)]
+            for i in chosen
+        ]
+    )
+    grey, said = in_range(grey, level.assumed, path)
+    shift = [level.origin[axis] for axis in "yx"]
+    if any(abs(n) >= step[1] for n in shift):
+        said = (*said, f"its origin in y and x, {shift[0]:g} and {shift[1]:g} voxels, is left out")
+    return Slices(grey, tuple(float(places[i]) for i in chosen), step[1], said)

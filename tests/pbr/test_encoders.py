@@ -91,5 +91,5 @@ def test_another_encoder_and_no_file_are_named(tmp_path):
     torchvision_names(tmp_path / "a.pth")
     with pytest.raises(ConfigError, match=r"another encoder: \d+ of \d+ tensors .* such as layer"):
         load_encoder(get_encoder("resnet34", in_channels=6, weights=None), str(tmp_path / "a.pth"))
-    with pytest.raises(MissingError, match=r"gone\.pth are not there"):
+    with pytest.raises(MissingError, match=r"there is no model file .*gone\.pth"):
         load_encoder(torch.nn.Conv2d(3, 1, 1), str(tmp_path / "gone.pth"))

@@ -278,3 +278,96 @@ def test_folders_without_pictures_or_videos_say_what_is_read(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(MissingError, match=r"neither videos nor frames \(\.mp4.*\.png"):
         clips.find(tmp_path)
+
+
+def test_what_lies_beside_frames_is_told_or_left_out(tmp_path):
+    """Links are followed, one to nothing is named; what systems hide is no loss."""
+    place = tmp_path / "elsewhere"
+    for number in (0, 1, 2, 4, 5, 6):
+        save(place / f"f{number}.PNG")
+    for name in ("._f1.PNG", ".DS_Store", "Thumbs.db"):
+        (place / name).write_bytes(b"x")
+    (place / "f8.PNG").mkdir()
+    (place / "f3.PNG").symlink_to("nowhere")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "linked é 名").symlink_to(place)
+    found, notes = lengths(folder)
+    assert found == {"linked é 名": 3, "linked é 名#1": 3}
+    assert any("f3.PNG is left out: there is no such file" in note for note in notes)
+    assert clips.unread(folder) == ["1 files of type .db"]
+
+
+BRIGHTNESS = (20, 60, 100, 140)
+
+
+def flat(level, kind=np.uint8, shape=(32, 32)):
+    return np.full(shape, level, kind)
+
+
+FRAMES = {
+    "16 bits": lambda n: flat(n, np.uint16) * 257,
+    "grey": flat,
+    "colour": lambda n: flat(n, shape=(32, 32, 3)),
+    "some of 16 bits": lambda n: flat(n) if n % 80 == 20 else flat(n, np.uint16) * 257,
+    "alpha": lambda n: np.dstack([flat(255), flat(255), flat(255), flat(n)]),
+    "many pixels": lambda n: flat(n, shape=(200, 200, 3)),
+    "few pixels": lambda n: flat(n, shape=(3, 3, 3)),
+    "one pixel": lambda n: flat(n, shape=(1, 1, 3)),
+    "a wide frame": lambda n: flat(n, shape=(16, 90, 3)),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_of_every_kind_have_one_brightness(tmp_path, name):
+    for number, level in enumerate(BRIGHTNESS):
+        cv2.imwrite(str(tmp_path / f"f{number}.png"), FRAMES[name](level))
+    (clip,) = clips.read(clips.find(tmp_path)[0], 16, 3).clips
+    np.testing.assert_allclose(clip.frames.mean((1, 2, 3)), BRIGHTNESS, atol=0.5)
+    assert clip.frames.shape == (4, 3, 16, 16)
+
+
+def animated(path, **options):
+    write_animation(path, **options)
+    return path
+
+
+def disguised(path):
+    write_video(path.with_suffix(".avi"), "MJPG")
+    return path.with_suffix(".avi").rename(path)
+
+
+MOVING_FILES = {
+    "APNG": lambda p: animated(p / "a.apng", format="PNG"),
+    "an AVI called MP4": lambda p: disguised(p / "a.mp4"),
+    "a capital suffix": lambda p: disguised(p / "CLIP.AVI"),
+    "a name of all kinds": lambda p: disguised(p / "a=b,c (1) é 名.avi"),
+}
+
+
+@pytest.mark.parametrize("name", MOVING_FILES)
+def test_videos_are_read_by_their_content(tmp_path, name):
+    MOVING_FILES[name](tmp_path)
+    (clip,) = clips.read(clips.find(tmp_path)[0], 16, 3).clips
+    np.testing.assert_allclose(clip.frames.mean((1, 2, 3)), [0, 60, 120, 180, 240], atol=4)
+
+
+STILL = {
+    "pages": ("a.tif", {}, "the first of 5 pages"),
+    "an animation called PNG": ("a.png", {}, "the first of 5 frames"),
+}
+
+
+@pytest.mark.parametrize("name", STILL)
+def test_the_rest_of_a_picture_that_moves_is_told(tmp_path, name):
+    file, options, said = STILL[name]
+    animated(tmp_path / file, **options)
+    assert any(said in note for note in lengths(tmp_path)[1])
+
+
+@pytest.mark.parametrize("file", ["a.mp4", "a.gif", "a.webp", "a.apng", "a.avi"])
+@pytest.mark.parametrize("content", [b"", b"hello"])
+def test_what_only_has_the_name_of_a_video_is_told(tmp_path, file, content):
+    (tmp_path / file).write_bytes(content)
+    found, notes = lengths(tmp_path)
+    assert not found and any(file in note for note in notes)

@@ -76,6 +76,13 @@ ENCODINGS = {
     "modality table": {"ModalityLUTSequence": table(STEPS[::-1]), "stored": 4095 - STORED},
     "table of interest": {"VOILUTSequence": table((STEPS[200:3201] - 200) * 4095 // 3000, 200)},
     "overlay in unused bits": {"stored": STORED | 0x8000},
+    "signed, of 13 bits": {"stored": STORED.astype(np.int16) - 2000, "bits": 13},
+    "an empty window": {"WindowCenter": "", "WindowWidth": ""},
+    "one width for two centres": {"WindowCenter": [1700.5, 90], "WindowWidth": 3001},
+    "padding that does not occur": {"PixelPaddingValue": 9},
+    "sides of pixels": {"PixelSpacing": [0.14, 0.14]},
+    "a single frame": {"NumberOfFrames": 1},
+    "16 bits": {"stored": STORED * 20, "bits": 16},
 }
 
 
@@ -95,6 +102,61 @@ def test_compressed_files_are_read_and_a_missing_decoder_is_named(tmp_path):
     data.save_as(tmp_path / "jpeg")
     with pytest.raises(UnreadableDicomError, match=r"jpeg: is damaged, or a decoder is missing \("):
         read(tmp_path / "jpeg")
+
+
+SYNTAXES = ["DeflatedExplicitVRLittleEndian", "ImplicitVRLittleEndian"]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_transfer_syntaxes_without_compressed_pixels(tmp_path, syntax):
+    data = pydicom.dcmread(write(tmp_path / "x"))
+    data.file_meta.TransferSyntaxUID = getattr(pydicom.uid, syntax)
+    written = {"implicit_vr": "Implicit" in syntax, "little_endian": True}
+    data.save_as(tmp_path / "y", enforce_file_format=True, **written)
+    np.testing.assert_allclose(read(tmp_path / "y").brightness, PICTURE, atol=0.003)
+
+
+CODECS = ["JPEG2000Lossless", "JPEGLSLossless", "JPEGLosslessSV1", "HTJ2KLossless"]
+
+
+@pytest.mark.parametrize("syntax", CODECS)
+def test_damaged_or_unknown_compression_is_named(tmp_path, syntax):
+    data = pydicom.dcmread(write(tmp_path / "x"))
+    data.file_meta.TransferSyntaxUID = getattr(pydicom.uid, syntax)
+    data.PixelData = pydicom.encaps.encapsulate([b"no pixels"])
+    data["PixelData"].is_undefined_length = True
+    data.save_as(tmp_path / "y")
+    with pytest.raises(UnreadableDicomError, match="y: is damaged, or a decoder is missing"):
+        read(tmp_path / "y")
+
+
+@pytest.mark.parametrize("name", ["Rows", "BitsStored", "PixelRepresentation", "PixelData"])
+def test_files_without_a_tag_that_pixels_need_are_named(tmp_path, name):
+    data = pydicom.dcmread(write(tmp_path / "x"))
+    del data[name]
+    data.save_as(tmp_path / "y")
+    with pytest.raises(UnreadableDicomError, match=r"y: (is damaged|holds no picture)"):
+        read(tmp_path / "y")
+
+
+def test_a_window_beside_all_values_is_told(tmp_path):
+    found = read(write(tmp_path / "x", WindowCenter=-900, WindowWidth=10))
+    assert found.assumed == ("its window of 10 around -900 holds none of its values",)
+
+
+def test_signed_padding(tmp_path):
+    stored = STORED.astype(np.int16) - 2000
+    stored[:, :4] = -2000
+    found = read(write(tmp_path / "x", stored, 16, PixelPaddingValue=-2000)).brightness
+    assert not found[:, :4].any()
+    shown = PICTURE[:, 4:]
+    expected = (shown - shown.min()) / np.ptp(shown)
+    np.testing.assert_allclose(found[:, 4:], expected, atol=0.003)
+
+
+@pytest.mark.parametrize("name", ["PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"])
+def test_pixels_that_are_not_square_are_told(tmp_path, name):
+    assert "not square (2:1)" in read(write(tmp_path / "x", **{name: [2, 1]})).assumed[-1]
 
 
 def test_a_sigmoid_window_is_soft(tmp_path):
@@ -171,6 +233,9 @@ REFUSED = {
         "holds colour",
     ),
     "a window of no width": ({"WindowCenter": 5, "WindowWidth": 0}, "cannot be 0 wide"),
+    "a palette": ({"PhotometricInterpretation": "PALETTE COLOR"}, "holds colour"),
+    "bits at the upper end": ({"stored": STORED << 4, "HighBit": 15}, "12 bits below bit 15"),
+    "more rows than pixels": ({"Rows": 48}, "bytes of pixel data is less than expected"),
 }
 
 

@@ -1,7 +1,9 @@
 """Any container, any prefix: the tensors come out and fit; code that a file brings never runs."""
 
+import json
 import os
 import pathlib
+import pickle
 from collections import OrderedDict
 
 import pytest
@@ -11,7 +13,7 @@ from spandrel.architectures.ESRGAN import ESRGAN
 from timm import create_model
 from torch import nn
 
-from launch.errors import ConfigError, MissingError
+from launch.errors import ConfigError, LaunchError, MissingError
 from launch.tools.model_files import load, tensors
 
 
@@ -60,6 +62,17 @@ CONTAINERS = {
         "callbacks": {Callback: {"best": 1}, "other": Callback()},
         "hyper_parameters": {"folder": pathlib.Path("data")},
     },
+    "compiled, then parallel": lambda s: prefixed("_orig_mod.module.", s),
+    "averages alone": lambda s: {"ema": s},
+    "averages beside": lambda s: {"ema_model": s, "model": zeros(s)},
+    "averages by their shadow": lambda s: {"model": zeros(s), "ema": {"decay": 0.9, "shadow": s}},
+    "averages by prefix": lambda s: {
+        "state_dict": prefixed("model.", zeros(s)) | prefixed("model_ema.", s)
+    },
+    "stochastic averages": lambda s: {"n_averaged": torch.tensor(3)} | prefixed("module.", s),
+    "no averages yet": lambda s: {"params": s, "params_ema": None},
+    "parameters": lambda s: {k: nn.Parameter(v, v.is_floating_point()) for k, v in s.items()},
+    "double": lambda s: {k: v.double() if v.is_floating_point() else v for k, v in s.items()},
     "own": lambda s: {
         "state_dict": prefixed("network.", zeros(s)) | prefixed("ema.network.", s),
         "iteration": 7,
@@ -86,6 +99,55 @@ def test_safetensors(tmp_path, prefix):
     save_file(prefixed(prefix, original.state_dict()), tmp_path / "a.safetensors")
     load(fresh, tmp_path / "a.safetensors")
     torch.testing.assert_close(fresh.state_dict(), original.state_dict())
+
+
+@pytest.mark.parametrize(("kind", "error"), [(torch.float16, 1e-3), (torch.bfloat16, 1e-2)])
+def test_half_precision(tmp_path, kind, error):
+    state = network(0).state_dict()
+    half = {k: v.to(kind) if v.is_floating_point() else v for k, v in state.items()}
+    save_file(half, tmp_path / "a.safetensors", metadata={"format": "pt", "epoch": "3"})
+    fresh = network(1)
+    load(fresh, tmp_path / "a.safetensors")
+    assert fresh[0].weight.dtype == torch.float32
+    torch.testing.assert_close(fresh.state_dict(), state, atol=error, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["a.SAFETENSORS", "a.pth", "a"])
+def test_safetensors_are_known_by_their_content(tmp_path, name):
+    state = network(0).state_dict()
+    save_file(state, tmp_path / name)
+    torch.testing.assert_close(tensors(tmp_path / name), dict(state))
+
+
+def sharded(folder):
+    """A checkpoint in two files and its index, as transformers and diffusers write large ones."""
+    state = network(0).state_dict()
+    parts = {name: f"model-{1 + (n > 3)}-of-2.safetensors" for n, name in enumerate(state)}
+    for file in set(parts.values()):
+        save_file({k: v for k, v in state.items() if parts[k] == file}, folder / file)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": parts}))
+    return index
+
+
+def test_a_checkpoint_in_several_files_is_whole(tmp_path):
+    fresh = network(1)
+    load(fresh, sharded(tmp_path))
+    torch.testing.assert_close(fresh.state_dict(), network(0).state_dict())
+
+
+def test_an_index_of_files_that_are_not_there_or_elsewhere(tmp_path):
+    index = sharded(tmp_path)
+    (tmp_path / "model-2-of-2.safetensors").unlink()
+    with pytest.raises(MissingError, match=r"there is no model file .*model-2-of-2"):
+        tensors(index)
+    index.write_text(json.dumps({"weight_map": {"a": "../other.safetensors"}}))
+    with pytest.raises(ConfigError, match="lies outside of"):
+        tensors(index)
+    for content in ("{}", "[", '{"weight_map": []}'):
+        index.write_text(content)
+        with pytest.raises(ConfigError, match="cannot be read as tensors alone"):
+            tensors(index)
 
 
 def test_a_part_of_a_file_is_named_where_it_has_several(tmp_path):
@@ -147,7 +209,40 @@ def test_what_is_no_model_file_is_named(tmp_path):
         tensors(tmp_path / "d.pth")
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"
+NO_TENSORS = {
+    "a pointer": (POINTER, "it is a pointer of Git LFS; fetch the file itself"),
+    "a page": (b"<!DOCTYPE html>", "it is cut off, no file of tensors, or asks to run code"),
+    "a pickle": (pickle.dumps(Malicious(os.getcwd), 4), "no file of tensors, or asks to run code"),
+    "nothing": (b"", "is empty"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("name", NO_TENSORS)
+def test_downloads_that_are_something_else_are_named(tmp_path, name, suffix):
+    content, said = NO_TENSORS[name]
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    with pytest.raises(LaunchError, match=rf"a{suffix} .*{said}"):
+        tensors(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("content", [[{}], (1, {}), torch.zeros(3), {0: torch.zeros(2)}, {}])
+def test_files_without_named_tensors_are_refused(tmp_path, content):
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(ConfigError, match="holds no tensors by name"):
+        tensors(tmp_path / "a.pth")
+
+
 # What does not fit
+
+
+def test_a_training_that_has_diverged_is_told(tmp_path):
+    state = network(0).state_dict()
+    state["2.bias"][1] = torch.nan
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(ConfigError, match=r"holds NaN in 1 of 9 tensors, such as 2\.bias"):
+        load(network(1), tmp_path / "a.pth")
 
 
 def test_another_shape_and_the_nearest_name_are_told(tmp_path):

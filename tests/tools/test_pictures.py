@@ -142,7 +142,7 @@ def test_floating_point_of_another_range_is_refused(tmp_path, scale):
 
 def test_whole_numbers_of_32_bits_are_refused(tmp_path):
     Image.fromarray(np.ones((4, 4), np.int32)).save(tmp_path / "a.tif")
-    with pytest.raises(UnreadableImageError, match="32-bit integer pixels have no range"):
+    with pytest.raises(UnreadableImageError, match="of 32 bits have no range of their own"):
         read(tmp_path / "a.tif")
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 
-from launch.errors import ConfigError, MissingError
+from launch.errors import ConfigError, LaunchError, MissingError
 from launch.experiments.winding.volumes import number_of, read
 
 GREY = (np.arange(20 * 24).reshape(20, 24) % 251).astype(np.uint8)
@@ -206,3 +207,149 @@ def test_a_plain_array_is_a_volume_and_an_other_group_is_refused(tmp_path: Path)
     assert flat.ndim == 2
     with pytest.raises(ConfigError, match="a volume is"):
         read(tmp_path / "f.zarr")
+
+
+SAVED: dict[str, dict[str, Any]] = {
+    "big-endian": {"byteorder": ">"},
+    "BigTIFF": {"bigtiff": True},
+    "tiles": {"tile": (16, 16)},
+    "LZW": {"compression": "lzw"},
+    "Zstandard": {"compression": "zstd"},
+    "ImageJ": {"imagej": True, "metadata": {"axes": "ZYX", "spacing": 2.5}},
+    "OME": {"ome": True, "metadata": {"axes": "ZYX"}},
+    "times": {"ome": True, "metadata": {"axes": "TYX"}},
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_stacks_as_programs_save_them(tmp_path: Path, name: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", pages(5), photometric="minisblack", **SAVED[name])
+    assert read(tmp_path / "a.tif").grey == pytest.approx(pages(5) / 65535, abs=1e-6)
+
+
+def test_white_may_be_0(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", 65535 - pages(1)[0], photometric="miniswhite")
+    found = read(tmp_path / "a.tif")
+    assert found.grey == pytest.approx(pages(1) / 65535, abs=1e-6)
+    assert found.assumed == ("0 is white, as the file says",)
+    tifffile.imwrite(tmp_path / "b.tif", -pages(1)[0].astype(float), photometric="miniswhite")
+    with pytest.raises(ConfigError, match="calls 0 white but holds float64"):
+        read(tmp_path / "b.tif")
+
+
+def test_a_reduced_copy_inside_is_no_slice(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(GREY, subifds=1, photometric="minisblack")
+        file.write(GREY[::2, ::2], subfiletype=1, photometric="minisblack")
+    assert read(tmp_path / "a.tif").grey.shape == (1, 20, 24)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_one_frame_of_an_animation_is_told(tmp_path: Path, suffix: str) -> None:
+    frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+    path = tmp_path / f"a.{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+    assert read(path).assumed == ("the first of 2 frames",)
+
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "empty.tif": (b"", "cannot be read as a TIFF"),
+    "other.tif": (b"hello" * 20, "cannot be read as a TIFF"),
+    "other.png": (b"hello" * 20, "no known image format"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_files_that_are_none_are_named(tmp_path: Path, name: str) -> None:
+    content, said = BROKEN[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LaunchError, match=f"{name}.*{said}"):
+        read(tmp_path / name)
+
+
+def test_a_stack_that_is_cut_off_and_none_at_all_are_named(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", pages(5), photometric="minisblack")
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:2000])
+    for name in ("a.tif", "gone.tif"):
+        with pytest.raises(MissingError, match=f"{name} cannot be read as a TIFF"):
+            read(tmp_path / name)
+
+
+def test_what_is_no_slice_in_a_folder_is_left_out(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "01.tif", GREY)
+    (tmp_path / "._01.tif").write_bytes(b"of another system")
+    (tmp_path / "02.tif").mkdir()
+    assert read(tmp_path).z == (1,)
+
+
+def test_slices_of_a_folder_share_their_black_and_white(tmp_path: Path) -> None:
+    """A dark slice is dark, and is not stretched on its own."""
+    for number in range(3):
+        tifffile.imwrite(tmp_path / f"{number}.tif", GREY.astype(np.uint16) * 16 * (1 + number))
+    found = read(tmp_path)
+    assert found.grey[2] == pytest.approx(3 * found.grey[0], abs=1e-6)
+    tifffile.imwrite(tmp_path / "3.tif", GREY)
+    with pytest.raises(ConfigError, match="differ in depth: uint16, uint8"):
+        read(tmp_path)
+
+
+ARRAYS: dict[str, dict[str, Any]] = {
+    "uneven chunks": {"chunks": (2, 7, 13)},
+    "version 2": {"chunks": (2, 7, 13), "zarr_format": 2},
+    "version 2, folders": {
+        "chunks": (1, 10, 12),
+        "zarr_format": 2,
+        "chunk_key_encoding": {"name": "v2", "separator": "/"},
+    },
+    "shards": {"chunks": (1, 10, 12), "shards": (2, 20, 24)},
+    "not compressed": {"chunks": (4, 20, 24), "compressors": None},
+    "big-endian": {"chunks": (1, 20, 24), "zarr_format": 2, "dtype": ">u2"},
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_however_an_array_is_cut(tmp_path: Path, name: str) -> None:
+    options = {"dtype": "<u2", **ARRAYS[name]}
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(4, 20, 24), **options)
+    array[:] = pages(4)
+    assert read(tmp_path / "a.zarr").grey == pytest.approx(pages(4) / 65535, abs=1e-6)
+
+
+def test_the_origin_of_a_volume_counts(tmp_path: Path) -> None:
+    """With times and channels of one value each, as microscopes write them."""
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    group.create_array("0", shape=(1, 1, 4, 20, 24), dtype="u2")[:] = pages(4)[None, None]
+    moved = [
+        {"type": "scale", "scale": [1, 1, 4, 2, 2]},
+        {"type": "translation", "translation": [0, 0, 400, 20, 0]},
+    ]
+    dataset = {"path": "0", "coordinateTransformations": moved}
+    axes = [{"name": axis} for axis in "tczyx"]
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": [dataset]}]
+    found = read(tmp_path / "a.zarr", (101, 103))
+    assert found.z == (101, 102)
+    assert found.grey == pytest.approx(pages(4)[1:3] / 65535, abs=1e-6)
+    assert "its origin in y and x, 10 and 0 voxels, is left out" in found.assumed
+
+
+def test_levels_without_sizes_are_told_by_their_shapes(tmp_path: Path) -> None:
+    sets = [{"path": str(level)} for level in range(3)]
+    found = read(pyramid(tmp_path / "a.zarr", 2, pages(8), datasets=sets), level=1)
+    assert found.scale == 2 and found.z == (0, 2, 4, 6)
+    assert found.assumed[0].startswith("no voxel sizes in the file")
+
+
+def test_a_zarr_that_is_damaged_is_named(tmp_path: Path) -> None:
+    pyramid(tmp_path / "a.zarr", 3, pages(8), datasets=[{"path": "9"}])
+    with pytest.raises(MissingError, match="names a level '9', which is not there"):
+        read(tmp_path / "a.zarr")
+    (tmp_path / "b.zarr").mkdir()
+    (tmp_path / "b.zarr" / "zarr.json").write_text("{")
+    with pytest.raises(MissingError, match="cannot be read as zarr"):
+        read(tmp_path / "b.zarr")
+
+
+def test_a_step_of_0_is_refused(tmp_path: Path) -> None:
+    path = pyramid(tmp_path / "a.zarr", 3, pages(8))
+    with pytest.raises(ConfigError, match=r"a step that is not 0, got \[0, 8, 0\]"):
+        read(path, (0, 8, 0))

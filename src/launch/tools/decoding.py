@@ -15,7 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from launch.errors import LaunchError
 
@@ -24,7 +24,9 @@ LARGEST = int(os.environ.get("LAUNCH_LARGEST_PICTURE") or 2**27)
 
 GREY_MODES = ("1", "L", "LA", "La", "F", "I;16", "I;16L", "I;16B", "I;16N")
 EXIF_ORIENTATION = 274
-TIFF_PHOTOMETRIC = 262
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_SAMPLES, TIFF_EXTRA, TIFF_KIND = 258, 262, 277, 338, 339
+TIFF_SIGNED, TIFF_MULTIPLIED, RGB_PHOTOMETRIC = 2, 1, 2
 DXGI = slice(128, 132)  # the format number in the extended header of a DDS file
 LINEAR_TWIN = {72: 71, 75: 74, 78: 77}  # BC1, BC2 and BC3 marked as sRGB
 
@@ -47,9 +49,15 @@ def named(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise UnreadableImageError(path, "there is no such file") from error
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(path, "no known image format, or cut off") from error
+        kind = "kind of TIFF that is read here" if _is_tiff(path) else "image format"
+        raise UnreadableImageError(path, f"no known {kind}, or cut off") from error
     except Exception as error:  # decoders raise almost anything when bytes are damaged
         raise UnreadableImageError(path, str(error) or type(error).__name__) from error
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in TIFF_SIGNATURES
 
 
 def opened(path: Path) -> Image.Image:
@@ -97,17 +105,29 @@ def _jpeg_xl(path: Path) -> Image.Image:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Pillow shortens 16-bit colour to 8; only the name of its raw mode tells."""
+    """Pillow shortens 16-bit colour to 8; only the header of a TIFF or the raw mode tells."""
+    if image.format == "TIFF":
+        return tag(image, TIFF_BITS) == 16
+    return image.format == "PNG" and bool(re.search(r";16[BLNS]*$", raw_mode(image)))
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Pillow opens 16-bit grey with alpha as colour."""
+    return image.mode in GREY_MODES or bool(re.match(r"LA(;|$)", raw_mode(image)))
+
+
+def raw_mode(image: Image.Image) -> str:
+    """How the first piece of a file lies in it, in Pillow's words."""
     tile = getattr(image, "tile", None)
-    if image.format not in ("PNG", "TIFF") or not tile:
-        return False
-    arguments = tile[0].args
-    raw_mode = arguments[0] if isinstance(arguments, tuple) else arguments
-    return image.mode.startswith("I;16") or bool(re.search(r";16[BLNS]*$", str(raw_mode)))
+    arguments = tile[0].args if tile else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
 def plain_pixels(image: Image.Image) -> np.ndarray:
     """(H, W, 1 to 4) uint8: grey, grey with alpha, RGB or RGBA."""
+    packed = re.fullmatch(r"L;([24])", raw_mode(image))
+    if packed and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= 255 // (2 ** int(packed[1]) - 1)  # Pillow spreads the rest
     colours = "L" if image.mode in GREY_MODES else "RGB"
     wanted = colours + "A" * image.has_transparency_data
     pixels = np.asarray(image if image.mode == wanted else image.convert(wanted))
@@ -116,23 +136,62 @@ def plain_pixels(image: Image.Image) -> np.ndarray:
 
 def deep_pixels(path: Path, image: Image.Image) -> np.ndarray:
     """(H, W, 1 to 4) uint16."""
-    flags = cv2.IMREAD_UNCHANGED
+    grey = is_grey(image)
     if isinstance(image, ImageFile.ImageFile):
-        image.load()  # Pillow tells a file that is cut off, OpenCV fills it up
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+        image.load()  # Pillow tells a file that is cut off, the others fill it up
+    pixels = _deep_tiff(path, image) if image.format == "TIFF" else _deep_png(path)
     if pixels is None or pixels.dtype != np.uint16:
         raise ValueError("damaged, or a 16-bit layout that is not supported")
-    if tag(image, TIFF_PHOTOMETRIC) == 0:
-        pixels = 65535 - pixels  # white is zero
-    if pixels.ndim == 2:
-        return pixels[..., None]
+    hidden = image.info.get("transparency")
+    if grey and hidden is not None and pixels.shape[-1] == 1:
+        opaque = np.where(pixels == hidden, 0, 65535).astype(np.uint16)
+        return np.concatenate([pixels, opaque], axis=-1)
+    return pixels[..., ::3] if grey and pixels.shape[-1] == 4 else pixels
+
+
+def _deep_png(path: Path) -> np.ndarray | None:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim == 2:
+        return None if pixels is None else pixels[..., None]
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[-1] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def _deep_tiff(path: Path, image: Image.Image) -> np.ndarray:
+    """The first page, with as many channels as Pillow knows the meaning of."""
+    import tifffile  # noqa: PLC0415 - rarely needed
+
+    with tifffile.TiffFile(path) as file:
+        page: Any = file.pages[0]
+        pixels, photometric = page.asarray(), int(page.photometric)
+        if photometric > RGB_PHOTOMETRIC:
+            raise ValueError(f"16-bit {page.photometric.name} is not supported; save RGB or grey")
+        if page.axes.startswith("S"):
+            pixels = np.moveaxis(pixels, 0, -1)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels[..., : len(image.getbands())]
+    if photometric == 0:
+        return 65535 - pixels  # white is zero
+    if tag(image, TIFF_EXTRA) == TIFF_MULTIPLIED:
+        alpha = pixels[..., -1:]
+        colour = np.rint(pixels[..., :-1] * (65535 / np.maximum(alpha, 1))).clip(0, 65535)
+        return np.concatenate([colour.astype(np.uint16), alpha], axis=-1)
+    return pixels
 
 
 def tag(image: Image.Image, number: int) -> int | None:
     """A whole number of the TIFF header, the same for all channels."""
     value = getattr(image, "tag_v2", {}).get(number)
     return value[0] if isinstance(value, tuple) else value
+
+
+def profile_name(image: Image.Image) -> str:
+    """What the colour profile of an RGB file calls itself; "" without one that can be read."""
+    content = image.info.get("icc_profile")
+    if not content or image.mode not in ("RGB", "RGBA", "P"):
+        return ""
+    try:
+        return ImageCms.getProfileDescription(ImageCms.getOpenProfile(io.BytesIO(content))).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return ""
 
 
 def upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:

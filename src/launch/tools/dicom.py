@@ -107,6 +107,9 @@ def _stored(data: Any) -> np.ndarray:
     if samples > 1 or not kind.startswith("MONOCHROME"):
         raise UnreadableDicomError(Path(), f"holds colour ({kind}); brightness is wanted")
     decoding.require_size(Path(), int(data.Rows), int(data.Columns))
+    if int(data.get("HighBit", data.BitsStored - 1)) != data.BitsStored - 1:
+        reason = f"keeps {data.BitsStored} bits below bit {data.HighBit}, not in the lowest ones"
+        raise UnreadableDicomError(Path(), reason)
     pixels = np.squeeze(np.asarray(data.pixel_array))
     if not data.PixelRepresentation and data.BitsStored < data.BitsAllocated:
         pixels = pixels & ((1 << int(data.BitsStored)) - 1)  # above them old files keep overlays
@@ -136,7 +139,7 @@ def _of_interest(
         table = processing.apply_voi(np.rint(values).astype(np.int64), data)
         return (table / np.float32(2**depth - 1)).astype(np.float32), []
     values = values.astype(np.float32)
-    if "WindowCenter" in data and "WindowWidth" in data:
+    if _numbers(data.get("WindowCenter")) and _numbers(data.get("WindowWidth")):
         return _windowed(values, data)
     picture = stored[~padding]
     if not picture.size:
@@ -157,6 +160,8 @@ def _windowed(values: np.ndarray, data: Any) -> tuple[np.ndarray, list[str]]:
     centre, width = centres[0], widths[0]
     said = [f"the first of {len(centres)} windows"] if len(centres) > 1 else []
     function = str(data.get("VOILUTFunction") or "LINEAR").upper()
+    if centre + width / 2 < values.min() or centre - width / 2 > values.max():
+        said.append(f"its window of {width:g} around {centre:g} holds none of its values")
     if width < 1 and (function == "LINEAR" or width <= 0):
         raise UnreadableDicomError(Path(), f"a {function} window cannot be {width:g} wide")
     if function == "SIGMOID":
@@ -167,8 +172,8 @@ def _windowed(values: np.ndarray, data: Any) -> tuple[np.ndarray, list[str]]:
 
 
 def _numbers(value: Any) -> list[float]:
-    """One number or several."""
-    return np.atleast_1d(np.asarray(value, float)).tolist()
+    """One number, several, or none where the file leaves a value empty."""
+    return [] if value in (None, "") else np.atleast_1d(np.asarray(value, float)).tolist()
 
 
 def usual(values: np.ndarray) -> tuple[float, float, int]:
@@ -195,6 +200,8 @@ def _remarks(data: Any, padding: np.ndarray) -> Iterator[str]:
     modality = str(data.get("Modality") or "")
     if modality not in XRAYS:
         yield f"the file says that its modality is {modality}, which is no X-ray"
-    ratio = [float(v) for v in data.get("PixelAspectRatio") or (1, 1)]
-    if ratio[0] != ratio[1]:
-        yield f"pixels are not square ({ratio[0]:g}:{ratio[1]:g}), taken as if they were"
+    for name in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
+        sides = _numbers(data.get(name))
+        if len(sides) == 2 and sides[0] != sides[1]:
+            yield f"pixels are not square ({sides[0]:g}:{sides[1]:g}), taken as if they were"
+            return

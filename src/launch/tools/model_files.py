@@ -6,6 +6,7 @@ programs, which are read as inert stand-ins; exports and checkpoints of this pro
 weights are taken where the file has them. spandrel and timm translate the names they know.
 """
 
+import json
 import pickle
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +20,19 @@ from torch import Tensor, nn
 
 from launch.errors import ConfigError, MissingError, nearest
 from launch.record import storage
+from launch.tools.names import inside
 
-AVERAGED = ("params_ema", "params-ema", "state_dict_ema", "model_ema", "ema_state_dict", "g_ema")
+AVERAGED = (
+    *("params_ema", "params-ema", "state_dict_ema", "model_ema", "ema_state_dict", "g_ema"),
+    *("ema_model", "ema", "shadow"),
+)
 WRAPPERS = ("state_dict", "model_state_dict", "params", "model", "net", "generator")
 PREFIXES = ("module.", "_orig_mod.", "netG.")
 AVERAGES = ("ema.", "model_ema.", "ema_model.")
 """Prefixes of averaged copies beside the weights they are averages of."""
 
+INDEX = ".index.json"
+POINTER = b"version https://git-lfs"
 UNREADABLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, SafetensorError),
     *(KeyError, ValueError, TypeError, AttributeError, IndexError),
@@ -53,15 +60,44 @@ def read(path: Path) -> dict[str, Any]:
         raise MissingError(f"there is no model file {path}")
     storage.verify(path)
     try:
-        if path.suffix == ".safetensors":
+        if path.name.endswith(INDEX):
+            return shards(path)
+        if is_safetensors(path):
             return dict(load_file(path))
         stand_ins: Any = [(stand_in(name), name) for name in _foreign_names(path)]
         with torch.serialization.safe_globals(stand_ins):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ConfigError(f"{path} cannot be read as tensors alone: {reason}") from error
+        raise ConfigError(f"{path} cannot be read as tensors alone: {why(path, error)}") from error
     return dict(content) if isinstance(content, Mapping) else {}
+
+
+def is_safetensors(path: Path) -> bool:
+    """By its first bytes, the length of a header of JSON: suffixes are often wrong."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
+
+
+def shards(path: Path) -> dict[str, Any]:
+    """The tensors of all files that an index of a sharded checkpoint names.
+
+    Raises:
+        MissingError: if one of them is not there.
+    """
+    names = json.loads(path.read_bytes())["weight_map"]
+    files = {name: read(inside(path.parent, name, path)) for name in sorted(set(names.values()))}
+    return {tensor: files[name][tensor] for tensor, name in names.items()}
+
+
+def why(path: Path, error: Exception) -> str:
+    """What a person can do with; torch advises to switch its protection off."""
+    with path.open("rb") as file:
+        if file.read(len(POINTER)) == POINTER:
+            return "it is a pointer of Git LFS; fetch the file itself"
+    reason = str(error).strip().partition("\n")[0]
+    other = reason.startswith(("Weights only load failed", "Error while deserializing header"))
+    return "it is cut off, no file of tensors, or asks to run code" if other else reason
 
 
 def stand_in(name: str) -> type:
@@ -178,11 +214,17 @@ def inflated(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[
 def require(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     """
     Raises:
-        ConfigError: if a tensor is missing or of another shape, with the first few.
+        ConfigError: if a tensor is missing, of another shape, with the first few, or holds NaN.
     """
     differing = [k for k in wanted if k not in saved or saved[k].shape != wanted[k].shape]
     if differing:
         raise ConfigError(mismatch(path, differing, saved, wanted))
+    spoilt = [k for k in wanted if saved[k].isnan().any()]
+    if spoilt:
+        raise ConfigError(
+            f"{path} holds NaN in {len(spoilt)} of {len(wanted)} tensors, such as {spoilt[0]}: its "
+            "training has diverged; give an earlier file"
+        )
 
 
 def mismatch(

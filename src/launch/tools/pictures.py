@@ -19,6 +19,7 @@ from PIL import Image
 from launch.record import storage
 from launch.tools import decoding
 from launch.tools.decoding import UnreadableImageError  # noqa: F401 - what reading raises
+from launch.tools.names import files_below
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"),
@@ -115,12 +116,12 @@ class Picture:
 
 def find(root: Path) -> list[Path]:
     """Picture files below a folder in the order of their names; hidden ones are left out."""
-    return [path for path in _visible(root) if path.suffix.lower() in SUFFIXES]
+    return [path for path in files_below(root) if path.suffix.lower() in SUFFIXES]
 
 
 def left_out(root: Path) -> dict[str, int]:
     """How many pictures of formats that are not read here lie below a folder, by suffix."""
-    return dict(Counter(s for p in _visible(root) if (s := p.suffix.lower()) in NOT_READ))
+    return dict(Counter(s for p in files_below(root) if (s := p.suffix.lower()) in NOT_READ))
 
 
 def header(path: Path) -> Header:
@@ -131,7 +132,7 @@ def header(path: Path) -> Header:
     with decoding.named(path), decoding.opened(path) as image:
         sideways = image.info.get("exif") and image.getexif().get(decoding.EXIF_ORIENTATION, 1) >= 5
         width, height = image.size[::-1] if sideways else image.size
-        return Header(height, width, image.mode in decoding.GREY_MODES)
+        return Header(height, width, decoding.is_grey(image))
 
 
 def read(path: Path, bits: int | None = None) -> Picture:
@@ -182,9 +183,12 @@ def write(path: Path, picture: Picture) -> None:
 
 
 def _decoded(path: Path, image: Image.Image, bits: int | None) -> Picture:
-    assumed = [*_assumptions(image)]
-    if image.mode == "I":
-        raise ValueError("32-bit integer pixels have no range of their own; save 8 or 16 bits")
+    assumed, grey = [*_assumptions(image)], decoding.is_grey(image)
+    if image.mode == "I" or decoding.tag(image, decoding.TIFF_KIND) == decoding.TIFF_SIGNED:
+        raise ValueError(
+            "integer pixels with a sign or of 32 bits have no range of their own; save 8 or 16 "
+            "bits without a sign"
+        )
     if image.mode == "F":
         pixels = _unit_range(np.asarray(image, np.float32)[..., None])
         assumed.append("floating point, read as [0, 1]")
@@ -195,8 +199,7 @@ def _decoded(path: Path, image: Image.Image, bits: int | None) -> Picture:
         pixels = decoding.plain_pixels(image)
     pixels = decoding.upright(pixels, image)
     channels = pixels.shape[-1]
-    grey = image.mode in decoding.GREY_MODES or channels < 3
-    colour = pixels[..., :1] if grey else pixels[..., :3]
+    colour = pixels[..., :1] if grey or channels < 3 else pixels[..., :3]
     alpha = pixels[..., -1] if channels in (2, 4) else None
     if alpha is not None:
         colour, said = _uncovered(colour, alpha)
@@ -215,6 +218,12 @@ def _assumptions(image: Image.Image) -> Iterator[str]:
     gamma = image.info.get("gamma")
     if gamma is not None and abs(gamma - SRGB_GAMMA) > 0.01:
         yield f"read as sRGB, though the file names a gamma of {gamma:g}"
+    unnamed = (decoding.tag(image, decoding.TIFF_SAMPLES) or 0) - len(image.getbands())
+    if unnamed > 0:
+        yield f"{unnamed} of its channels have no meaning in the file and are left out"
+    name = decoding.profile_name(image)
+    if name and "srgb" not in name.casefold():
+        yield f"its colour profile is kept but not applied ({name})"
 
 
 def _in_use(
@@ -294,12 +303,3 @@ def _save_deep(path: Path, pixels: np.ndarray) -> None:
     if not done:
         raise ValueError(f"OpenCV cannot write {pixels.dtype} as {path.suffix}")
     storage.write(path, encoded.tobytes())
-
-
-def _visible(root: Path) -> list[Path]:
-    """All files below a folder by name, without hidden ones."""
-    return sorted(path for path in root.rglob("*") if not _is_hidden(path.relative_to(root)))
-
-
-def _is_hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts)

@@ -40,7 +40,7 @@ class Video:
 def is_video(path: Path) -> bool:
     """By its suffix; a GIF, WebP or APNG with a single frame is a picture."""
     suffix = path.suffix.lower()
-    return suffix in SUFFIXES or (suffix in ANIMATIONS and _moves(path))
+    return suffix in SUFFIXES or (suffix in ANIMATIONS and path.is_file() and _moves(path))
 
 
 def read(path: Path, prepare: Callable[[Frame], np.ndarray] = lambda frame: frame) -> Video:
