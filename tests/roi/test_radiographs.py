@@ -129,7 +129,7 @@ def test_a_photograph_is_told(tmp_path):
 REFUSED = {
     "nothing.png": (lambda p: p.write_text("no image"), "no known image format"),
     "hounsfield.tif": (opencv(GREY.astype(np.float32) * 2000 - 1000), "floating point from -1000"),
-    "integers.tif": (pillow(TWELVE.astype(np.int32)), "32-bit integer"),
+    "integers.tif": (pillow(TWELVE.astype(np.int32)), "of 32 bits"),
     "empty.dcm": (lambda p: p.write_bytes(b""), "no DICOM"),
     "frames.dcm": (
         lambda p: dicom(p, TWELVE[:32], NumberOfFrames=2, Rows=16), "holds 2 frames"

@@ -301,27 +301,31 @@ def test_what_lies_beside_frames_is_told_or_left_out(tmp_path):
 BRIGHTNESS = (20, 60, 100, 140)
 
 
-def flat(level, kind=np.uint8, shape=(32, 32)):
+def of_one_level(level, kind=np.uint8, shape=(32, 32)):
     return np.full(shape, level, kind)
 
 
-FRAMES = {
-    "16 bits": lambda n: flat(n, np.uint16) * 257,
-    "grey": flat,
-    "colour": lambda n: flat(n, shape=(32, 32, 3)),
-    "some of 16 bits": lambda n: flat(n) if n % 80 == 20 else flat(n, np.uint16) * 257,
-    "alpha": lambda n: np.dstack([flat(255), flat(255), flat(255), flat(n)]),
-    "many pixels": lambda n: flat(n, shape=(200, 200, 3)),
-    "few pixels": lambda n: flat(n, shape=(3, 3, 3)),
-    "one pixel": lambda n: flat(n, shape=(1, 1, 3)),
-    "a wide frame": lambda n: flat(n, shape=(16, 90, 3)),
+KINDS = {
+    "16 bits": lambda n: of_one_level(n, np.uint16) * 257,
+    "grey": of_one_level,
+    "colour": lambda n: of_one_level(n, shape=(32, 32, 3)),
+    "some of 16 bits": lambda n: (
+        of_one_level(n) if n % 80 == 20 else of_one_level(n, np.uint16) * 257
+    ),
+    "alpha": lambda n: np.dstack(
+        [of_one_level(255), of_one_level(255), of_one_level(255), of_one_level(n)]
+    ),
+    "many pixels": lambda n: of_one_level(n, shape=(200, 200, 3)),
+    "few pixels": lambda n: of_one_level(n, shape=(3, 3, 3)),
+    "one pixel": lambda n: of_one_level(n, shape=(1, 1, 3)),
+    "a wide frame": lambda n: of_one_level(n, shape=(16, 90, 3)),
 }
 
 
-@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("name", KINDS)
 def test_frames_of_every_kind_have_one_brightness(tmp_path, name):
     for number, level in enumerate(BRIGHTNESS):
-        cv2.imwrite(str(tmp_path / f"f{number}.png"), FRAMES[name](level))
+        cv2.imwrite(str(tmp_path / f"f{number}.png"), KINDS[name](level))
     (clip,) = clips.read(clips.find(tmp_path)[0], 16, 3).clips
     np.testing.assert_allclose(clip.frames.mean((1, 2, 3)), BRIGHTNESS, atol=0.5)
     assert clip.frames.shape == (4, 3, 16, 16)
@@ -352,15 +356,15 @@ def test_videos_are_read_by_their_content(tmp_path, name):
     np.testing.assert_allclose(clip.frames.mean((1, 2, 3)), [0, 60, 120, 180, 240], atol=4)
 
 
-STILL = {
+PARTLY_READ = {
     "pages": ("a.tif", {}, "the first of 5 pages"),
     "an animation called PNG": ("a.png", {}, "the first of 5 frames"),
 }
 
 
-@pytest.mark.parametrize("name", STILL)
+@pytest.mark.parametrize("name", PARTLY_READ)
 def test_the_rest_of_a_picture_that_moves_is_told(tmp_path, name):
-    file, options, said = STILL[name]
+    file, options, said = PARTLY_READ[name]
     animated(tmp_path / file, **options)
     assert any(said in note for note in lengths(tmp_path)[1])
 
