@@ -128,6 +128,8 @@ SILENT: dict[str, dict[str, str]] = {
         "trainer.channels_last": "the same sums in another memory format",
         "trainer.prefetch": "samples do not depend on who makes them, nor when",
         "trainer.keep_optimizer": "read by the worker when a run is completed",
+        "trainer.loader_timeout": "there are no workers",
+        "trainer.stop_within": "nothing stops the run",
         "data.workers": "samples do not depend on who makes them",
     },
     "sr/gan_ramp": {"module.wrap": "of pictures to enlarge; see tests/sr/test_predict.py"},
