@@ -6,16 +6,22 @@ other libraries give only classes of known kinds, and a function counts only und
 """
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import entry_points, packages_distributions
+from importlib.metadata import (
+    PackageNotFoundError,
+    distribution,
+    entry_points,
+    packages_distributions,
+)
 from pathlib import Path
 from typing import Any
 
 from launch.errors import ConfigError, nearest
-from launch.record.run import REPOSITORY
+from launch.record.run import DISTRIBUTION, REPOSITORY
 
 ALLOWED = (
     "launch.experiments.",
@@ -50,12 +56,6 @@ KINDS = (
 
 VARIABLE = "LAUNCH_TARGETS"
 GROUP = "launch.targets"
-HOW = (
-    "To allow your own: write classes in a package of the project in the current folder, and name "
-    f"functions in {FUNCTIONS} of their module; declare packages with modules, optimizers, data "
-    f"sets, callbacks or loggers in its pyproject.toml; or list what you trust as a whole in "
-    f"{VARIABLE} (with commas between) or in an entry point of the group {GROUP}"
-)
 
 
 def is_allowed(target: str) -> bool:
@@ -76,7 +76,34 @@ def require(target: str) -> None:
         known = [name.strip(".") for name in (*ALLOWED, *own())]
         guess = nearest(target.partition(".")[0], {name.partition(".")[0] for name in known})
         listed = ", ".join(known)
-        raise ConfigError(f"{target} is not allowed; a target lies in {listed}.{guess} {HOW}")
+        raise ConfigError(
+            f"{target} is not allowed.{guess} {how(target)}. Allowed are names in {listed}"
+        )
+
+
+def how(target: str) -> str:
+    """What allows a name."""
+    package = target.partition(".")[0]
+    own = (
+        "To allow it: write it as a class in a package of the project in the current folder, or as "
+        f"a function that {FUNCTIONS} of its module lists"
+    )
+    if package in sys.stdlib_module_names:  # files and commands: nothing to trust as a whole
+        return own
+    found = owners().get(package)
+    installed = f'"{found[0]}"' if found else "what installs it"
+    return (
+        f"{own}; or add {installed} to the dependencies in pyproject.toml there, which allows "
+        "modules, optimizers, data sets, callbacks and loggers; or trust "
+        f"{package} as a whole by {VARIABLE}={package} (commas between several) or an entry point "
+        f"of the group {GROUP}"
+    )
+
+
+@cache
+def owners() -> Mapping[str, list[str]]:
+    """Package -> the distributions that install it."""
+    return packages_distributions()
 
 
 def located(target: str) -> Any:
@@ -96,9 +123,9 @@ def located(target: str) -> Any:
         raise ConfigError(f"{target} cannot be imported: {error}") from error
     home = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', '')}"
     if not is_allowed(home):
-        raise ConfigError(f"{target} is {home}, which is not allowed. {HOW}")
+        raise ConfigError(f"{target} is {home}, which is not allowed. {how(home)}")
     if not is_below(home, listed()) and not is_known_kind(found, home):
-        raise ConfigError(f"{target} is not of a kind that is allowed. {HOW}")
+        raise ConfigError(f"{target} is not of a kind that is allowed. {how(target)}")
     return found
 
 
@@ -176,7 +203,7 @@ def own() -> tuple[str, ...]:
 def listed() -> tuple[str, ...]:
     """Packages and functions that the user trusts as a whole."""
     names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
-    return (*names, *(point.value for point in entry_points(group=GROUP)))
+    return (*names, *(point.value.replace(":", ".") for point in entry_points(group=GROUP)))
 
 
 def project() -> Path | None:
@@ -211,18 +238,27 @@ def dependencies() -> tuple[str, ...]:
         settings = tomllib.loads((folder / "pyproject.toml").read_text()).get("project", {})
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{folder / 'pyproject.toml'} cannot be read: {error}") from error
-    declared = {distribution(text) for text in settings.get("dependencies", [])}
-    ruled = {name.split(".")[0] for name in ALLOWED}
-    return tuple(
-        package
-        for package, distributions in packages_distributions().items()
-        if package not in ruled and declared & set(map(distribution, distributions))
-    )
+    ruled = {DISTRIBUTION, *(name.split(".")[0] for name in ALLOWED)}
+    names = [re.split(r"[^\w.-]", text.strip())[0] for text in settings.get("dependencies", [])]
+    found = [package for name in names if name not in ruled for package in installed(name)]
+    return tuple(package for package in dict.fromkeys(found) if package not in ruled)
 
 
-def distribution(requirement: str) -> str:
-    """The normalised name in a requirement such as `My_Lab[gpu]>=1`."""
-    name = requirement.split(";", maxsplit=1)[0]
-    for mark in "[<>=!~ (@":
-        name = name.split(mark)[0]
-    return name.strip().lower().replace("_", "-")
+def installed(name: str) -> list[str]:
+    """Importable packages of a distribution; none if it is not there.
+
+    One that is installed to be edited may hold only a file that says where its source is.
+    """
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return []
+    files = found.files or ()
+    listed = (found.read_text("top_level.txt") or "").split()
+    own = [file.parts[0].removesuffix(".py") for file in files if file.suffix == ".py"]
+    paths = [Path(str(file.locate())) for file in files if file.suffix == ".pth"]
+    roots = [
+        Path(line) for path in paths if path.is_file() for line in path.read_text().split("\n")
+    ]
+    linked = [path.parent.name for root in roots for path in sorted(root.glob("*/__init__.py"))]
+    return [name for name in dict.fromkeys([*listed, *own, *linked]) if name.isidentifier()]
