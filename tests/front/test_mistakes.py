@@ -57,6 +57,7 @@ MISTAKES = [
     (f"{STATIC} scale=Full", 2, "Did you mean 'full'"),
     (f"{STATIC} network=esrgann", 2, "Did you mean 'esrgan'"),
     (f"{STATIC} module.network=esrgan", 2, "network=esrgan chooses"),
+    (f"{STATIC} module.network={{width:3}}", 2, "type ~module.network +module.network=VALUE"),
     # A key that is none
     (f"{STATIC} sed=3", 2, "Did you mean 'seed'"),
     (f"{STATIC} lr=1e-4", 2, "Did you mean 'module.optimizer.lr'"),

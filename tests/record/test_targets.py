@@ -90,6 +90,17 @@ def test_the_launcher_and_what_it_rules_are_no_dependencies_of_that_kind(install
     assert "torch" not in targets.dependencies()
 
 
+def test_a_folder_without_pyproject_is_told_that_it_needs_one(installed):
+    project = installed(**{"plainlab/__init__.py": ""})
+    assert "current folder, which needs a pyproject.toml" in targets.how("plainlab.A")
+    declared(project, "numpy")
+    assert "which needs a pyproject.toml" not in targets.how("plainlab.A")
+
+
+def test_what_belongs_to_python_is_not_offered_for_trust():
+    assert targets.VARIABLE not in targets.how("os.system")
+
+
 def test_a_refusal_names_the_distribution_to_declare(installed):
     installed(**{"plainlab/__init__.py": ""})
     with pytest.raises(ConfigError, match=r'add "Plain.Lab" .* or trust plainlab as a whole by L'):

@@ -13,7 +13,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from launch.composition.meant import flatten, key_meant, of_scenario, option_meant
@@ -197,6 +197,11 @@ def impossible_override(error: Exception, overrides: list[str], primary: str) ->
     keys = sorted({*flatten(config), *groups()})
     if key in keys and "Could not delete" in f"{error}{error.__cause__}":
         return ConfigError(f"~{key}: it is null already; ~ takes away what has a value")
+    if isinstance(OmegaConf.select(config, key), DictConfig):
+        return ConfigError(
+            f"{key} has other keys than the value typed for it, and Hydra merges the two; type "
+            f"~{key} +{key}=VALUE to put it in its place, or +{key}=VALUE to add to it"
+        )
     guess = key_meant(key, config, experiment_of(overrides)) or siblings(key, keys)
     return ConfigError(f"there is no key {key!r}.{guess}")
 

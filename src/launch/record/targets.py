@@ -84,16 +84,17 @@ def require(target: str) -> None:
 def how(target: str) -> str:
     """What allows a name."""
     package = target.partition(".")[0]
+    here = "the current folder" + ("" if project() else ", which needs a pyproject.toml for that")
     own = (
-        "To allow it: write it as a class in a package of the project in the current folder, or as "
-        f"a function that {FUNCTIONS} of its module lists"
+        f"To allow it: write it as a class in a package of {here}, or as a function that "
+        f"{FUNCTIONS} of its module lists"
     )
     if package in sys.stdlib_module_names:  # files and commands: nothing to trust as a whole
         return own
     found = owners().get(package)
     installed = f'"{found[0]}"' if found else "what installs it"
     return (
-        f"{own}; or add {installed} to the dependencies in pyproject.toml there, which allows "
+        f"{own}; or add {installed} to the dependencies in its pyproject.toml, which allows "
         "modules, optimizers, data sets, callbacks and loggers; or trust "
         f"{package} as a whole by {VARIABLE}={package} (commas between several) or an entry point "
         f"of the group {GROUP}"
