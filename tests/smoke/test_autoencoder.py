@@ -1,6 +1,7 @@
 import torch
 
-from launch.experiments.smoke.autoencoder import Codebook, PatchDiscriminator, VQAutoencoder
+from launch.experiments.smoke.autoencoder import Codebook, VQAutoencoder
+from launch.losses.patch_discriminator import PatchDiscriminator
 
 
 def small() -> VQAutoencoder:
