@@ -14,7 +14,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sr test test-slow test-wheel lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
+.PHONY: help setup demo sr test test-slow test-slurm test-wheel lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
 	pbr-a0 pbr-a-syn pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-convert pbr-ladder \
 	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
@@ -70,6 +70,9 @@ pbr-ladder: $(READY) ## all PBR phases with gates between them; the same command
 
 test: $(READY) ## the tests, about ten minutes on two cores
 	$(BIN)/python -m pytest
+
+test-slurm: $(READY) ## a real Slurm on this machine: needs root, apt-get install slurm-wlm munge
+	$(BIN)/python -m pytest -m slow tests/front/test_slurm.py
 
 test-slow: $(READY) ## the tests that train for minutes
 	$(BIN)/python -m pytest -m slow

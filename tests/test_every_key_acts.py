@@ -97,6 +97,7 @@ OTHER: dict[str, Any] = {
 
 UNTRIED = {
     "trainer.devices": "two would be two processes",
+    "trainer.num_nodes": "likewise; see tests/start/test_ranks.py",
     "trainer.compile": "minutes; see tests/train/test_acceleration.py",
     "trainer.accelerator": "the same training on another device",
 }

@@ -72,6 +72,7 @@ def test_launch_depends_on_no_scenario():
 
 
 INNER = {
+    "hydra_plugins.launch_slurm_launcher": "every application of Hydra loads this file",
     "hydra_plugins.launch_sweeper": "every application of Hydra loads this file",
     "launch.front.command_line": "what is only shown needs no tasks",
     "launch.front.tasks": "each task imports what it needs: plotting, Optuna, the page",

@@ -127,7 +127,6 @@ MISTAKES = [
     (f"{STATIC} trainer=gpu", 3, "type trainer=cpu"),
     (f"{STATIC} logger=wandb", 3, "pip install wandb"),
     (f"{STATIC} hydra/launcher=submitit_slurm -m seed=1,2", 2, "hydra-submitit-launcher"),
-    (f"{STATIC} hydra/launcher=slurm -m seed=1,2", 2, "hydra-submitit-launcher"),
 ]
 
 

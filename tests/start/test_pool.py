@@ -112,6 +112,7 @@ def spent(count: int, folder: Path) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_64_jobs_of_5_iterations_take_a_third_of_the_cpu_time(tmp_path, monkeypatch):
     forked = spent(64, tmp_path / "forked")
     monkeypatch.setattr(pool, "is_suited", lambda config: False)

@@ -62,6 +62,7 @@ class Trainer:
     loader_timeout: NonNegativeInt = 0
     stop_within: PositiveInt = 90
     profiler: Literal["simple", "advanced", "pytorch"] | None = None
+    num_nodes: PositiveInt = 1
 
 
 @dataclass

@@ -16,7 +16,7 @@ from launch.composition.meant import refuse
 from launch.composition.typed import Typed, normalised
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.record import storage
-from launch.record.process import die_with_parent, outlive_readers
+from launch.record.process import die_with_parent, outlive_readers, rank
 from launch.record.run import DISTRIBUTION
 from launch.record.stopping import STOPPED, Stopped, requests
 from launch.record.targets import see_own_packages
@@ -28,6 +28,8 @@ def main() -> None:
     """The command line."""
     outlive_readers()
     die_with_parent()
+    if rank() > 0:  # the first one speaks for all
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process
     see_own_packages()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:

@@ -35,12 +35,13 @@ SECONDS_TO_WAIT = 2.0
 
 @dataclass(frozen=True)
 class Swept:
-    """A sweep that has ended: where, the study that it was, if any, and how many jobs could not
-    run at all."""
+    """A sweep that has ended: where, the study that it was, if any, how many jobs could not run at
+    all, and whether it has only been submitted."""
 
     folder: Path
     study: DictConfig | None
     refused: int
+    is_left_alone: bool = False
 
 
 def sweep(sweeper: BasicSweeper, arguments: list[str]) -> Swept:
@@ -73,7 +74,8 @@ def sweep(sweeper: BasicSweeper, arguments: list[str]) -> Swept:
         tell(jobs, open_jobs, refused)
         with pool.opened():
             start_all(sweeper, [launched(job) for job in open_jobs])
-    return Swept(folder, config.study, len(refused))
+    detached = bool(open_jobs) and getattr(launcher, "is_detached", False)
+    return Swept(folder, config.study, len(refused), detached)
 
 
 def start_all(sweeper: BasicSweeper, jobs: list[Overrides]) -> None:

@@ -202,6 +202,8 @@ def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
     swept = hydra.multirun(name, job, overrides, with_log_configuration=False)
     if not isinstance(swept, Swept):  # another sweeper's, which tells of itself
         return 0
+    if swept.is_left_alone:
+        return int(bool(swept.refused))
     if swept.study is not None:
         from launch.study.conclusion import conclude  # noqa: PLC0415 - plotting is slow to import
 

@@ -24,7 +24,7 @@ from launch.record.identity import identity, require_same
 from launch.record.parents import Parent, Parents
 from launch.record.references import PASSED_ON, meant, owner, references
 from launch.record.run import Run, find_runs, locate
-from launch.start import devices, pool
+from launch.start import devices, pool, ranks
 from launch.start.start import (
     Job,
     announce,
@@ -369,8 +369,10 @@ def climb_command(
     target = climber.described(composition)
     require_read((training.composition for training in target.trainings()), typed)
     announce(training.config for training in target.trainings())
+    several = target.ladder is not None or bool(climber.missing(target))
     for training in target.trainings():
         devices.require(training.config)
+        ranks.require(training.config, "run_dir" in typed, several)
     return climber.run(target, folder)
 
 

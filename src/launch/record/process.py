@@ -14,6 +14,29 @@ PARENT = "LAUNCH_FRONT_END"
 LOCK = "LAUNCH_LOCK"
 
 
+def rank() -> int:
+    """Rank of this process among all of a run, as its starter has set it; 0 if it is the only one.
+
+    torchrun sets RANK and srun SLURM_PROCID; Lightning, which starts ranks itself, sets LOCAL_RANK.
+    Each node has a process of local rank 0, so that the global rank is looked at first.
+    """
+    found = os.environ.get("RANK") or srun("SLURM_PROCID") or os.environ.get("LOCAL_RANK")
+    return int(found or 0)
+
+
+def ranks() -> int:
+    """How many processes torchrun or srun has started for this run; 1 if neither has."""
+    if "RANK" in os.environ:
+        return int(os.environ.get("WORLD_SIZE", "1"))
+    return int(srun("SLURM_NTASKS") or 1)
+
+
+def srun(name: str) -> str | None:
+    """What srun says of a task; sbatch alone and an interactive shell start none."""
+    started = "SLURM_STEP_ID" in os.environ and os.environ.get("SLURM_NTASKS", "1") != "1"
+    return os.environ.get(name) if started else None
+
+
 def die_with_parent() -> None:
     """On Linux a child of a front end does not outlive it, even if that is killed.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from launch.record.process import LOCK, PARENT
+from launch.record.process import LOCK, PARENT, ranks
 from launch.record.targets import targets
 
 Environment = dict[str, str]
@@ -136,7 +136,7 @@ def opened() -> Iterator[Pool]:
 def is_suited(config: dict[str, Any]) -> bool:
     """Whether a run may be a fork: one process, and no ranks that it would have to start."""
     trainer = config["trainer"]
-    return trainer["devices"] == 1 and trainer["strategy"] == "auto"
+    return trainer["devices"] == 1 and trainer["strategy"] == "auto" and ranks() == 1
 
 
 def started(folder: Path, config: dict[str, Any], environment: Environment, lock: int) -> Worker:

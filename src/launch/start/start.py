@@ -28,9 +28,10 @@ from launch.record import storage
 from launch.record.expand import expanded
 from launch.record.identity import Config, Standing, holds_training, identity, standing
 from launch.record.parents import Parents, keep
+from launch.record.process import rank
 from launch.record.run import Run, now, sha256
 from launch.record.stopping import STOPPED, requests
-from launch.start import pool
+from launch.start import pool, ranks
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -139,6 +140,8 @@ def perform(job: Job, run: Run, written: bool = False) -> int:
     Raises:
         LaunchError: if the folder holds another run, or another process is at work there.
     """
+    if rank() > 0:
+        return ranks.follow(run, job.identity)
     with run.lock() as lock:
         run.forget_stop()
         held = standing(run, job.identity, job.config)
@@ -275,12 +278,15 @@ def killed(process: pool.Worker, _: int = 0) -> None:
 
 def end_of(process: pool.Worker, run: Run, stop_within: float) -> int:
     """The exit code of the worker, which is told to stop if its folder is asked to."""
+    asked = None
     while True:
         with suppress(subprocess.TimeoutExpired):
             return process.wait(SECONDS_BETWEEN_LOOKS)
-        if requests.at is None and run.is_asked_to_stop:
-            os.kill(os.getpid(), signal.SIGTERM)
-        elif requests.at is not None and time.monotonic() - requests.at > stop_within:
+        if asked is None and requests.at is None and run.is_asked_to_stop:
+            passed_on(process, signal.SIGTERM)  # it alone: a search goes on after a pruned trial
+            asked = time.monotonic()
+        asked = requests.at or asked
+        if asked is not None and time.monotonic() - asked > stop_within:
             print(f"no end after {stop_within} seconds; the last checkpoint stands", flush=True)
             killed(process)
 
@@ -288,7 +294,8 @@ def end_of(process: pool.Worker, run: Run, stop_within: float) -> int:
 def concluded(run: Run, code: int) -> int:
     """Record how a worker ended that could not say so itself; returns the exit code."""
     error = f"worker ended with {code}"
-    asked = requests.at is not None or -code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    told = requests.at is not None or run.is_asked_to_stop
+    asked = told or -code in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     if code < 0 and asked:
         code, error = STOPPED, "stopped on request; the last checkpoint stands"
     elif code < 0:

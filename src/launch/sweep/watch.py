@@ -6,6 +6,7 @@ from pathlib import Path
 
 from launch.errors import MissingError
 from launch.record.run import Run, find_runs
+from launch.sweep import cluster
 from launch.sweep.folder import Sweep, at_work, latest, names, totals
 from launch.sweep.results import Results, main_metric
 
@@ -33,7 +34,7 @@ def watch(folder: Path) -> int:
     """Print what changes until nothing runs; returns 1 if a job has not completed, else 0."""
     seen: dict[str, str] = {}
     while True:
-        busy = Run(folder).is_locked() or bool(at_work(folder))
+        busy = Run(folder).is_locked() or bool(at_work(folder) or cluster.queued(folder))
         found = statuses(folder)
         for name, status in found.items():
             if seen.get(name) != status and (seen or status != "completed"):
@@ -76,11 +77,14 @@ def conclude(folder: Path) -> int:
 def cancel(folder: Path) -> int:
     """Ask a sweep, a ladder or a run to stop after a checkpoint; the same command continues it."""
     working = at_work(folder)
-    if not working and not Run(folder).is_locked():
+    if not working and not Run(folder).is_locked() and not cluster.queued(folder):
         print(f"nothing runs in {folder}")
         return 0
     for place in {folder, *(run.folder for run in working)}:
         Run(place).ask_to_stop()
+    withdrawn = cluster.withdraw(folder)
+    if withdrawn:
+        print(f"took {withdrawn} jobs out of the queue")
     print(f"asked {len(working)} running job{'s' * (len(working) != 1)} below {folder} to stop "
           "after a checkpoint; the same command continues")  # fmt: skip
     return 0

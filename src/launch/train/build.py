@@ -131,6 +131,7 @@ def build_trainer(
     trainer = pl.Trainer(
         accelerator=settings["accelerator"],
         devices=settings["devices"],
+        num_nodes=settings.get("num_nodes", 1),
         strategy=settings["strategy"],
         precision=acceleration.precision(settings["precision"]),  # type: ignore[arg-type]
         max_epochs=1,

@@ -22,7 +22,7 @@ from launch.errors import ConfigError, LaunchError, PreemptedError, nearest
 from launch.record import storage, targets
 from launch.record.expand import expanded
 from launch.record.parents import held
-from launch.record.process import LOCK, die_with_parent, leave, outlive_readers
+from launch.record.process import LOCK, die_with_parent, leave, outlive_readers, rank
 from launch.record.references import with_checkpoints
 from launch.record.run import Run, sha256
 from launch.record.stopping import Stopped, requests
@@ -274,11 +274,6 @@ def describe_data(config: Config, data: ScheduledDataModule) -> dict[str, Any]:
 # The process
 
 
-def rank() -> int:
-    """Rank of this process among those of a distributed run, as their starter has set it."""
-    return int(os.environ.get("LOCAL_RANK", "0")) or int(os.environ.get("SLURM_PROCID", "0"))
-
-
 def quieten() -> None:
     """Warnings in one line each, without advertisements and what does not concern the user."""
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
@@ -288,6 +283,9 @@ def quieten() -> None:
         ".*`isinstance.treespec, LeafSpec.` is deprecated.*",
         ".*smaller than the logging interval.*",
         ".*in eval mode at the start of training.*",
+        ".*`srun` command is available.*",
+        # Looked for since a discriminator may rest; most recipes have none, and every rank says so.
+        ".*find_unused_parameters=True was specified.*",
     ):
         warnings.filterwarnings("ignore", pattern)
 

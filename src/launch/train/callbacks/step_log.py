@@ -1,10 +1,11 @@
 """The step log: everything that moves, read from the device once every n iterations."""
 
+from statistics import fmean
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from launch.train.module import ScheduledModule
 
@@ -54,6 +55,7 @@ class StepLog(pl.Callback):
             self.latest = row(pl_module) | {"training/learning_rate": self._learning_rate}
             names = [name if "/" in name else f"training/{name}" for name in records]
             self.latest |= dict(zip(names, to_floats(list(records.values())), strict=True))
+            self.latest = mean_over_ranks(self.latest)
             records.clear()
             for logger in trainer.loggers:
                 logger.log_metrics(self.latest, step=iteration)
@@ -93,3 +95,13 @@ def to_floats(values: list[Tensor | float]) -> list[float]:
     tensors = [v.float().mean() for v in values if isinstance(v, Tensor)]
     read = iter(torch.stack(tensors).tolist() if tensors else ())
     return [next(read) if isinstance(v, Tensor) else float(v) for v in values]
+
+
+def mean_over_ranks(values: dict[str, float]) -> dict[str, float]:
+    """Each quantity over the ranks that have it, since each has seen a part of the batch."""
+    if not distributed.is_available() or not distributed.is_initialized():
+        return values
+    found: list[dict[str, float]] = [{}] * distributed.get_world_size()
+    distributed.all_gather_object(found, values)
+    names = dict.fromkeys(name for of_rank in found for name in of_rank)
+    return {name: fmean(r[name] for r in found if name in r) for name in names}
