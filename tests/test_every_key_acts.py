@@ -81,10 +81,10 @@ TINY = {
         "stages.stages.snap.masks.0.ramp_start_it=1", "stages.stages.snap.masks.0.ramp_stop_it=3",
     ],
     ("pbr/phase_b", "albedo"): [
-        "data.clean.count=14", "data.game.count=14", "data.clean.size=48", "data.game.size=48",
-        "data.size=48", "data.feed=32", "data.crop.points=[[0,32],[1,40]]",
-        "data.validation_crop=48", "data.samples_per_epoch=4", "data.batch_size=2",
-        "trainer.max_epochs=2", "trainer.validate_every=null",
+        "module.lr_scheduler.step_size=1", "data.clean.count=14", "data.game.count=14",
+        "data.clean.size=48", "data.game.size=48", "data.size=48", "data.feed=32",
+        "data.crop.points=[[0,32],[1,40]]", "data.validation_crop=48", "data.samples_per_epoch=4",
+        "data.batch_size=2", "trainer.max_epochs=2", "trainer.validate_every=null",
     ],
 }  # fmt: skip
 
@@ -145,6 +145,7 @@ SILENT: dict[str, dict[str, str]] = {
         "module.frames_per_second": "for task=predict",
         "data.validation_batch": "each clip has noise of its own",
     },
+    "pbr/phase_b/albedo": {"module.dropout": "the U-Net has none; the SegFormer has"},
     "winding/mask_stages": {"data.spiral.slice_drift": "one slice; see data.spiral.slices"},
 }
 
