@@ -261,6 +261,10 @@ def test_a_damaged_run_is_named(here, worker, file, content):
         (["+study=sr_ramp"], "Did you mean 'sr_ramps'"),
         ([STATIC, "seed=range(1"], "is not an override"),
         ([STATIC, "from=/nowhere"], "no run or checkpoint"),
+        (["+study=sr_ramps", STATIC], "+study=sr_ramps says itself which experiments it compares"),
+        (["+ladder=pbr", STATIC], "+ladder=pbr says itself which experiments it climbs"),
+        (["+experiment=glob(nothing*)"], "nothing to run"),
+        ([STATIC, "seed=choice(1,2)", "data.root=a (b)"], "error: 'data.root=a (b)' is not an"),
     ],
 )
 def test_a_mistake_in_a_sweep_is_answered_in_one_screen(here, typed, answer):

@@ -29,6 +29,10 @@ COMPOSING = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
 """What composing raises for what a person has typed or written."""
 
 
+SEVERAL = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*)'")
+"""What Hydra says of the values of a sweep without -m."""
+
+
 def explain(error: Exception, overrides: list[str], primary: str = ROOT) -> LaunchError:
     """What the user did and what to type instead, for every override that is wrong."""
     overrides = composed(overrides)
@@ -38,7 +42,7 @@ def explain(error: Exception, overrides: list[str], primary: str = ROOT) -> Laun
         found.append(describe(problem, overrides, primary))
         rest = [o for o in overrides if o != culprit(problem, overrides)]
         problem = failure(rest, primary) if len(rest) < len(overrides) else None
-        if "Ambiguous value" in str(problem):  # of a sweep, or it would have come first
+        if problem and SEVERAL.search(str(problem)):  # of a sweep, or it would have come first
             problem = None
         overrides = rest
     if len(found) == 1:
@@ -208,9 +212,7 @@ def impossible_override(error: Exception, overrides: list[str], primary: str) ->
 
 def unmergeable(error: Exception) -> ConfigError:
     """An error about a value; Hydra's own remedies are kept."""
-    several = re.search(
-        r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+)=(.*)'", str(error)
-    )
+    several = SEVERAL.search(str(error))
     if several:
         key, values = several[1], several[2]
         listed = f" As a list it is {key}=[{values}]." if "(" not in values else ""

@@ -132,6 +132,7 @@ def performed(flags: Flags, hydra: Any, name: str) -> int:
     from launch.front import tasks  # noqa: PLC0415 - keeps what is only shown fast
 
     typed = Typed.read(flags.overrides)
+    tasks.require_one(typed)
     if not flags.multirun:
         return tasks.once(typed, name)
     if "search" in typed:

@@ -115,6 +115,9 @@ def listed(sweeper: BasicSweeper, arguments: list[str]) -> list[Overrides]:
         return study.listed(config.study, kept)
     parser = OverridesParser.create(config_loader=context.config_loader)
     [jobs] = sweeper.split_arguments(parser.parse_overrides(kept), None)
+    if not jobs:
+        swept = [o.input_line for o in parser.parse_overrides(kept) if o.is_sweep_override()]
+        raise ConfigError(f"nothing to run: one of {', '.join(map(str, swept))} gives no value")
     return jobs
 
 

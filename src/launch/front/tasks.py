@@ -43,8 +43,6 @@ def once(typed: Typed, name: str) -> int:
     if config.task in ("runs", "report", "watch", "cancel"):
         return shown(config.task, composition)
     require_single(composition)
-    if "ladder" in typed and "experiment" in typed:
-        raise ConfigError("a ladder says itself which experiments it climbs; leave one of them out")
     if config.name is None and config.ladder is None:
         raise unnamed(composition)
     if config.task == "plan":
@@ -56,6 +54,20 @@ def once(typed: Typed, name: str) -> int:
         return apply_job(Job(composition, checked(composition)), folder)
     conclude(Run(folder), code)
     return code
+
+
+def require_one(typed: Typed) -> None:
+    """
+    Raises:
+        ConfigError: if a ladder or a study and something else to train are typed.
+    """
+    for group, does in (("ladder", "climbs"), ("study", "compares")):
+        others = [g for g in ("experiment", "ladder", "study") if g in typed and g != group]
+        if group in typed and others:
+            raise ConfigError(
+                f"+{group}={typed.value(group, 'NAME')} says itself which experiments it {does}; "
+                f"leave one of them out: +{group} or +{others[0]}"
+            )
 
 
 def require_single(composition: Composition) -> None:
