@@ -1,7 +1,6 @@
 import torch
 
 from launch.experiments.smoke.autoencoder import Codebook, VQAutoencoder
-from launch.losses.patch_discriminator import PatchDiscriminator
 
 
 def small() -> VQAutoencoder:
@@ -71,7 +70,3 @@ def test_in_evaluation_the_codebook_stands_still():
     codebook = Codebook(codes=4, channels=2).eval()
     codebook(torch.randn(1, 2, 8, 8))
     assert not codebook.vectors.any()
-
-
-def test_the_discriminator_judges_patches():
-    assert PatchDiscriminator(4)(torch.rand(2, 3, 32, 32)).shape == (2, 1, 14, 14)
