@@ -14,7 +14,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sr test test-slow test-slurm test-wheel lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
+.PHONY: help setup demo sr test test-slow test-chaos test-slurm test-wheel lint format types check bench-sr bench-winding bench-smoke bench-roi bench-pbr lock clean \
 	pbr-a0 pbr-a-syn pbr-a pbr-b pbr-c pbr-cprime pbr-d pbr-convert pbr-ladder \
 	pbr-d-seg pbr-d-alb pbr-d-rough pbr-d-metal pbr-d-ao pbr-d-height
 
@@ -76,6 +76,9 @@ test-slurm: $(READY) ## a real Slurm on this machine: needs root, apt-get instal
 
 test-slow: $(READY) ## the tests that train for minutes
 	$(BIN)/python -m pytest -m slow
+
+test-chaos: $(READY) ## kills, full and damaged disks at the writes of runs; every signal; seeded
+	CHAOS_KILLS=$(or $(KILLS),20) $(BIN)/python -m pytest -m 'slow or not slow' tests/test_chaos.py tests/test_signals.py
 
 test-wheel: $(READY) ## the wheel in an environment of its own, with its packages (3 GB)
 	FRESH=1 $(BIN)/python -m pytest -m slow tests/test_wheel.py

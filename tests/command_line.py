@@ -9,8 +9,8 @@ import time
 from launch.record.run import REPOSITORY
 
 
-def start(*arguments, **options):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+def start(*arguments, env=None, **options):
+    environment = (env or os.environ) | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     command = [sys.executable, "-m", "launch", *map(str, arguments)]
     return subprocess.Popen(command, cwd=REPOSITORY, env=environment, text=True, **options)
 
