@@ -6,7 +6,6 @@ interrupted at any time and goes on where it was.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from launch.experiments.pbr.categories import Categories
 from launch.experiments.pbr.layers import CLEAN, Maps, Material, pack, resize
 from launch.experiments.pbr.sources import Entry
 from launch.experiments.pbr.textures import UnreadableTextureError
+from launch.record import storage
 
 FORMAT = 3
 NO_CATEGORY = (
@@ -87,17 +87,18 @@ def store(entry: Entry, folder: Path, size: int) -> None:
         write(path.with_suffix(".npy"), pack(reduced(loaded.maps, size)))
         record = {"name": entry.name, "truth": loaded.truth, "derived": loaded.derived}
     except (UnreadableTextureError, ValueError, OSError, cv2.error) as error:
-        record = {"name": entry.name, "bad": str(error)}
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(record))
-    partial.replace(path.with_suffix(".json"))
+        record = {"name": entry.name, "bad": str(error), "passing": is_passing(error)}
+    storage.write(path.with_suffix(".json"), json.dumps(record))
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether it is the machine that failed and not the file, which may be read another time."""
+    return any(isinstance(e, OSError) and e.errno for e in (error, error.__cause__))
 
 
 def write(path: Path, packed: np.ndarray) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("wb") as file:
+    with storage.replacing(path) as file:
         np.save(file, packed)
-    partial.replace(path)
 
 
 def reduced(maps: Maps, size: int) -> Maps:
@@ -120,6 +121,8 @@ def _collect(
     record = json.loads(path.with_suffix(".json").read_text())
     if "bad" in record:
         result.bad[entry.name] = record["bad"]
+        if record.get("passing"):
+            path.with_suffix(".json").unlink()
         return
     packed = np.load(path.with_suffix(".npy"), mmap_mode="r")
     category = categories.index(entry.category or "")

@@ -1,5 +1,6 @@
 """Folders of materials and of games: names, conventions, packed maps, and bad input."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,23 @@ def test_materials_are_decoded_once_and_reduced(tmp_path, monkeypatch):
     np.testing.assert_array_equal(first.packed, again.packed)
     window = unpack(np.stack(again.window(0, 0, 32, 32)))
     assert set(np.unique(window["classes"])) == {Categories().index("stone")} != {UNKNOWN}
+
+
+def test_a_read_error_of_the_machine_is_not_remembered(tmp_path, monkeypatch):
+    """A damaged file is bad for ever, a disk that failed once is asked again."""
+    save(tmp_path / "in" / "stone" / "a", some("stone"))
+    entries = MaterialFolder(tmp_path / "in").entries()
+
+    def fail(self):
+        raise OSError(errno.EIO, "Input/output error", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        first = prepare(entries, Categories(), tmp_path / "cache", SIDE)
+    assert "Input/output error" in first.bad["stone/a"]
+    again = prepare(entries, Categories(), tmp_path / "cache", SIDE)
+    assert [m.name for m in again.materials] == ["stone/a"]
+    assert again.bad == {}
 
 
 def test_materials_without_a_category_are_named_with_what_to_do(tmp_path):
