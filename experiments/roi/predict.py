@@ -15,6 +15,7 @@ from launch.experiments.roi import pictures, radiographs
 from launch.experiments.roi.filling import cover
 from launch.experiments.roi.loading import normalised
 from launch.experiments.roi.radiographs import UnreadableXrayError
+from launch.record import storage
 from launch.tools.names import distinct_names, refuse_overlap
 
 if TYPE_CHECKING:
@@ -104,8 +105,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """A CSV with the columns of the first row; no file without rows."""
     if not rows:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with storage.replacing(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from launch.errors import ConfigError
+from launch.record import storage
 from launch.tools.names import set_aside
 
 TERMS = ("full", "consist", "drop", "sparse", "tv")
@@ -48,8 +49,7 @@ class TrainingLog:
         if present and (not self.rows or present[: len(self.rows)] != self.rows):
             renamed = set_aside(self.path)
             rank_zero_warn(f"{self.path} is of another run; it was renamed to {renamed.name}")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("w", newline="") as file:
+        with storage.replacing(self.path, "w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *self.rows])
 
     def _present(self) -> list[list[str]]:
