@@ -98,6 +98,7 @@ check: lint types test ## lint, types and test
 
 bench-sr: $(READY) ## the cost of a training step against a bare PyTorch loop
 	$(BIN)/python benchmarks/sr_step.py
+	$(BIN)/python benchmarks/sr_files.py
 
 bench-winding: $(READY) ## a winding iteration, with and without its mask, against a bare PyTorch loop
 	$(BIN)/python benchmarks/winding_iteration.py
