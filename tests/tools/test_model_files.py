@@ -14,7 +14,7 @@ from timm import create_model
 from torch import nn
 
 from launch.errors import ConfigError, LaunchError, MissingError
-from launch.tools.model_files import load, tensors
+from launch.tools.model_files import load, require, tensors
 
 
 class Callback:
@@ -325,3 +325,10 @@ def test_names_of_a_paper_are_translated_by_timm(tmp_path):
     fresh = create_model("convnext_tiny", **options)
     load(fresh, tmp_path / "a.pth")
     torch.testing.assert_close(fresh.state_dict(), original.state_dict())
+
+
+def test_nan_where_a_network_has_none_is_refused_and_one_for_unknown_is_not(tmp_path):
+    path, whole, spoilt = tmp_path / "last.ckpt", torch.ones(3), torch.tensor([1, torch.nan, 1])
+    with pytest.raises(ConfigError, match=r"holds NaN in 1 of 1 tensors, such as w: .* diverged"):
+        require(path, {"w": spoilt}, {"w": whole})
+    require(path, {"seen": spoilt}, {"seen": torch.full((3,), torch.nan)})

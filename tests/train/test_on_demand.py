@@ -20,8 +20,8 @@ NEEDED_BY_NONE = {
 }  # fmt: skip
 NEEDED_BY_SOME = {
     # package: scenarios that use it, themselves or through another package
-    "lpips": {"pbr", "sr"},
-    "peft": {"smoke"},
+    "lpips": {"pbr"},
+    "peft": {"pbr"},
     "scipy": {"roi", "winding"},
     "segmentation_models_pytorch": {"pbr"},
     "skimage": {"winding"},

@@ -219,7 +219,8 @@ def require(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor
     differing = [k for k in wanted if k not in saved or saved[k].shape != wanted[k].shape]
     if differing:
         raise ConfigError(mismatch(path, differing, saved, wanted))
-    spoilt = [k for k in wanted if saved[k].isnan().any()]
+    # A buffer may begin as NaN, which stands for "not known yet".
+    spoilt = [k for k, own in wanted.items() if saved[k].isnan().any() and not own.isnan().any()]
     if spoilt:
         raise ConfigError(
             f"{path} holds NaN in {len(spoilt)} of {len(wanted)} tensors, such as {spoilt[0]}: its "
