@@ -33,8 +33,9 @@ def test_a_run_whose_last_is_its_best_says_so_by_silence(run):
 
 
 def test_without_a_main_metric_the_first_three_are_shown(run):
-    record = {"metrics": dict(zip("abcd", (1.0, 2.0, 3.0, 4.0), strict=True))}
-    assert numbers(record, run)[:3] == ["a 1", "b 2", "c 3"]
+    values = dict(zip("abcd", (1.0, 2.0, 3.0, 4.0), strict=True))
+    run.update(main_metric=None, best=None, metrics=values)
+    assert numbers(run.record, run)[:3] == ["a 1", "b 2", "c 3"]
 
 
 def test_the_last_picture_is_named_with_what_it_shows(run):
