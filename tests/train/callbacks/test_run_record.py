@@ -17,6 +17,7 @@ class Counted(ScheduledModule):
 
     iteration = property(lambda self: self._iteration)
     metrics = property(lambda self: {"psnr": 25.0})
+    training_metrics = property(lambda self: {"waited": 0.5})
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def test_the_iteration_is_written_now_and_then(run, iteration, written):
 
 def test_a_validation_writes_its_metrics(run):
     RunRecord(run, every=10).on_validation_end(trainer(), Counted(7))
-    assert run.reread().record == {"iteration": 7, "metrics": {"psnr": 25.0}}
+    found = {"metrics": {"psnr": 25.0}, "training_metrics": {"waited": 0.5}}
+    assert run.reread().record == {"iteration": 7, **found}
 
 
 def test_only_the_first_rank_writes(run):
