@@ -1,7 +1,11 @@
 """What is known of jobs that wait or run under Slurm."""
 
 import pickle
+import signal
 import subprocess
+import sys
+
+import pytest
 
 from launch.sweep import cluster
 
@@ -21,3 +25,21 @@ def test_a_command_says_how_it_ended_and_can_be_queued_again():
     assert job.process is not None
     again = pickle.loads(pickle.dumps(job))
     assert (again.arguments, again.process) == (["--version"], None)
+
+
+def test_a_command_that_shall_make_room_stops_first():
+    """As submitit does it: in a signal handler, while the command is waited for."""
+    job = cluster.Command([])
+    job.start = lambda: subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    made_room = []
+
+    def make_room(number, frame):
+        made_room.append(number)
+        job.stop()
+
+    previous = signal.signal(signal.SIGALRM, make_room)
+    signal.alarm(1)
+    with pytest.raises(RuntimeError, match="exit code -15"):
+        job()
+    signal.signal(signal.SIGALRM, previous)
+    assert made_room

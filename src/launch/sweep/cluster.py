@@ -69,21 +69,28 @@ class Command:
 
     def __call__(self) -> int:
         previous = signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # which children take over
-        self.process = subprocess.Popen([sys.executable, "-m", "launch", *self.arguments],
-                                        env=alone(dict(os.environ)))  # fmt: skip
+        self.process = self.start()
         signal.signal(signal.SIGUSR2, previous)
         code = self.process.wait()
         if code not in (0, ASKED_TO_STOP):
             raise RuntimeError(f"{json.dumps(self.arguments)} ended with exit code {code}")
         return code
 
+    def start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "launch", *self.arguments]
+        return subprocess.Popen(command, env=alone(dict(os.environ)))
+
+    def stop(self) -> None:
+        """Stop the command after a checkpoint; also from a signal handler within its `wait`."""
+        if self.process is not None:
+            self.process.terminate()
+            os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+
     def checkpoint(self) -> Any:
         """What to queue again; submitit calls it when time is up or the place is wanted."""
         from submitit.helpers import DelayedSubmission  # noqa: PLC0415 - an extra
 
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait()
+        self.stop()
         return DelayedSubmission(self)
 
 
