@@ -52,7 +52,7 @@ def test_three_processes_share_thirty_trials_and_go_on_after_a_kill(tmp_path):
     assert states.count("failed") >= 2
     for row in rows:
         run = Run(folder / f"{int(row['trial']):03d}/seed_0")
-        assert (row["module.optimizer.lr"] == "1e38") == (row["state"] == "failed")
+        assert (float(row["module.optimizer.lr"]) > 1) == (row["state"] == "failed")
         if row["state"] == "completed":
             assert run.record["metrics"]["psnr_y"] == pytest.approx(float(row["value"]))
     assert (folder / "search.png").is_file()

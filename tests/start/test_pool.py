@@ -91,8 +91,12 @@ def weights(folder: Path) -> str:
 @pytest.mark.parametrize("scenario", TINY)
 def test_a_fork_trains_the_same_weights(scenario, tmp_path, monkeypatch):
     typed = ["-m", *TINY[scenario], *SHORT, "seed=3"]
+    forks: list[object] = []
+    fork = pool.Pool.fork
+    monkeypatch.setattr(pool.Pool, "fork", lambda *job: forks.append(fork(*job)) or forks[-1])
     code, printed = answer(*typed, f"run_dir={tmp_path / 'forked'}")
     assert code == 0, printed
+    assert forks and all(forks)
     monkeypatch.setattr(pool, "is_suited", lambda config: False)
     assert answer(*typed, f"run_dir={tmp_path / 'own'}")[0] == 0
     assert weights(tmp_path / "forked") == weights(tmp_path / "own")

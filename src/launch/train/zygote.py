@@ -28,6 +28,10 @@ from launch.train import worker
 LARGEST_REQUEST = 1 << 20  # bytes
 
 
+HARMLESS = ("torchvision._cuda_version.default",)
+"""What an import asks and torch does not compute."""
+
+
 class Dispatched(TorchDispatchMode):
     """Notes that torch has computed something in this process."""
 
@@ -38,7 +42,8 @@ class Dispatched(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        self.first = self.first or str(func)
+        if str(func) not in HARMLESS:
+            self.first = self.first or str(func)
         return func(*args, **(kwargs or {}))
 
 
