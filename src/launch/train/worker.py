@@ -284,8 +284,6 @@ def quieten() -> None:
         ".*smaller than the logging interval.*",
         ".*in eval mode at the start of training.*",
         ".*`srun` command is available.*",
-        # Looked for since a discriminator may rest; most recipes have none, and every rank says so.
-        ".*find_unused_parameters=True was specified.*",
     ):
         warnings.filterwarnings("ignore", pattern)
 
