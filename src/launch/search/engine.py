@@ -1,5 +1,7 @@
 """Optuna behind a search: where its trials are kept, and what it proposes next. No torch."""
 
+# pyright: reportMissingImports=false
+
 from collections.abc import Callable, Sequence
 from inspect import signature
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Tells Optuna of the validations that a run writes anyway, and stops one that is pruned."""
 
+# pyright: reportMissingImports=false
+
 import math
 import threading
 from pathlib import Path

@@ -1,5 +1,7 @@
 """What a search has found: `search.csv`, `search.md` and a picture of history and importance."""
 
+# pyright: reportMissingImports=false
+
 import csv
 from collections import Counter
 from pathlib import Path
