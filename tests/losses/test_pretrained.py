@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from launch.errors import ConfigError, MissingError
+from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses.files import Checkpoint, require
 from launch.losses.pretrained import Frozen, load_weights, seeded
 
@@ -112,7 +112,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, other: nn.Module
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"PK\x03\x04 cut off"])
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes):
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"w\.pth does not fit Linear"):
+    with pytest.raises(LaunchError, match=r"w\.pth (does not fit Linear|is empty)"):
         load_weights(nn.Linear(2, 2), tmp_path / "w.pth", source=lambda name: name)
 
 

@@ -13,9 +13,13 @@ from launch.record.stopping import SIGNALS, Requests, Stopped
 
 @pytest.fixture
 def requests():
+    """Listening, also where the tests run under `nohup` or in the background of a shell."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     found = Requests()
     with found.heard():
         yield found
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def ask(number=signal.SIGTERM):

@@ -117,8 +117,7 @@ class Run:
 
     @property
     def all_metrics(self) -> dict[str, float]:
-        """Its metrics; of a run with rungs those of all, the later ones winning."""
-        return self.record.get("metrics_of_rungs") or self.record.get("metrics") or {}
+        return all_metrics(self.record)
 
     @property
     def measured(self) -> Path:
@@ -228,6 +227,11 @@ class Run:
             storage.clean(self.folder)
             self.reread()
             yield file.fileno()
+
+
+def all_metrics(record: dict[str, Any]) -> dict[str, float]:
+    """The metrics of a record; of a run with rungs those of all, the later ones winning."""
+    return record.get("metrics_of_rungs") or record.get("metrics") or {}
 
 
 def read_json(path: Path) -> dict[str, Any]:

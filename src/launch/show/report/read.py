@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 
 from launch.record import history
-from launch.record.run import Run
+from launch.record.run import Run, all_metrics
 from launch.show.events import events
 from launch.show.planned import Facts, collect
 
@@ -23,7 +23,10 @@ PLACES = (
 SEED = "seed"
 SCHEDULE_POINTS = 60
 KINDS: dict[str, type] = {
-    **dict.fromkeys(("metrics", "data", "gate", "git", "versions", "main_metric", "best"), dict),
+    **dict.fromkeys(
+        ("metrics", "metrics_of_rungs", "data", "gate", "git", "versions", "main_metric", "best"),
+        dict,
+    ),
     **dict.fromkeys(("parents", "rungs", "overrides"), list),
 }
 """What `run.json` holds under a key, if anything."""
@@ -122,7 +125,7 @@ def read_run(folder: Path, notes: Notes) -> RunData | None:
             notes.add(folder, f"run.json: {key} is {record.pop(key)!r}, not a {kind.__name__}")
     status = notes.attempt(folder, lambda: Run(folder).status, "missing")
     run = RunData(folder, record, status)
-    run.metrics = notes.attempt(folder, lambda: numbers(Run(folder).all_metrics), {})
+    run.metrics = notes.attempt(folder, lambda: numbers(all_metrics(record)), {})
     run.series = notes.attempt(folder, lambda: logged(folder / "metrics.csv"), {})
     config = notes.attempt(folder, lambda: configuration(folder), {})
     run.config = dict(flat(config, record.get("parents") or []))
