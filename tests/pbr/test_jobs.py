@@ -221,7 +221,9 @@ def seen(teacher: int, truth: int | None) -> dict[str, float]:
         {name: {"_target_": f"launch.experiments.pbr.losses.{kind}"} for name, kind in TERMS}
     )
     job = Segmentation(losses, "D", Says(3), ADAM)
-    job._trainer = SimpleNamespace(num_val_batches=[1], state=SimpleNamespace(fn="validate"))
+    job._trainer = SimpleNamespace(
+        num_val_batches=[1], state=SimpleNamespace(fn="validate"), callback_metrics={}
+    )
     sample = batch(side=32) | {"game": torch.ones(2), "confidence": torch.ones(2, 1, 32, 32)}
     sample["pseudo"] = torch.full((2, 32, 32), teacher)
     sample["classes"] = torch.full((2, 32, 32), UNKNOWN if truth is None else truth)

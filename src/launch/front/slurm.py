@@ -1,7 +1,5 @@
 """`hydra/launcher=slurm`: the jobs of a sweep as an array, submitted and left alone. No torch."""
 
-# pyright: reportMissingImports=false
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Optuna behind a search: where its trials are kept, and what it proposes next. No torch."""
 
-# pyright: reportMissingImports=false
-
 from collections.abc import Callable, Sequence
 from inspect import signature
 from pathlib import Path
@@ -13,6 +11,8 @@ from launch.search.search import Search
 try:
     import optuna
     from optuna.samplers import BaseSampler
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
 except ImportError as error:
     raise MissingError(
         "a search needs Optuna: pip install 'launch-recipes[search]' (optuna>=5)"
@@ -84,8 +84,7 @@ def opened(search: Search, mode: str, folder: Path) -> optuna.Study:
 def storage(name: str, folder: Path) -> Any:
     """`sqlite` and `journal` lie in the folder; anything else is a URL."""
     if name == "journal":
-        backend = optuna.storages.journal.JournalFileBackend(str(folder / "search.journal"))
-        return optuna.storages.JournalStorage(backend)
+        return JournalStorage(JournalFileBackend(str(folder / "search.journal")))
     url = f"sqlite:///{folder / 'search.db'}" if name == "sqlite" else name
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}}
                                       if url.startswith("sqlite") else None)  # fmt: skip

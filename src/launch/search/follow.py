@@ -1,7 +1,5 @@
 """Tells Optuna of the validations that a run writes anyway, and stops one that is pruned."""
 
-# pyright: reportMissingImports=false
-
 import math
 import threading
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a search has found: `search.csv`, `search.md` and a picture of history and importance."""
 
-# pyright: reportMissingImports=false
-
 import csv
 from collections import Counter
 from pathlib import Path
@@ -121,8 +119,12 @@ def history(ax: Axes, metric: str, study: optuna.Study) -> None:
     """Trials by number: completed, pruned at the value of their last validation, failed below."""
     trials = study.get_trials(deepcopy=False)
     for state in ("complete", "pruned"):
-        found = [t for t in trials if t.state.name.lower() == state and t.value is not None]
-        ax.plot([t.number for t in found], [t.value for t in found], "o", markersize=4,
+        found = {
+            t.number: t.value
+            for t in trials
+            if t.state.name.lower() == state and t.value is not None
+        }
+        ax.plot([*found], [*found.values()], "o", markersize=4,
                 color=COLOURS[state], label=WORDS.get(state, state))  # fmt: skip
     failed = [t.number for t in trials if t.state is TrialState.FAIL]
     for place, number in enumerate(failed):

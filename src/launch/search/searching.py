@@ -1,7 +1,5 @@
 """Trial after trial, in as many processes as one starts with the same command. No torch."""
 
-# pyright: reportMissingImports=false
-
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass

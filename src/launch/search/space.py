@@ -1,7 +1,5 @@
 """A key that is searched, in Hydra's grammar of sweeps. Imports no Optuna until it is asked."""
 
-# pyright: reportMissingImports=false
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 

@@ -35,15 +35,17 @@ class Forked:
         Raises:
             subprocess.TimeoutExpired: if it has not ended after so many seconds.
         """
-        if self.returncode is None:
-            self.channel.settimeout(timeout)
-            try:
-                answer = self.channel.recv(LARGEST_ANSWER)
-            except TimeoutError as error:
-                raise subprocess.TimeoutExpired("worker", timeout or 0) from error
-            # Without an answer the zygote is dead, and the worker with it.
-            self.returncode = json.loads(answer)["code"] if answer else -signal.SIGKILL
-        return self.returncode
+        if self.returncode is not None:
+            return self.returncode
+        self.channel.settimeout(timeout)
+        try:
+            answer = self.channel.recv(LARGEST_ANSWER)
+        except TimeoutError as error:
+            raise subprocess.TimeoutExpired("worker", timeout or 0) from error
+        # Without an answer the zygote is dead, and the worker with it.
+        code: int = json.loads(answer)["code"] if answer else -signal.SIGKILL
+        self.returncode = code
+        return code
 
     def send_signal(self, number: int) -> None:
         if self.returncode is None:
@@ -85,15 +87,16 @@ class Pool:
             "environment": shared,
             "targets": sorted(set(targets(config))),
         }
+        channel = self.channel
+        assert channel is not None
         try:
-            assert self.channel is not None
-            self.channel.settimeout(None)
-            socket.send_fds(self.channel, [json.dumps(job).encode()], [lock, 1, 2])
-            answer = json.loads(self.channel.recv(LARGEST_ANSWER) or b'{"refused": "it has ended"}')
+            channel.settimeout(None)
+            socket.send_fds(channel, [json.dumps(job).encode()], [lock, 1, 2])
+            answer = json.loads(channel.recv(LARGEST_ANSWER) or b'{"refused": "it has ended"}')
         except OSError as error:
             answer = {"refused": str(error)}
         self.refused = answer.get("refused")
-        self.last = None if self.refused else Forked(self.channel, answer["process"])
+        self.last = None if self.refused else Forked(channel, int(answer["process"]))
         return self.last
 
     def start(self, environment: Environment) -> None:

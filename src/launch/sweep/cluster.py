@@ -1,7 +1,5 @@
 """Jobs of a sweep that wait or run under Slurm: `slurm.json` in its folder says which. No torch."""
 
-# pyright: reportMissingImports=false
-
 import json
 import os
 import signal

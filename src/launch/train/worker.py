@@ -248,7 +248,7 @@ def conclude(run: Run, config: Config, module: ScheduledModule, checkpoints: Che
     result = {"iteration": module.iteration, **found}
     load_weights(module, run.checkpoint, with_state=True)
     save_weights(module, run.folder / f"{module.weights_name}.safetensors")
-    if not config["trainer"]["keep_optimizer"]:
+    if not config["trainer"].get("keep_optimizer", True):
         keep_weights_alone(run)
     run.finish("completed", best=best(checkpoints), **result)
 
