@@ -20,7 +20,7 @@ EVERY = [
     for name in names("experiment")
     for scale in sorted(scales(CONF))
 ]
-GROUPS = ("data", "network", "trainer", "logger", "ladder", "study", "scale")
+GROUPS = ("data", "network", "trainer", "logger", "ladder", "study", "search", "scale")
 """Sections that are config groups, whose names choose an option; their keys are typed."""
 
 
@@ -70,7 +70,7 @@ def test_each_leaf_is_typed_back_alone(name, scale):
                 assert shown(*chosen, f"{key}={value(content)}") == first, key
 
 
-@pytest.mark.parametrize("group", ["data", "ladder", "study", "network"])
+@pytest.mark.parametrize("group", ["data", "ladder", "study"])
 def test_a_group_takes_no_null_and_says_what_to_type(group):
     with started(), pytest.raises(ConfigError, match=f"to go without, type ~{group}"):
         shown("experiment=sr/static", f"{group}=null")
