@@ -188,6 +188,7 @@ def test_a_checkpoint_of_another_architecture_is_named(tmp_path, undisturbed):
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_one_failed_job_of_a_sweep_leaves_the_others_alone(tmp_path):
     code, printed = launch(
         "-m", *RAMP, "losses.gan.target_weight=0.001,-0.2,0.003", f"run_dir={tmp_path}"
@@ -199,6 +200,7 @@ def test_one_failed_job_of_a_sweep_leaves_the_others_alone(tmp_path):
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_a_nan_stops_the_run_naming_the_term_and_keeps_the_checkpoint(tmp_path):
     folder = tmp_path / "nan"
     code, printed = launch(*RAMP, "module.optimizer.lr=1e30", f"run_dir={folder}")

@@ -83,8 +83,18 @@ CANNOT_DO_WITHOUT = re.compile(
 )
 
 
+@pytest.mark.parametrize("name", ["sr/gan_ramp", "winding/no_mask", "pbr/phase_d_ao"])
+def test_a_loss_is_deleted_or_refused_as_what_the_run_cannot_do_without(name):
+    require_deletable(name, "demo")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "scale"), EVERY)
 def test_each_loss_is_deleted_or_refused_as_what_the_run_cannot_do_without(name, scale):
+    require_deletable(name, scale)
+
+
+def require_deletable(name: str, scale: str) -> None:
     for rung, composition in trainings(f"experiment={name}", f"scale={scale}").items():
         chosen = [f"experiment={'/'.join(filter(None, (name, rung)))}", f"scale={scale}"]
         before = problems(composition)

@@ -218,7 +218,7 @@ def test_a_missing_rung_of_another_experiment_climbs_it_whole(climb, here, worke
 # The shipped ladders
 
 
-@pytest.mark.parametrize("scale", ["demo", "full"])
+@pytest.mark.parametrize("scale", ["demo", pytest.param("full", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", names("ladder"))
 def test_every_rung_of_a_shipped_ladder_composes_and_so_do_the_remedies(
     monkeypatch, tmp_path, name, scale
@@ -230,6 +230,7 @@ def test_every_rung_of_a_shipped_ladder_composes_and_so_do_the_remedies(
     assert all(t.config["scale"] == scale for t in target.trainings())
 
 
+@pytest.mark.slow
 def test_a_missing_pretrained_network_is_told_before_the_first_rung(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     full, random = (
