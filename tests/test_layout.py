@@ -105,7 +105,6 @@ HELD_BY_COMMANDS = {
     "launch.experiments.pbr.mod_files": "whole conversions: tests/pbr/test_predict.py",
     "launch.experiments.pbr.phase": "whole jobs: tests/pbr/test_jobs.py",
     "launch.experiments.pbr.segmentation": "whole jobs: tests/pbr/test_jobs.py",
-    "launch.experiments.winding.slices": "fits of files: tests/winding/test_command_line.py",
     "launch.front.job": "jobs of sweeps: tests/front/test_sweep.py",
     "launch.front.tasks": "every task as it is typed: tests/front/test_command_line.py",
     "launch.ladder.screen": "climbs: tests/ladder/test_climb.py, tests/front/test_screen.py",

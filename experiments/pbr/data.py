@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from launch.errors import MissingError
+from launch.experiments.pbr import inspection
 from launch.experiments.pbr.augment import CONFIDENT, Augmentation
 from launch.experiments.pbr.cache import Prepared, prepare
 from launch.experiments.pbr.categories import Categories
@@ -249,6 +250,14 @@ class Textures(ScheduledDataModule):
 
     def fingerprint(self) -> str:
         return hashlib.sha256(f"{self._stamp}{self.size}".encode()).hexdigest()[:16]
+
+    def inspect(self, folder: Path) -> list[str]:
+        """What was found, what is missing and what is left out; `folder` gets a contact sheet."""
+        self.teacher = None  # its guesses are no files
+        self.setup("fit")
+        for domain, prepared in self.prepared.items():
+            inspection.draw(prepared.materials, folder / f"{domain}.png")
+        return inspection.described(self.report())
 
     def report(self) -> dict[str, Any]:
         bad = [f"{n}: {why}" for p in self.prepared.values() for n, why in p.bad.items()]

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from launch.experiments.winding import data, network, structure
 from launch.experiments.winding.channels import Channels, flag_gaps
 from launch.experiments.winding.synthetic import Spiral, spiral
-from launch.tools import model_files
+from launch.tools import contact_sheet, model_files
 from launch.train.data import ScheduledDataModule
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -83,6 +83,32 @@ class Slice(ScheduledDataModule):
             "z": list(found.z or ()),
             "assumed": list(found.assumed),
         }
+
+    def inspect(self, folder: Path) -> list[str]:
+        """How the slices are read and what is assumed, a line each.
+
+        Args:
+            folder: gets a contact sheet of every slice beside its cosine, pixels that count green.
+        """
+        found = self.report()
+        count, height, width = found["size"]
+        where = f" at z {found['z'][0]:g} to {found['z'][-1]:g}" if found["z"] else ""
+        lines = [
+            f"{found['slice']}: {count} slices of {width}x{height} model pixels{where}, "
+            f"{found['downscale']:g} pixels of the scan each",
+            f"pitch {found['pitch']:g} model pixels, {found['valid']:.1%} of them count",
+        ]
+        sheet = [pair for n in range(count) for pair in self._shown(n)]
+        contact_sheet.write(folder / "slices.png", sheet)
+        return [*lines, *(f"assumed: {phrase}" for phrase in found["assumed"])]
+
+    def _shown(self, number: int) -> list[tuple[str, np.ndarray]]:
+        maps = self.channels
+        drawn = maps.cosine if maps.picture is None else maps.picture
+        grey, valid = (x[number][..., None].repeat(3, -1) for x in (drawn, maps.valid))
+        counts = np.where(valid > 0, [0.5, 1.0, 0.5], 1.0) * maps.cosine[number][..., None]
+        return [(f"{name} {number}", np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8))
+                for name, x in (("slice", grey), ("cosine", counts))]  # fmt: skip
 
 
 class SyntheticSpiral(Slice):
