@@ -7,9 +7,9 @@ from PIL import Image
 
 from launch.errors import ConfigError
 from launch.ladder import plan
-from launch.ladder.climb import Target
 from launch.ladder.ladder import Rung, read
 from launch.ladder.plan import TRAINED, describe, job, points, text, trained
+from launch.ladder.target import Target
 
 CROP = {
     "_target_": "launch.schedules.Points",

@@ -6,19 +6,19 @@ the missing ones to their end in order. Finished rungs are skipped and stopped o
 the same command continues a ladder.
 """
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from launch.check.configuration import require_read
-from launch.composition.compose import Composition, Config, compose
+from launch.composition.compose import Composition, compose
 from launch.composition.typed import Typed, command, last_wins, normalised
 from launch.errors import LaunchError, MissingError
 from launch.ladder import screen, table
 from launch.ladder.ladder import Ladder, Rung, ladder_of
 from launch.ladder.outcome import CLOSED, announced, ended, farewell, gathered
+from launch.ladder.target import Target
 from launch.ladder.verdicts import pass_gates, wants
 from launch.record.identity import identity, require_same
 from launch.record.parents import Parent, Parents
@@ -37,30 +37,6 @@ from launch.start.start import (
 
 OWN = ("experiment", "ladder", "study", "search", "rungs", "run_dir")
 """Root sections that say what is climbed and where; the rest holds for every rung."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A training or a ladder, composed and checked.
-
-    Attributes:
-        config: of a training, checked; of a ladder, that of its root.
-        ladder: None for a training.
-        inner: of a ladder, its rungs with what they are.
-    """
-
-    name: str
-    composition: Composition
-    config: Config
-    ladder: Ladder | None = None
-    inner: "list[tuple[Rung, Target]]" = field(default_factory=list)
-
-    def trainings(self) -> "Iterator[Target]":
-        """The trainings in it, in order."""
-        if self.ladder is None:
-            yield self
-        for _, target in self.inner:
-            yield from target.trainings()
 
 
 @dataclass

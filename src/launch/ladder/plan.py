@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from launch.errors import MissingError
-from launch.ladder.climb import Target
 from launch.ladder.gates import Gate
 from launch.ladder.ladder import Ladder
+from launch.ladder.target import Target
 from launch.record.expand import expanded
 from launch.record.storage import replacing
 from launch.schedules import Schedule

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from launch.composition.recipes import remark
+from launch.ladder.target import Target
 from launch.record.run import Run
 from launch.show.told import lines
 from launch.start.start import typed_record
-
-if TYPE_CHECKING:
-    from launch.ladder.climb import Target
 
 
 def outline(targets: "list[Target]") -> None:
