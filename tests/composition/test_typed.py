@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from launch.composition import typed
 from launch.composition.typed import Typed, as_value, command, last_wins, normalised, quoted
 
 
@@ -93,3 +94,11 @@ def test_a_command_can_be_typed_again():
     line = command("data.root='a b'", "seed=1")
     assert shlex.split(line)[1:] == ["-m", "launch", "data.root='a b'", "seed=1"]
     assert os.path.basename(shlex.split(line)[0]).startswith("python")
+
+
+def test_a_command_carries_what_it_depends_on(monkeypatch):
+    monkeypatch.setenv("LAUNCH_TARGETS", "mylab,other lab")
+    monkeypatch.setattr(typed, "FLAGS", ["--config-dir", "more"])
+    variable, *words = shlex.split(command("seed=1"))
+    assert variable == "LAUNCH_TARGETS=mylab,other lab"
+    assert words[1:] == ["-m", "launch", "--config-dir", "more", "seed=1"]

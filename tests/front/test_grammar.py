@@ -1,6 +1,8 @@
 """Hydra's documented grammar, as it is typed after `python -m launch`."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -185,6 +187,16 @@ def test_configurations_of_ones_own_are_found(here, tmp_path, worker, mode, how)
     (config,) = worker.configs.values()
     assert (config["name"], config["seed"], config["trainer"]["log_every"]) == ("my/own", 9, 3)
     assert config["trainer"]["max_iterations"] == 1500  # the demo block of what it starts from
+    assert again(here, printed).count("completed already") == 1
+    assert len(worker.trained) == 1
+
+
+def again(here, printed):
+    """What the command that is to repeat another prints when it is typed as it stands."""
+    (command,) = re.findall("repeat: .* -m launch (.*)", printed)
+    code, printed = here(*shlex.split(command))
+    assert code == 0, printed
+    return printed
 
 
 def test_another_root_is_chosen_by_name(here, tmp_path, worker):
@@ -194,6 +206,8 @@ def test_another_root_is_chosen_by_name(here, tmp_path, worker):
     code, printed = here("--config-name", "mine", STATIC, "run_dir=run")
     assert code == 0, printed
     assert worker.configs[worker.trained[0]]["seed"] == 5
+    again(here, printed)
+    assert len(worker.trained) == 1
 
 
 # What is only shown

@@ -1,5 +1,6 @@
 """What was typed, read once by Hydra's own parser. Imports no torch."""
 
+import os
 import re
 import shlex
 import shutil
@@ -45,6 +46,12 @@ KEPT = (
 PLUS = re.compile(rf"^\+(?=({'|'.join(GROUPS)})[=@])")
 RUNG = re.compile(r"^[+~]*rungs\.([^.=@/]+)\.")
 SAFE = re.compile(r"[\w./@%+-]*", re.ASCII)
+
+VARIABLES = ("LAUNCH_TARGETS", "LAUNCH_LARGEST_PICTURE")
+"""What the environment decides about a command."""
+
+FLAGS: list[str] = []
+"""`--config-dir DIR` and its like, as this process was started: they decide what is composed."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +167,12 @@ def as_value(path: Path) -> str:
 
 
 def command(*arguments: str) -> str:
-    """A command line to type here, with an interpreter that is found without activating it."""
-    return f"{interpreter()} -m launch {shlex.join(arguments)}"
+    """A command line to type here, with what it depends on beside its arguments.
+
+    That is an interpreter that is found without activating it, variables, and flags.
+    """
+    held = [f"{n}={shlex.quote(os.environ[n])}" for n in VARIABLES if os.environ.get(n)]
+    return " ".join([*held, interpreter(), "-m launch", shlex.join([*FLAGS, *arguments])])
 
 
 def interpreter() -> str:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from launch.composition.compose import compose, started
 from launch.composition.explain import COMPOSING, explain
 from launch.composition.meant import refuse
-from launch.composition.typed import Typed, normalised
+from launch.composition.typed import FLAGS, Typed, normalised
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.record import storage
 from launch.record.process import die_with_parent, outlive_readers, rank
@@ -22,6 +22,7 @@ from launch.record.stopping import STOPPED, Stopped, requests
 from launch.record.targets import see_own_packages
 
 Flags = argparse.Namespace
+OF_COMPOSING = ("config_dir", "config_path", "config_name")
 
 
 def main() -> None:
@@ -67,6 +68,7 @@ def dispatch(arguments: list[str]) -> int:
     flags = flags_of(parser, arguments)
     refuse(flags.overrides)
     flags.overrides = [normalised(o) for o in flags.overrides]
+    FLAGS[:] = kept(flags)
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if flags.help or not arguments:
         from launch.front.listing import listing  # noqa: PLC0415 - keeps other commands fast
@@ -94,6 +96,12 @@ def flags_of(parser: argparse.ArgumentParser, arguments: list[str]) -> Flags:
     if unknown:
         refuse_flag(unknown[0], list(parser._option_string_actions), flags.overrides)
     return flags
+
+
+def kept(flags: Flags) -> list[str]:
+    """The flags that decide what is composed, as they are typed."""
+    chosen = {f"--{key.replace('_', '-')}": getattr(flags, key) for key in OF_COMPOSING}
+    return [word for flag, value in chosen.items() if value for word in (flag, value)]
 
 
 def refuse_flag(flag: str, known: list[str], words: list[str]) -> None:

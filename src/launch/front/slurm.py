@@ -6,7 +6,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from launch.composition.typed import Typed, as_value, command
+from launch.composition.typed import FLAGS, Typed, as_value, command
 from launch.errors import LaunchError, MissingError
 from launch.sweep import cluster
 
@@ -40,7 +40,7 @@ def single(folder: Path) -> Any:
                     if o.key_or_group == "hydra.sweep.subdir"]  # fmt: skip
         place = str(placed.value())
         kept = Typed.read(job).without("hydra")
-        return place, [*kept, f"run_dir={as_value(folder / place)}"]
+        return place, [*FLAGS, *kept, f"run_dir={as_value(folder / place)}"]
 
     return found
 
