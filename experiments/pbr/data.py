@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from launch.errors import MissingError
+from launch.errors import ConfigError, MissingError
 from launch.experiments.pbr import inspection
 from launch.experiments.pbr.augment import CONFIDENT, Augmentation
 from launch.experiments.pbr.cache import Prepared, prepare
@@ -32,6 +32,7 @@ from launch.experiments.pbr.layers import (
 )
 from launch.experiments.pbr.samples import FEED_MULTIPLE, Sample, Samples, Views, expand, round_to
 from launch.experiments.pbr.sources import Entry
+from launch.schedules import Schedule
 from launch.train.data import ScheduledDataModule, rng
 
 HELD_OUT = {CLEAN: 0.05, GAME: 0.10}
@@ -56,7 +57,8 @@ class Textures(ScheduledDataModule):
         size: shorter side in pixels to which textures are reduced.
         feed: side of what a network sees.
         cache: folder of decoded materials.
-        crop: side of the training window in texture pixels, by epoch; null for all of it.
+        crop: side of the training window in texture pixels; a schedule that counts epochs, since a
+            sample knows nothing else. Null for all of the texture.
         validation_crop: likewise, of the central window.
         game_share: share of game textures among the training samples.
         balanced: draw classes within each domain alike, with replacement: a material with
@@ -69,6 +71,9 @@ class Textures(ScheduledDataModule):
         relight: make the diffuse of every clean material from its albedo and normal.
         samples_per_epoch: null for as many as there are materials.
         teacher: a segmentation network whose classes game textures get where it is confident.
+
+    Raises:
+        ConfigError: for a crop that counts iterations.
     """
 
     def __init__(
@@ -79,7 +84,7 @@ class Textures(ScheduledDataModule):
         cache: str,
         clean: Source | None = None,
         game: Source | None = None,
-        crop: Callable[[int], float] | None = None,
+        crop: Schedule | None = None,
         validation_crop: PositiveInt | None = None,
         game_share: Share = 0.0,
         balanced: bool = False,
@@ -94,6 +99,11 @@ class Textures(ScheduledDataModule):
         workers: NonNegativeInt = 0,
     ) -> None:
         super().__init__(batch_size, workers)
+        if crop is not None and crop.unit != "epoch":
+            raise ConfigError(
+                f"data.crop counts by {crop.unit}s, but crops change from epoch to epoch; "
+                "give data.crop.unit=epoch, and its points in epochs"
+            )
         self.sources = {CLEAN: clean, GAME: game}
         self.size, self.feed, self.cache = size, feed, Path(cache)
         self.crop, self.validation_crop = crop, validation_crop

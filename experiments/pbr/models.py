@@ -16,6 +16,7 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 
+from launch.errors import ConfigError
 from launch.experiments.pbr.adapters import add_lora, load
 from launch.experiments.pbr.encoders import load_encoder
 from launch.experiments.pbr.layers import DOMAINS, SCALARS
@@ -158,7 +159,18 @@ class MaterialUNet(nn.Module):
         load(self, weights, part)
 
     def features(self, image: Tensor, condition: Tensor | None) -> Tensor:
-        """What the heads read, (N, C, H, W). Without a condition FiLM is passed by."""
+        """What the heads read, (N, C, H, W). Without a condition FiLM is passed by.
+
+        Raises:
+            ConfigError: if the encoder's last stage has no neighbour to mirror.
+        """
+        least = self.encoder.output_stride + 1
+        if self.padding == "reflect" and min(image.shape[-2:]) < least:
+            raise ConfigError(
+                f"padding=reflect mirrors pixels, which takes images of at least {least} pixels a "
+                f"side with this encoder, got {' x '.join(map(str, image.shape[-2:]))}; raise "
+                "data.feed, or take recipe.padding=circular"
+            )
         stages = list(self.encoder(image))
         if condition is not None:
             films = zip(self.film, stages[1:], strict=True)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import default_collate
 
-from launch.errors import MissingError
+from launch.errors import ConfigError, MissingError
 from launch.experiments.pbr.categories import KEPT
 from launch.experiments.pbr.data import Textures, guess, hold_out, pseudo_report
 from launch.experiments.pbr.layers import CLEAN, GAME, Material, pack
@@ -37,7 +37,7 @@ def textures(cache):
             cache=cache,
             clean=Synthetic(40, SIDE, CLEAN),
             game=Synthetic(20, SIDE, GAME, mixed=5),
-            crop=Constant(SIDE),
+            crop=Constant(SIDE, unit="epoch"),
             **settings,
         )
         data.setup("fit")
@@ -56,6 +56,11 @@ def test_the_mix_of_the_domains(textures):
     assert drawn[GAME] / drawn.total() == pytest.approx(0.25, abs=0.04)
     assert set(domains(textures())) == {CLEAN}
     assert set(domains(textures(game_share=1.0))) == {GAME}
+
+
+def test_crops_count_epochs():
+    with pytest.raises(ConfigError, match=r"counts by iterations.*give data\.crop\.unit=epoch"):
+        Textures(batch_size=4, size=SIDE, feed=SIDE, cache="", crop=Constant(SIDE))
 
 
 def test_without_a_sampler_an_epoch_is_a_permutation(textures):

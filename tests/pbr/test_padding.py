@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from launch.experiments.pbr.models import MapsUNet
+from launch.errors import ConfigError
+from launch.experiments.pbr.models import AlbedoUNet, MapsUNet
 from launch.experiments.pbr.padding import Torus, pad
 
 
@@ -33,6 +34,13 @@ def test_other_paddings_see_a_constant_go_on(padding):
     nn.init.constant_(convolution.weight, 1 / 9)
     pad(convolution, padding)
     assert float(convolution(torch.ones(1, 1, 4, 4)).std()) == pytest.approx(0, abs=1e-6)
+
+
+def test_mirroring_says_how_many_pixels_it_takes():
+    network = AlbedoUNet("tu-test_resnet", padding="reflect").eval()
+    assert network(torch.rand(1, 6, 64, 64)).shape == (1, 3, 64, 64)
+    with pytest.raises(ConfigError, match=r"at least 33 pixels .* got 64 x 32; raise data\.feed"):
+        network(torch.rand(1, 6, 64, 32))
 
 
 def test_maps_of_a_flat_texture_have_no_frame():

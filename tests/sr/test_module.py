@@ -42,6 +42,33 @@ def test_a_tile_that_is_all_margin_is_an_error():
         build({"pixel": {"type": "l1"}}, tile=8, overlap=4)
 
 
+def validated(low, high, tile):
+    """Scores of one whole picture, and the most values that a layer made at once."""
+    torch.manual_seed(0)
+    module = build({"pixel": {"type": "l1"}}, tile=tile, overlap=8)
+    made = []
+    for layer in module.network.modules():
+        layer.register_forward_hook(lambda layer, inputs, output: made.append(output.numel()))
+    module.on_validation_epoch_start()
+    batch = {"low": low, "high": high, "grey": torch.tensor(False), "set": [""], "name": ["2K"]}
+    with torch.no_grad():
+        module.validation_step(batch, 0)
+    return module.scores.means(), max(made)
+
+
+def test_a_whole_picture_of_2k_is_validated_tile_by_tile_with_the_same_scores():
+    """The network looks 3 pixels far, fewer than the 5 that a margin of 8 leaves without a say.
+
+    What a layer holds depends on `module.tile`, not on the picture.
+    """
+    high = torch.rand(1, 3, 408, 2040, generator=torch.Generator().manual_seed(0))
+    low = torch.nn.functional.avg_pool2d(high, 2)
+    whole, tiled = validated(low, high, tile=1024), validated(low, high, tile=128)
+    assert tiled[0] == pytest.approx(whole[0], abs=1e-5)
+    values = 3 * 2**2  # of the last layer, for a pixel of low resolution
+    assert (whole[1], tiled[1]) == (values * 204 * 1020, values * 128 * 128)
+
+
 def test_ldl_without_an_average_is_an_error():
     module = build({"ldl": {"type": "ldl"}})
     with pytest.raises(ConfigError, match=r"losses.ldl is LDL: set ema.modules"):

@@ -144,18 +144,24 @@ def by_hand(network, discriminators, played):
     schedules = [halving(o) for o in (main, *optimizers.values())]
     games = {"early": (GAN("hinge"), 0.1), "late": (GAN("r3gan"), 0.2)}
     for iteration, real in enumerate(BATCHES):
-        ((name, owner),) = played(iteration).items()
-        gan, weight = games[name]
-        discriminator = discriminators[owner]
         fake = network(real)
-        logits = gan(discriminator(real), discriminator(fake))
+        total = (fake - real).abs().mean()
+        for name, owner in played(iteration).items():
+            gan, weight = games[name]
+            discriminator = discriminators[owner]
+            total = total + weight * gan(discriminator(real), discriminator(fake))
         main.zero_grad()
-        ((fake - real).abs().mean() + weight * logits).backward()
-        optimizers[owner].zero_grad()
-        sum(gan.discriminator(discriminator, real, fake.detach()).values()).backward()
+        total.backward()
+        owners_now = set(played(iteration).values())
+        for owner in owners_now:
+            optimizers[owner].zero_grad()  # of what the generator's side left
+        for name, owner in played(iteration).items():
+            gan, _ = games[name]
+            sum(gan.discriminator(discriminators[owner], real, fake.detach()).values()).backward()
         for optimizer, parameters in (
-            (optimizers[owner], discriminator.parameters()), (main, network.parameters()),
-        ):  # fmt: skip
+            *((optimizers[owner], discriminators[owner].parameters()) for owner in owners_now),
+            (main, network.parameters()),
+        ):
             nn.utils.clip_grad_norm_(parameters, CLIP)
             optimizer.step()
         for schedule in schedules:
@@ -172,6 +178,18 @@ def test_a_switch_of_the_game_trains_as_a_loop_by_hand(shares, late_owner):
     by_hand(
         network, discriminators, lambda i: {"early": "early"} if i < 3 else {"late": late_owner}
     )
+    torch.testing.assert_close(module.network.state_dict(), network.state_dict())
+    torch.testing.assert_close(module.discriminators.state_dict(), discriminators.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("shares", "late_owner"), [(None, "late"), ("early", "early")], ids=["own", "shared"]
+)
+def test_two_games_at_once_train_as_a_loop_by_hand(shares, late_owner):
+    at_once = {"early": EARLY | {"disable_after": None}, "late": LATE | {"start_iter": 0}}
+    at_once["late"]["shares"] = shares
+    module, network, discriminators = trained({"pixel": {"type": "l1"}} | at_once)
+    by_hand(network, discriminators, lambda i: {"early": "early", "late": late_owner})
     torch.testing.assert_close(module.network.state_dict(), network.state_dict())
     torch.testing.assert_close(module.discriminators.state_dict(), discriminators.state_dict())
 
