@@ -1,9 +1,9 @@
 """Every number, switch and choice of a configuration changes what a training leaves, or says why.
 
 Each leaf of the composition, interpolations as written, is changed by itself: a number is doubled
-(or halved, where twice is refused), a switch turned, an option replaced by another one of its
-annotation. Then the configuration is resolved, checked and trained as the worker does it, for a
-few iterations. What is refused has to be refused in words.
+(or halved, where twice is refused or as good as once), a switch turned, an option replaced by
+another one of its annotation. Then the configuration is resolved, checked and trained as the worker
+does it, for a few iterations. What is refused has to be refused in words.
 """
 
 import hashlib
@@ -82,9 +82,10 @@ TINY = {
     ],
     ("pbr/phase_b", "albedo"): [
         "module.lr_scheduler.step_size=1", "data.clean.count=14", "data.game.count=14",
-        "data.clean.size=48", "data.game.size=48", "data.size=48", "data.feed=32",
-        "data.crop.points=[[0,32],[1,40]]", "data.validation_crop=48", "data.samples_per_epoch=4",
+        "data.clean.size=96", "data.game.size=96", "data.size=96", "data.feed=64",
+        "data.crop.points=[[0,32],[2,96]]", "data.validation_crop=96", "data.samples_per_epoch=8",
         "data.batch_size=2", "trainer.max_epochs=2", "trainer.validate_every=null",
+        "data.game_share=0.4", "data.augmentation.four_crops=0.3",
     ],
 }  # fmt: skip
 
@@ -179,7 +180,7 @@ def changes(config: DictConfig) -> dict[str, list[Any]]:
 
 
 def other_values(config: DictConfig, path: str, value: Any) -> list[Any]:
-    """Other values of the same kind: half of a number if twice is refused."""
+    """Other values of the same kind: twice a number, then half of it."""
     if path in OTHER:
         return [OTHER[path]]
     if isinstance(value, bool):
@@ -263,6 +264,7 @@ class Trial:
 
     def says(self, path: str, others: list[Any], before: tuple[Any, ...]) -> str:
         """`acts`, `silent` or `refused`, or the traceback of what nobody explains to the user."""
+        said = "refused"
         for number, value in enumerate(others):
             try:
                 after = self.outcome(self.changed(path, value), f"{path}_{number}")
@@ -270,8 +272,10 @@ class Trial:
                 if not explained(error):
                     return "".join(traceback.format_exception(error, limit=-3))
                 continue
-            return "silent" if after == before else "acts"
-        return "refused"
+            if after != before:
+                return "acts"
+            said = "silent"
+        return said
 
 
 def explained(error: BaseException | None) -> bool:
