@@ -84,6 +84,7 @@ class Mesh(nn.Module):
         self.bias = nn.Parameter(torch.full((slices, 1, rows, columns), 0.5))
         self.register_buffer("transformed", torch.tensor(True))
         self.uses_transform = True  # the same, known without asking the device
+        self.register_load_state_dict_post_hook(know_transform)
         self.register_buffer("anchor", grid.mean((2, 3)))
         self.register_buffer("xy_ema", torch.full((slices, rows, columns, 2), math.nan))
         self.register_buffer("xy_conn_ema", torch.full((slices, rows, columns, 3, 2), math.nan))
@@ -100,8 +101,7 @@ class Mesh(nn.Module):
         return self.made_with
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """The shapes of the parameters say as much; called when the buffers are loaded."""
-        self.uses_transform = bool(self.transformed)
+        """The shapes of the parameters say as much."""
 
     @property
     def rows(self) -> int:
@@ -165,8 +165,9 @@ class Mesh(nn.Module):
             self.bake()
         elif not self.uses_transform:
             raise ConfigError(
-                f"a stage trains {' and '.join(wanted)}, but an earlier stage that trained neither "
-                "fixed the transform; put the stages with theta or winding_scale first"
+                f"a stage trains {' and '.join(wanted)}, but an earlier stage, of this fit or of "
+                "the one it starts from, trained neither and so fixed the transform; put "
+                "stages with theta or winding_scale first"
             )
         self.anchor.copy_(self.vertices().mean((2, 3)))
 
@@ -197,6 +198,11 @@ class Mesh(nn.Module):
     def aim(self, angle: float) -> None:
         """Turn the strip so that the normal of its columns has this angle, in radians."""
         self.theta.fill_(angle)
+
+
+def know_transform(mesh: Mesh, _: Any) -> None:
+    """After any loading, also of a file's tensors alone, which leaves out the extra state."""
+    mesh.uses_transform = bool(mesh.transformed)
 
 
 def check_image(size: tuple[int, int], scales: Scales) -> None:

@@ -107,6 +107,12 @@ def test_a_resumed_holder_continues_with_the_same_images_and_memory() -> None:
     assert other.masks[0].generator.memory["drawn"] == 1
 
 
+def test_a_module_without_masks_reads_the_checkpoint_of_one_with_masks() -> None:
+    held, bare = masks(ScheduledMask("a", ("data",), Half())), ScheduledMasks()
+    bare.load_state_dict(held.state_dict())
+    assert bare.images() == {} and not bare.built
+
+
 def test_one_label_twice_is_an_error_unless_in_different_stages() -> None:
     with pytest.raises(ConfigError, match="two masks have the label 'a'"):
         ScheduledMasks([ScheduledMask("a", ("x",), Half()), ScheduledMask("a", ("y",), Half())])

@@ -59,6 +59,31 @@ def test_a_start_takes_the_averaged_weights_and_an_end_all_of_them(tmp_path):
     assert (whole.iteration, whole.batches) == (7, 14)
 
 
+class Counter(nn.Module):
+    """Keeps a number that is no tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def get_extra_state(self):
+        return self.count
+
+    def set_extra_state(self, state):
+        self.count = state
+
+
+def test_an_end_has_what_its_parts_keep_beside_tensors_and_a_start_has_not(tmp_path):
+    trained, started, whole = recipe(0), recipe(1), recipe(1)
+    for module in (trained, started, whole):
+        module.counter = Counter()
+    trained.counter.count = 5
+    path = checkpoint(trained, tmp_path / "last.ckpt")
+    load_weights(started, path)
+    load_weights(whole, path, with_state=True)
+    assert (started.counter.count, whole.counter.count) == (0, 5)
+
+
 def test_averages_of_the_file_serve_a_module_without(tmp_path):
     trained = recipe(0)
     started = recipe(1, average=False)

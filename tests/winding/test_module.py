@@ -115,14 +115,6 @@ def test_what_a_stage_does_not_train_is_frozen() -> None:
     assert mesh.amp.requires_grad and not mesh.theta.requires_grad
 
 
-def test_a_mesh_from_a_checkpoint_knows_whether_its_transform_was_baked() -> None:
-    baked, restored = Mesh(**MESH), Mesh(**MESH)
-    assert restored.uses_transform
-    baked.bake()
-    restored.load_state_dict(baked.state_dict())
-    assert not baked.uses_transform and not restored.uses_transform
-
-
 def test_a_new_stage_forgets_the_history() -> None:
     mesh = Mesh(**MESH)
     optimizer = adam(mesh, stage(), Adam)

@@ -131,6 +131,9 @@ class ScheduledMasks(nn.Module):
         return {"memory": memory, "images": images, "built": self.slot.built}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Nothing where a module is built without the masks that its training had."""
+        if not self.masks:
+            return
         for mask, memory in zip(self.masks, state["memory"], strict=True):
             mask.generator.memory.clear()
             mask.generator.memory.update(memory)

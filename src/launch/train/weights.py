@@ -27,7 +27,8 @@ def save_weights(module: ScheduledModule, path: Path) -> None:
 
 
 def load_weights(module: ScheduledModule, path: Path, with_state: bool = False) -> None:
-    """Load a checkpoint of a run, or a model file of anyone; with `with_state` also its counters.
+    """Load a checkpoint of a run, or a model file of anyone; with `with_state` also its counters
+    and what its parts keep beside tensors (`get_extra_state`).
 
     Without state the iteration stays 0, averaged weights are taken where the file has them, since
     those were validated and exported, and averages start from them. Parts of the module that the
@@ -53,7 +54,10 @@ def load_weights(module: ScheduledModule, path: Path, with_state: bool = False) 
     model_files.require(path, saved, kept)
     if absent:
         print(f"{path} has no {' and no '.join(absent)}, which starts fresh", flush=True)
-    module.load_state_dict({name: saved[name] for name in kept}, strict=False)
+    loaded: dict[str, Any] = {name: saved[name] for name in kept}
+    if own and with_state:
+        loaded |= extra_states_of(state)
+    module.load_state_dict(loaded, strict=False)
     if own and with_state:
         for counter in COUNTERS:
             setattr(module, counter, content.get(counter, getattr(module, counter)))
@@ -63,6 +67,13 @@ def weights_of(state: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a state dict that are not the losses'."""
     tensors = {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
     return {k: v for k, v in tensors.items() if not k.startswith(LOSSES)}
+
+
+def extra_states_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parts of a module keep beside tensors, but for the losses."""
+    return {
+        k: v for k, v in state.items() if k.endswith("_extra_state") and not k.startswith(LOSSES)
+    }
 
 
 def placed(state: dict[str, Tensor], module: ScheduledModule) -> dict[str, Tensor]:
