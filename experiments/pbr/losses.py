@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from launch.experiments.pbr.layers import UNKNOWN
+from launch.tools import ranks
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -27,7 +28,7 @@ class CrossEntropy(nn.Module):
         total = F.cross_entropy(logits, classes, weight, ignore_index=UNKNOWN, reduction="sum")
         known = classes != UNKNOWN
         counts = known if weight is None else weight[classes * known] * known
-        return total / counts.sum().clamp_min(torch.finfo(logits.dtype).tiny)
+        return ranks.quotient(total, counts.sum().to(total.dtype))
 
 
 class PseudoCrossEntropy(CrossEntropy):
@@ -76,13 +77,11 @@ class BalancedBCE(nn.Module):
         cross_entropy = F.binary_cross_entropy_with_logits(
             logits, target, reduction="none", pos_weight=self.positive_weight(target, mask)
         )
-        return (cross_entropy * weight).sum() / weight.sum().clamp_min(
-            torch.finfo(weight.dtype).tiny
-        )
+        return ranks.quotient((cross_entropy * weight).sum(), weight.sum())
 
     def positive_weight(self, target: Tensor, mask: Tensor) -> Tensor:
         """#negative / #positive over known pixels; soft targets count by their value."""
-        positive = (target * mask).sum()
-        negative = mask.sum() - positive
+        positive = ranks.count() * ranks.mean((target * mask).sum())
+        negative = ranks.count() * ranks.mean(mask.sum()) - positive
         ratio = (negative / positive.clamp_min(1)).clamp(1 / self.largest, self.largest)
         return torch.where(positive > 0, ratio, torch.ones_like(ratio))

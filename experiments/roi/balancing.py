@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Annotated
 
 import torch
-import torch.distributed
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from launch.tools import ranks
 from launch.train.objective import Balance
 
 Anchors = Callable[[str], list[nn.Parameter]]
@@ -98,7 +98,7 @@ class GradNorm(Balance):
         """Begin a term with its scheduled weight, and remember its first value."""
         new = ~self.started[slots]
         scheduled = self.weight.new_tensor([weights[self.terms[n]] for n in slots])
-        losses = torch.stack([values[self.terms[n]].detach().float() for n in slots])
+        losses = ranks.mean(torch.stack([values[self.terms[n]].detach().float() for n in slots]))
         known = torch.where(new, 0.0, self.weight[slots])
         share = torch.where(new, 0.0, scheduled).sum() / known.sum().clamp_min(TINY)
         self.weight[slots] = torch.where(new, scheduled, known * share)
@@ -108,11 +108,7 @@ class GradNorm(Balance):
     def move(self, slots: list[int], values: dict[str, Tensor]) -> None:
         """Measure, and move the weights of the terms that have begun towards their optimum."""
         slopes = torch.stack([self.slope(self.terms[n], values) for n in slots])
-        losses = torch.stack([values[self.terms[n]].detach().float() for n in slots])
-        if torch.distributed.is_initialized():
-            both = torch.stack([slopes, losses])
-            torch.distributed.all_reduce(both)
-            slopes, losses = both / torch.distributed.get_world_size()
+        losses = ranks.mean(torch.stack([values[self.terms[n]].detach().float() for n in slots]))
         with torch.no_grad():
             live = slopes > 0
             count = (self.measured[slots] + live).clamp(1, MEASUREMENTS)
@@ -134,5 +130,5 @@ class GradNorm(Balance):
         if not value.requires_grad or not anchors:
             return torch.zeros((), device=value.device)
         found = torch.autograd.grad(value, anchors, retain_graph=True, allow_unused=True)
-        parts = [g.float().square().sum() for g in found if g is not None]
+        parts = [ranks.mean(g.float()).square().sum() for g in found if g is not None]
         return torch.stack(parts).sum().sqrt() if parts else torch.zeros((), device=value.device)

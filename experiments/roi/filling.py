@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from launch.tools import ranks
 from launch.tools.blur import gaussian
 
 # images (N, 1, S, S), normalised; masks (N, 1, h, w) in [0, 1], 1 shows
@@ -33,7 +34,9 @@ def background(image: Tensor, fill: Fill) -> Tensor:
     if fill == "mean":
         return image.mean((2, 3), keepdim=True).expand_as(image)
     smooth = gaussian(image, BLUR * image.shape[-1], cut_off=2.0)
-    return smooth + NOISE * torch.randn_like(smooth) if fill == "noise" else smooth
+    if fill == "noise":
+        smooth = smooth + NOISE * ranks.normal(*smooth.shape, device=smooth.device).to(smooth)
+    return smooth
 
 
 def random_blocks(image: Tensor) -> Tensor:
@@ -41,7 +44,8 @@ def random_blocks(image: Tensor) -> Tensor:
 
     Images differ in the share u^1.5, u ~ U(0, 1), with a mean of 0.4.
     """
-    cells = 8 if torch.rand(()) < 0.5 else 16
+    host = torch.device("cpu")
+    cells = 8 if torch.rand((), generator=ranks.generator(host)) < 0.5 else 16
     count, device = len(image), image.device
-    shares = torch.rand(count, 1, 1, 1, device=device) ** 1.5
-    return (torch.rand(count, 1, cells, cells, device=device) < shares).float()
+    shares = ranks.uniform(count, 1, 1, 1, device=device) ** 1.5
+    return (ranks.uniform(count, 1, cells, cells, device=device) < shares).float()

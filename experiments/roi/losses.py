@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from launch.losses.total_variation import TotalVariation
+from launch.tools import ranks
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -65,7 +66,7 @@ class Volume(nn.Module):
         self.target, self.reduce = target, reduce
 
     def forward(self, mask: Tensor) -> Tensor:
-        means = mask.flatten(1).mean(1) if self.reduce == "image" else mask.mean()
+        means = mask.flatten(1).mean(1) if self.reduce == "image" else ranks.mean(mask.mean())
         return torch.square(means - self.target).mean()
 
 

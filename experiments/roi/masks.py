@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from launch.experiments.roi.straight_through import MaskSample, Surrogate, sample, top_k
+from launch.tools.ranks import uniform
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 
@@ -93,7 +94,7 @@ class RandomMask(Untrained):
 
     def saliency(self, image: Tensor) -> Tensor:
         size = [side // self.mask_stride for side in image.shape[-2:]]
-        return torch.rand(len(image), 1, *size, device=image.device)
+        return uniform(len(image), 1, *size, device=image.device)
 
 
 class Cutout(Untrained):
@@ -110,7 +111,8 @@ class Cutout(Untrained):
         """Negative distance (of the larger coordinate) from a random point."""
         height, width = image.shape[-2:]
         margin = 0.5 * self.keep_ratio**0.5
-        centres = margin + (1 - 2 * margin) * torch.rand(2, len(image), 1, 1, device=image.device)
+        random = uniform(2, len(image), 1, 1, device=image.device, samples=1)
+        centres = margin + (1 - 2 * margin) * random
         down = torch.linspace(0, 1, height, device=image.device).view(1, -1, 1)
         across = torch.linspace(0, 1, width, device=image.device).view(1, 1, -1)
         distance = torch.maximum((down - centres[0]).abs(), (across - centres[1]).abs())

@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from launch.tools.ranks import uniform
+
 # N batch, h w the grid of the mask network: logits and masks (N, 1, h, w)
 
 BISECTIONS = 40
@@ -74,8 +76,8 @@ def sample(
 
 def logistic_noise(like: Tensor) -> Tensor:
     """log(u / (1 - u)) for u ~ U(0, 1), kept away from both ends."""
-    uniform = torch.rand_like(like, dtype=torch.float32)
-    return torch.logit(uniform, eps=torch.finfo(torch.float32).eps)
+    drawn = uniform(*like.shape, device=like.device)
+    return torch.logit(drawn, eps=torch.finfo(torch.float32).eps)
 
 
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:

@@ -8,12 +8,12 @@ and the same latent.
 from itertools import pairwise
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from launch.errors import ConfigError
+from launch.tools import ranks
 
 # B batch, D latent channels, h w latent cells, H W pixels, N vectors, K codes
 
@@ -90,17 +90,19 @@ class Codebook(nn.Module):
         rows = latent.detach().float().movedim(1, -1)
         vectors = rows.reshape(-1, rows.shape[-1])
         if self.training:
-            self.learn(vectors)
+            self.learn(vectors, cells=len(vectors) // len(latent))
         codes = self.vectors[self.nearest(vectors)]
         return codes.view(rows.shape).movedim(-1, 1).to(latent.dtype)
 
     @torch.no_grad()
-    def learn(self, vectors: Tensor) -> None:
-        """Restart rare codes, then move all towards the means of their vectors (N, D)."""
+    def learn(self, vectors: Tensor, cells: int) -> None:
+        """Restart rare codes, then move all towards the means of their vectors (N, D).
+
+        Args:
+            cells: vectors of each sample.
+        """
         rare = (self.uses < self.rarest)[:, None]
-        drawn = vectors[torch.randint(len(vectors), (len(rare),), device=vectors.device)]
-        for tensor in (drawn,) if _distributed() else ():
-            dist.broadcast(tensor, 0)
+        drawn = any_of(vectors, len(rare), cells)
         fresh = FRESH * self.rarest  # without indexing by a mask, for which a GPU has to wait
         self.vectors.copy_(torch.where(rare, drawn, self.vectors))
         self.sums.copy_(torch.where(rare, drawn * fresh, self.sums))
@@ -108,11 +110,19 @@ class Codebook(nn.Module):
         numbers = self.nearest(vectors)
         uses = torch.zeros_like(self.uses).index_add_(0, numbers, torch.ones_like(vectors[:, 0]))
         sums = torch.zeros_like(self.sums).index_add_(0, numbers, vectors)
-        for tensor in (uses, sums) if _distributed() else ():
-            dist.all_reduce(tensor)
-        self.uses.lerp_(uses, 1 - self.decay)
-        self.sums.lerp_(sums, 1 - self.decay)
+        self.uses.lerp_(ranks.count() * ranks.mean(uses), 1 - self.decay)
+        self.sums.lerp_(ranks.count() * ranks.mean(sums), 1 - self.decay)
         self.vectors.copy_(self.sums / self.uses.clamp_min(1e-6)[:, None])
+
+
+def any_of(vectors: Tensor, count: int, cells: int) -> Tensor:
+    """Vectors at random places of the whole batch, which all ranks draw and each has a part of."""
+    device = vectors.device
+    total = len(vectors) * ranks.count()
+    places = torch.randint(total, (count,), generator=ranks.generator(device), device=device)
+    samples, cell = places // cells, places % cells
+    found = vectors[samples // ranks.count() * cells + cell]
+    return ranks.count() * ranks.mean(found * ranks.is_mine(samples)[:, None])
 
 
 class VQAutoencoder(nn.Module):
@@ -193,7 +203,3 @@ def _decoder(widths: list[int], latent_channels: int, blocks: int) -> nn.Sequent
 def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
     """Beyond its border an image goes on as at its border, so that black stays black."""
     return nn.Conv2d(inputs, outputs, size, stride, padding=1, padding_mode="replicate")
-
-
-def _distributed() -> bool:
-    return dist.is_available() and dist.is_initialized()

@@ -20,6 +20,7 @@ from launch.experiments.smoke.path import FlowPath, draw, pick
 from launch.experiments.smoke.predict import predict_folder
 from launch.experiments.smoke.rollout import Sampling
 from launch.experiments.smoke.weighting import VISIBLE_CELL, SmokeWeighting, View, brightest, parts
+from launch.tools import ranks
 from launch.train.data import ScheduledDataModule
 from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
 from launch.train.objective import ScheduledLosses
@@ -178,9 +179,12 @@ class SmokeFlow(ScheduledModule):
             distance: frames from the first to the second (B,).
         """
         context, reference, frame = self.latents.standardise(raw).unbind(1)
-        device = frame.device if generator is None else generator.device
-        t = torch.rand(len(frame), generator=generator, device=device).to(frame)
-        noise = torch.randn(frame.shape, generator=generator, device=device).to(frame)
+        if generator is None:
+            t = ranks.uniform(len(frame), device=frame.device).to(frame)
+            noise = ranks.normal(*frame.shape, device=frame.device).to(frame)
+        else:
+            t = torch.rand(len(frame), generator=generator).to(frame)
+            noise = torch.randn(frame.shape, generator=generator).to(frame)
         x = self.path.position(noise, frame, t)
         velocity = network(x, reference, context, t, distance)
         return velocity.float(), self.path.velocity(noise, frame)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from launch.errors import ConfigError
 from launch.experiments.smoke.latents import as_float
 from launch.schedules import Constant, Schedule
+from launch.tools import ranks
 
 # B batch, D latent channels, h w latent cells, H W pixels
 
@@ -113,7 +114,7 @@ class SmokeWeighting(nn.Module):
         smoke, background = self.pair(iteration)
         weights = mask * smoke + (1 - mask) * background
         if self.normalize == "weights":
-            return weights / weights.mean().clamp_min(1e-12)
+            return weights / ranks.mean(weights.mean()).clamp_min(1e-12)
         return weights
 
     def pair(self, iteration: int) -> tuple[float, float]:

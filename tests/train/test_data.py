@@ -42,6 +42,27 @@ def test_ranks_share_an_epoch_without_overlap():
     assert sorted(i for part in parts for _, i in part) == list(range(10))
 
 
+def batches(size, first, last, ranks):
+    """The samples of each batch, which so many ranks share."""
+    parts = [keys(size // ranks, first, last, rank, ranks) for rank in range(ranks)]
+    shares = [[part[at : at + size // ranks] for at in range(0, len(part), size // ranks)]
+              for part in parts]  # fmt: skip
+    return [set().union(*of_batch) for of_batch in zip(*shares, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "course",
+    [[(0, 3, 1), (3, 5, 2), (5, 9, 4), (9, 12, 1)], [(0, 1, 4), (1, 2, 2), (2, 12, 4)]],
+)
+def test_another_number_of_ranks_reads_the_same_batches(course):
+    """(first batch, last batch, ranks), at four samples a batch over epochs of ten."""
+    whole = batches(4, 0, 12, 1)
+    assert [batch for part in course for batch in batches(4, *part)] == whole
+    assert all(len(batch) == 4 for batch in whole)
+    read = [key for batch in whole for key in batch]
+    assert len(set(read)) == len(read) == 48
+
+
 def test_a_batch_larger_than_the_data_repeats_samples():
     assert len(keys(batch_size=16, first=0, last=2)) == 32
 

@@ -113,7 +113,7 @@ class Root:
     extend: bool = False
     watch: bool = False
     needs: Literal["auto", "require", "none"] = "auto"
-    accept: list[Literal["data", "batch", "ranks"]] | None = None
+    accept: list[Literal["data", "batch"]] | None = None
     input: str | None = None
     output: str | None = None
     debug: bool = False

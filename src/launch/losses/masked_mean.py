@@ -1,14 +1,16 @@
 """The mean over the part of an image that a mask lets count."""
 
-import torch
 from torch import Tensor
+
+from launch.tools.ranks import quotient
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     """sum(values * mask) / sum(mask), or the plain mean without a mask.
 
     The denominator carries the mask too, so that the scale of a loss does not shrink with the
-    masked area. An empty mask gives 0 with a graph (and zero gradients) instead of 0/0.
+    masked area, and is that of all ranks. An empty mask gives 0 with a graph (and zero gradients)
+    instead of 0/0.
 
     Args:
         values: (N, C, H, W).
@@ -17,4 +19,4 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return values.mean()
     weights = mask.to(values.dtype).expand_as(values)
-    return (values * weights).sum() / weights.sum().clamp_min(torch.finfo(values.dtype).tiny)
+    return quotient((values * weights).sum(), weights.sum())

@@ -12,13 +12,12 @@ class Stream:
     """
     Attributes:
         data: fingerprint of the data.
-        batch: samples of a batch, of one rank.
-        ranks: processes that share the data.
+        batch: samples of a batch, of all ranks. A run may go on with another number of ranks: its
+            position is a number of whole batches, of which each rank takes its share.
     """
 
     data: str
     batch: int
-    ranks: int
 
     def require_accepted(self, run: Run, accepted: Collection[str]) -> None:
         """
@@ -26,7 +25,9 @@ class Stream:
             ConfigError: if something has changed since the run was stopped, which would repeat or
                 leave out samples without a word, and is not accepted by name.
         """
-        before = run.record.get("stream") or {}
+        before = dict(run.record.get("stream") or {})
+        if "ranks" in before:  # of a version that counted the batch of one rank
+            before["batch"] *= before["ranks"]
         differs = {k: v for k, v in asdict(self).items() if before.get(k, v) != v}
         refused = {k: v for k, v in differs.items() if k not in accepted}
         if refused:

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from launch.errors import ConfigError, nearest
 from launch.masks.scheduled import ScheduledMasks
+from launch.tools import ranks
 from launch.train import learning_rate
 from launch.train.objective import ScheduledLosses
 
@@ -317,13 +318,16 @@ class ScheduledModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Random numbers depend on the batch, not on how the process got there."""
-        seed = hash((self.seed, self.batches, self.global_rank)) & 0x7FFF_FFFF
+        seed, own = (hash((self.seed, self.batches, rank)) & 0x7FFF_FFFF
+                     for rank in (0, self.global_rank))  # fmt: skip
+        ranks.begin(seed)
         if self.device.type == "cpu":
-            torch.default_generator.manual_seed(seed)  # torch's own reseeding costs 1 ms here
+            torch.default_generator.manual_seed(own)  # torch's own reseeding costs 1 ms here
         else:
-            torch.manual_seed(seed)
+            torch.manual_seed(own)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        ranks.end()
         self.batches += 1
 
     def _completed_update(self, *_: Any) -> None:

@@ -147,7 +147,7 @@ def train(run: Run, config: Config) -> None:
     prepare_stream(module, data, trainer.world_size, config["trainer"])
     if config["trainer"]["validate_every"] is None:
         validate_each_epoch(trainer, module)
-    stream = Stream(data.fingerprint(), data.batch_size, trainer.world_size)
+    stream = Stream(data.fingerprint(), data.batch_size * trainer.world_size)
     if resume is not None:
         stream.require_accepted(run, config.get("accept") or ())
     if trainer.is_global_zero:
