@@ -7,6 +7,7 @@ does it, for a few iterations. What is refused has to be refused in words.
 """
 
 import hashlib
+import math
 import traceback
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from launch.check.annotations import evaluate
 from launch.check.configuration import problems, referred
-from launch.check.settings import SECTIONS
+from launch.check.settings import SECTIONS, Precision
 from launch.composition.compose import resolved
 from launch.errors import ConfigError, LaunchError
 from launch.losses import LOSSES
@@ -299,17 +300,30 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Steps:
     return Steps(tmp_path_factory.mktemp("parents"))
 
 
+def trial_of(experiment: str, rung: str, steps: Steps, folder: Path) -> Trial:
+    typed = [f"experiment={experiment}", "trainer=cpu", f"runs={folder}", *EVERY]
+    composition = trainings(*typed, *TINY[experiment, rung])[rung]
+    parents = {r: steps.resolved(r, experiment) for r in references(composition.plain)}
+    return Trial(composition.config, parents, folder)
+
+
+@pytest.mark.parametrize(("experiment", "rung"), TINY)
+def test_every_precision_trains(experiment, rung, steps, tmp_path):
+    """On a CPU Lightning takes bfloat16 for `16-mixed`, and says so."""
+    trial = trial_of(experiment, rung, steps, tmp_path)
+    for precision in get_args(Precision):
+        rows, _ = trial.outcome(trial.changed("trainer.precision", precision), precision)
+        assert math.isfinite(float(rows[-1]["loss/total"])), precision
+
+
 @pytest.mark.parametrize(("experiment", "rung"), TINY)
 def test_every_key_acts_or_its_silence_has_a_reason(experiment, rung, steps, tmp_path):
     name = f"{experiment}/{rung}".rstrip("/")
-    typed = [f"experiment={experiment}", "trainer=cpu", f"runs={tmp_path}", *EVERY]
-    composition = trainings(*typed, *TINY[experiment, rung])[rung]
-    parents = {r: steps.resolved(r, experiment) for r in references(composition.plain)}
-    trial = Trial(composition.config, parents, tmp_path)
-    before = trial.outcome(composition.config, "as_it_is")
-    assert trial.outcome(composition.config, "again") == before
+    trial = trial_of(experiment, rung, steps, tmp_path)
+    before = trial.outcome(trial.config, "as_it_is")
+    assert trial.outcome(trial.config, "again") == before
     said: dict[str, str] = {}
-    for path, others in changes(composition.config).items():
+    for path, others in changes(trial.config).items():
         said[path] = trial.says(path, others, before)
         print(f"{name} {path}: {said[path]}", flush=True)
     reasons = SILENT[""] | SILENT.get(name, {})

@@ -34,6 +34,12 @@ def test_the_root_yaml_writes_keys_that_exist():
 TRAINER = load(CONF / "trainer" / "auto.yaml")
 
 
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true", "64-true", 64])
+def test_weights_in_other_than_float32_are_refused(precision: object):
+    (found,) = problems({"trainer": TRAINER | {"precision": precision}})
+    assert found.key == "trainer.precision" and "'bf16-mixed'" in found.message
+
+
 @pytest.mark.parametrize("decay", [-0.1, 1, 1.0, "0.9", True])
 def test_a_decay_lies_in_zero_to_one(decay: object):
     config = {"trainer": TRAINER, "ema": {"modules": ["network"], "decay": decay}}

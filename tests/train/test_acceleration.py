@@ -44,7 +44,7 @@ def prepared(module, **settings):
     [
         ("bf16", "bf16-mixed"), ("bfloat16", "bf16-mixed"), ("fp16", "16-mixed"),
         ("float16", "16-mixed"), ("fp32", "32-true"), ("float32", "32-true"), ("none", "32-true"),
-        ("bf16-true", "bf16-true"), (32, 32),
+        ("32-true", "32-true"), (32, 32),
     ],
 )  # fmt: skip
 def test_names_of_autocast_are_mixed_precisions(name, meant):

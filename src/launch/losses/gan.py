@@ -96,7 +96,7 @@ class GAN(nn.Module):
         """Terms of r3gan, without autocast: second derivatives do not survive float16.
 
         Images that autocast has made half go back to float32. Where the discriminator itself is
-        half (`bf16-true`), so are its images, and only means and penalties are in float32.
+        half, so are its images, and only means and penalties are in float32.
         """
         mixed = torch.is_autocast_enabled(real.device.type)
         with no_autocast(real):
