@@ -32,12 +32,14 @@ def test_steps_are_found_where_the_rate_falls() -> None:
     assert rate.changes() == (10, 30)
 
 
-def test_a_smooth_rate_ends_where_the_scheduler_says() -> None:
-    cosine = scheduler("OneCycleLR", max_lr=0.2, total_steps=41)
-    rates = learning_rate.record(OPTIMIZER, cosine, 40)
-    assert len(rates) == 41
+def test_a_smooth_rate_ends_with_the_last_step_and_not_one_beyond() -> None:
+    """torch's OneCycleLR goes on to a negative rate after the last of its steps."""
+    cycle = scheduler("OneCycleLR", max_lr=0.2, total_steps=40, anneal_strategy="linear")
+    rates = learning_rate.record(OPTIMIZER, cycle, 40)
+    assert len(rates) == 40
     assert max(rates) == pytest.approx(0.2, rel=0.01)
     assert rates[0] == pytest.approx(0.2 / 25)
+    assert rates[-1] == pytest.approx(rates[0] / 1e4)
 
 
 def test_every_optimizer_has_its_own_rate_and_none_is_built_unasked() -> None:

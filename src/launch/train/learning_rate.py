@@ -39,7 +39,7 @@ class Recorded:
 def schedules(
     module: Mapping[str, Any], last: int, unit: Unit = "iteration"
 ) -> Iterator[tuple[str, Recorded]]:
-    """Key and learning rate, from 0 to `last`, of every optimizer in a `module:` section.
+    """Key and learning rate, of `last` steps, of every optimizer in a `module:` section.
 
     `optimizer` is paired with `lr_scheduler`, `discriminator_optimizer` with
     `discriminator_lr_scheduler`, and so on; without a scheduler the rate is constant.
@@ -53,14 +53,14 @@ def schedules(
 def record(
     optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, last: int
 ) -> list[float]:
-    """The learning rate at 0 to `last`, from an optimizer that has nothing to update."""
+    """The learning rate of each of `last` steps, from an optimizer that has nothing to update."""
     running = instantiate(optimizer, _convert_="all")([torch.nn.Parameter(torch.zeros(1))])
     rates = [float(running.param_groups[0]["lr"])]
     if scheduler:
         stepping = instantiate(scheduler, _convert_="all")(running)
         rates = [float(running.param_groups[0]["lr"])]
         running.step()  # once, or torch warns about the order
-        for _ in range(last):
+        for _ in range(last - 1):
             stepping.step()
             rates.append(float(running.param_groups[0]["lr"]))
     return rates
