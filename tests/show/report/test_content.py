@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from launch.record.storage import write_json
-from launch.show.report.content import content, encoded, fewer, panels
+from launch.show.report.content import brief, content, encoded, fewer, panels
 from tests.show.report.runs import make, sweep
 
 
@@ -70,3 +70,18 @@ def test_a_long_curve_keeps_its_extremes() -> None:
     assert {9.0, -9.0} <= set(kept)
     assert (xs[0], xs[-1]) == (0, 9999)
     assert fewer(([1.0], [2.0]), 100) == ([1.0], [2.0])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0.0013000000000000002", "0.0013"),
+        ("1e-05", "1e-05"),
+        ("0", "0"),
+        ("true", "true"),
+        ("bf16-mixed", "bf16-mixed"),
+        ("launch.experiments.sr.losses.GAN", "…s.sr.losses.GAN"),
+    ],
+)
+def test_values_that_set_runs_apart_are_short(text: str, shown: str) -> None:
+    assert brief(text) == shown

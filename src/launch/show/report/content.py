@@ -99,7 +99,15 @@ def entry(run: RunData, common: str, most: int) -> Content:
 def settings(run: RunData, columns: Sequence[str]) -> str:
     """What sets a run apart from the others, in a few words: `lr=0.001 width=32`."""
     shown = [key for key in columns if key in run.config][:4]
-    return " ".join(f"{key.rpartition('.')[2]}={run.config[key][:16]}" for key in shown)
+    return " ".join(f"{key.rpartition('.')[2]}={brief(run.config[key])}" for key in shown)
+
+
+def brief(text: str, most: int = 16) -> str:
+    """A value to tell runs apart by: numbers rounded, of what is long its end."""
+    try:
+        return f"{float(text):.6g}"
+    except ValueError:
+        return text if len(text) <= most else f"…{text[1 - most :]}"
 
 
 def parents(run: RunData, known: Mapping[Path, str]) -> list[str]:
