@@ -60,6 +60,12 @@ MISTAKES = [
     ("trainer.devices", "al", "trainer.devices = al: must be a whole number or -1 or 'auto'"),
     ("trainer.max_epochs", 3, "leave the other null; got 100 and 3"),
     ("trainer.max_iterations", None, "leave the other null; got neither"),
+    (
+        "module.lr_scheduler",
+        {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "_partial_": True, "max_lr": 1}
+        | {"total_steps": None},
+        "module.lr_scheduler.total_steps: is null, but gives module.lr_scheduler its length",
+    ),
     ("ema.decay", 1, "ema.decay = 1: must be less than 1"),
     ("ema", {"modules": []}, "ema.decay: is missing; it has no default"),
     ("main_metric.mode", "mx", "main_metric.mode = mx: must be 'min' or 'max'. Did you mean 'max'"),

@@ -1,7 +1,7 @@
 """The whole configuration: its sections, what they ask of each other, and how it is reported."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -129,6 +129,7 @@ def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
         *open_values,
         *settings.problems(config),
         *_needed(config),
+        *_endless(config),
         *secrets("", config),
         *(p for part in looked_at(config) for p in walk(part, config.get(part))),
         *terms.losses(config),
@@ -167,8 +168,21 @@ def _needed(config: Config) -> Iterator[Problem]:
     if task in ("train", "plan") and trainer and (None in maxima) == (maxima == [None, None]):
         got = "neither" if maxima == [None, None] else f"{maxima[0]} and {maxima[1]}"
         message = f"give one of max_iterations and max_epochs and leave the other null; got {got}"
-        message += "" if None in maxima else ". Type trainer.max_iterations=null as well"
+        if None not in maxima:
+            message += ". Type trainer.max_epochs=null to count iterations, "
+            message += "trainer.max_iterations=null to count epochs"
         yield Problem("trainer.max_iterations", message)
+
+
+def _endless(config: Config) -> Iterator[Problem]:
+    """Schedules of the learning rate that count epochs where the run counts iterations, or back."""
+    for name, node in _mapping(config.get("module")).items():
+        if name.endswith("lr_scheduler") and isinstance(node, Mapping):
+            for key in ("total_steps", "epochs", "T_max"):
+                if key in node and node[key] is None and not node.get("total_steps"):
+                    message = f"is null, but gives module.{name} its length. "
+                    message += f"Give it, or type module.{name}=null for a constant rate"
+                    yield Problem(f"module.{name}.{key}", message)
 
 
 def secrets(key: str, value: Any) -> Iterator[Problem]:
