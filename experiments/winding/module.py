@@ -221,7 +221,7 @@ class WindingFit(ScheduledModule):
                 "module.windings or module.rows_fraction"
             )
         for mask in self.scheduled_masks.masks:
-            count = int(mask.generator.memory.get("undirected", 0))
+            count = int(mask.memory.get("undirected", 0))
             if count:
                 said.append(
                     f"mask {mask.label!r}: {count} times the mesh had neither links nor a tangent "

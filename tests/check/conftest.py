@@ -85,7 +85,7 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def garden(tmp_path_factory: pytest.TempPathFactory):
     """The package `garden`, which targets may name during these tests."""
     folder = tmp_path_factory.mktemp("packages")

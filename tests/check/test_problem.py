@@ -13,6 +13,12 @@ def test_a_problem_reads_as_one_line():
     assert str(Problem("data.root", "is missing")) == "data.root: is missing"
 
 
+def test_further_lines_are_advice_that_several_problems_share():
+    problem = Problem("a._target_", "is not allowed\nTo allow it: ...", "x.A")
+    assert str(problem) == "a._target_ = x.A: is not allowed"
+    assert problem.advice == ["To allow it: ..."]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(None, "null"), (True, "true"), (0, "0"), ("a", "a"), ("x" * 70, "x" * 57 + "...")],

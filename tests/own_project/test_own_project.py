@@ -146,3 +146,179 @@ def test_a_typo_in_the_gate_is_answered(stars):
     code, printed = answer("+ladder=stars")
     assert code == 2
     assert "tmies" in printed
+
+
+EXTRA = """
+from dataclasses import dataclass
+from functools import partial
+
+import lightning.pytorch as pl
+import torch
+
+from .pieces import Peaks
+
+TARGETS = ["distance", "Outer.steep"]
+
+def distance(pred, target, power=1.0):
+    return ((pred - target).abs() ** power).mean()
+
+@dataclass
+class Shape:
+    width: int
+
+class Shaped(Peaks):
+    def __init__(self, shape: Shape, **others):
+        super().__init__(**others)
+        self.width = shape.width + 1
+
+class Outer(Peaks):
+    class Inner(Peaks):
+        pass
+
+    @classmethod
+    def steep(cls):
+        return cls(9.0)
+
+class Several(Peaks):
+    def forward(self, pred, target, mask=None):
+        return 1.0, 2.0
+
+class Plain:
+    def __call__(self, pred, target):
+        return (pred - target).abs().mean()
+
+class Module(pl.LightningModule):
+    def __init__(self, losses, optimizer):
+        super().__init__()
+
+class Data(pl.LightningDataModule):
+    def __init__(self, batch_size):
+        super().__init__()
+
+half = partial(Peaks, emphasis=0.5)
+made = Peaks()
+"""
+
+WAYS = [
+    "{_target_: stars.extra.Outer.Inner, emphasis: 2, loss_weight: 1}",
+    "{_target_: stars.extra.Outer.steep, loss_weight: 1}",
+    "{_target_: stars.extra.distance, _partial_: true, power: 2, loss_weight: 1}",
+    "{_target_: stars.extra.half, loss_weight: 1}",
+    "{_target_: stars.extra.Plain, loss_weight: 1}",
+    "{_target_: stars.extra.Shaped, emphasis: 4, shape: {_target_: stars.extra.Shape, width: 2}}",
+]
+
+
+def with_extra(stars, source=EXTRA, **written):
+    """The project with another file, and other nodes in the lines of its experiment."""
+    (stars / "stars" / "extra.py").write_text(source)
+    file = stars / "conf" / "experiment" / "stars" / "first.yaml"
+    lines = file.read_text().splitlines()
+    for key, node in written.items():
+        (place,) = [n for n, line in enumerate(lines) if line.strip().startswith(f"{key}:")]
+        lines[place] = f"{lines[place].partition(key)[0]}{key}: {node}"
+    file.write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize("node", WAYS)
+def test_python_has_many_ways_to_give_a_loss(stars, node):
+    with_extra(stars, pixel=node)
+    assert trained("run", "trainer.max_iterations=2")["iteration"] == 2
+
+
+def nested(stars):
+    (stars / "stars" / "deep").mkdir()
+    (stars / "stars" / "deep" / "nets.py").write_text("from ..extra import Outer\n")
+
+
+def below_src(stars):
+    (stars / "src").mkdir()
+    (stars / "stars").rename(stars / "src" / "stars")
+
+
+def without_marker(stars):
+    (stars / "stars" / "__init__.py").unlink()
+
+
+def without_package_line(stars):
+    file = stars / "conf" / "experiment" / "stars" / "first.yaml"
+    file.write_text(file.read_text().replace("# @package _global_", "#"))
+
+
+@pytest.mark.parametrize(
+    "change, target",
+    [
+        (nested, "stars.deep.nets.Outer"),
+        (below_src, "stars.extra.Outer"),
+        (without_marker, "stars.extra.Outer"),
+        (without_package_line, "stars.extra.Outer"),
+    ],
+)
+def test_a_project_has_many_layouts(stars, change, target):
+    with_extra(stars, pixel=f"{{_target_: {target}, loss_weight: 1}}")
+    change(stars)
+    assert trained("run", "trainer.max_iterations=2")["iteration"] == 2
+
+
+REFUSED = [
+    # what a line of the experiment says, and what the answer says
+    ({"pixel": "{_target_: stars.extra.made}"}, "made is an object of Peaks; name a class or"),
+    ({"pixel": "{_target_: stars.extra.distance}"}, "distance needs it, unless the node says `_p"),
+    ({"pixel": "{_target_: stars.extra.Several}"}, "losses.pixel returned a tuple; return a sc"),
+    ({"module": "{_target_: stars.extra.Module, optimizer: 1}"}, "no ScheduledModule; inherit la"),
+    ({"data": "{_target_: stars.extra.Data, batch_size: 1}"}, "no ScheduledDataModule; inherit"),
+    ({"callbacks": "{count: {_target_: stars.extra.Plain}}"}, "callbacks.count: Plain is no Callb"),
+    ({"masks": "[{label: a, losses: [peaks], _target_: stars.extra.Plain}]"}, "Plain is no datac"),
+]
+
+
+@pytest.mark.parametrize("written, said", REFUSED, ids=lambda value: str(value)[:30])
+def test_what_cannot_be_is_refused(stars, written, said):
+    with_extra(stars, **written)
+    code, printed = answer("+experiment=stars/first", "trainer.max_iterations=2")
+    assert (code, said in printed) == (2, True), printed
+
+
+@pytest.mark.parametrize(
+    "source, said",
+    [("x = 1\ndef f(:\n", "stars/extra.py:2 is no Python"),
+     ("import absent\nclass Own: pass", "cannot be imported: No module named 'absent'")],
+)  # fmt: skip
+def test_a_module_that_is_broken_is_told(stars, source, said):
+    with_extra(stars, source, pixel="{_target_: stars.extra.Own}")
+    code, printed = answer("+experiment=stars/first")
+    assert (code, said in printed) == (2, True), printed
+
+
+def test_what_several_problems_need_is_said_once(stars):
+    (stars / "pyproject.toml").unlink()
+    code, printed = answer("+experiment=stars/first")
+    assert code == 2
+    assert printed.count("is not allowed.  (conf/experiment/stars/first.yaml:") >= 4
+    assert printed.count("which needs a pyproject.toml for that") == 1
+
+
+def test_below_the_project_one_is_told_where_it_is(stars, monkeypatch):
+    monkeypatch.chdir(stars / "conf")
+    assert f"type cd {stars} first" in answer("+experiment=stars/first")[1]
+
+
+def test_an_experiment_of_the_name_of_a_shipped_one_takes_its_place(stars):
+    (stars / "conf" / "experiment" / "sr").mkdir()
+    own = (stars / "conf" / "experiment" / "stars" / "first.yaml").read_text()
+    (stars / "conf" / "experiment" / "sr" / "static.yaml").write_text(own)
+    assert launch.compose("sr/static")["module"]["_target_"] == "stars.recipe.Cleaner"
+    assert launch.compose("sr/loss_ramps")["module"]["_target_"].startswith("launch.experiments.")
+
+
+@pytest.mark.parametrize("encoding, said", [("utf-8-sig", ""), ("latin-1", "is not UTF-8")])
+def test_files_of_other_editors(stars, encoding, said):
+    file = stars / "conf" / "experiment" / "stars" / "first.yaml"
+    file.write_text("# Größe\n" + file.read_text(), encoding=encoding)
+    code, printed = answer("+experiment=stars/first", "task=plan")
+    assert (code, said in printed) == (2 if said else 0, True), printed
+
+
+def test_a_main_metric_that_nobody_measures_is_told(stars):
+    with pytest.warns(UserWarning, match="main_metric.name=eror: .* Did you mean 'error'?"):
+        trained("run", "trainer.max_iterations=2", "main_metric.name=eror")

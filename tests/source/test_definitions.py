@@ -67,6 +67,14 @@ def test_a_name_that_leads_nowhere_gets_the_nearest_ones(dotted: str, message: s
     assert not caught.value.missing
 
 
+@pytest.mark.parametrize("source", ["x = 1\ndef f(:", "x = 1\n\0"])
+def test_a_file_that_is_no_python_is_told(tmp_path, source):
+    path = tmp_path / "broken.py"
+    path.write_text(source)
+    with pytest.raises(TargetError, match=r"broken.py.* is no Python: "):
+        _ = Module("broken", path).bindings
+
+
 def test_a_package_that_is_not_installed_is_missing():
     with pytest.raises(TargetError, match="pip install absent-package") as caught:
         find("absent_package.Thing")

@@ -57,7 +57,9 @@ def tell(found: list[Problem], composition: Composition | None) -> None:
         sources, written = Sources.read(composition), composition.config
         found = [_sourced(problem, sources, written) for problem in found]
     lines = [str(problem) for problem in found]
-    message = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} problems:", *lines])
+    head = [] if len(lines) == 1 else [f"{len(lines)} problems:"]
+    advice = dict.fromkeys(line for problem in found for line in problem.advice)
+    message = "\n  ".join([*head, *lines, *advice])
     raise (MissingError if all(p.exit_code == 3 for p in found) else ConfigError)(message)
 
 

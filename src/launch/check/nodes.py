@@ -70,7 +70,7 @@ def node(
             what = f"{owner} has no argument {name!r}" if target_key else "there is no such key"
             yield Problem(below(key, name), f"{what}.{nearest(name, known) or listed}", value)
     why = f"{owner} needs it" if target_key else "it has no default"
-    if str(target).startswith("torch.optim"):
+    if schema.of_function or str(target).startswith("torch.optim"):
         why += ", unless the node says `_partial_: true`"
     for name, argument in [*schema.arguments.items()][needed_after or 0 :]:
         is_given = needed_after is None or name in given or name in SUPPLIED.get(key, ())

@@ -11,7 +11,8 @@ NO_VALUE = object()
 class Problem:
     """What is wrong with one key, and where it was written.
 
-    `exit_code` is 3 if a file, folder or package is missing, else 2.
+    Further lines of the message are advice, which several problems may share. `exit_code` is 3 if
+    a file, folder or package is missing, else 2.
     """
 
     key: str
@@ -23,7 +24,11 @@ class Problem:
     def __str__(self) -> str:
         value = "" if self.value is NO_VALUE else f" = {shown(self.value)}"
         source = f"  ({self.source})" if self.source else ""
-        return f"{self.key}{value}: {self.message}{source}"
+        return f"{self.key}{value}: {self.message.splitlines()[0]}{source}"
+
+    @property
+    def advice(self) -> list[str]:
+        return self.message.splitlines()[1:]
 
 
 def shown(value: Any) -> str:

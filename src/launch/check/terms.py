@@ -40,7 +40,8 @@ def _chosen(
         return
     given = {k: v for k, v in entry.items() if k not in {*beside, *HYDRA_KEYS, "type"}}
     by = "_target_" if "_target_" in entry else "type"
-    yield from node(key, target, given, others=sorted(beside), target_key=by)
+    needed = None if entry.get("_partial_") else 0
+    yield from node(key, target, given, needed_after=needed, others=sorted(beside), target_key=by)
     for name, value in given.items():
         yield from walk(f"{key}.{name}", value)
 

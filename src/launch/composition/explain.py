@@ -247,4 +247,6 @@ def without(key: str, overrides: list[str], primary: str) -> DictConfig:
 
 
 def first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
+    """The first line of a message, and the next where that only announces it."""
+    first, *rest = str(error).strip().split("\n")
+    return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first

@@ -153,6 +153,9 @@ def option_meant(group: str, option: str, experiment: str) -> str:
         folder = next((n for n in of_scenario(known, experiment) if n.endswith("/folder")), None)
         root = next((k for k in option_keys("data", str(folder)) if k.endswith("root")), "root")
         return f" Your files are data={folder} data.{root}={option}"
+    above = [f for f in Path.cwd().parents if (f / "conf" / group / f"{option}.yaml").is_file()]
+    if above:
+        return f" It belongs to the project in {above[0]}: type cd {above[0]} first"
     below = [name for name in known if name.startswith(f"{option}/")]
     return (
         in_another_group(group, option)

@@ -15,6 +15,7 @@ The names of the blocks are the options of `scale`, so a third scale is one more
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,10 @@ from launch.record.run import CONF
 
 NESTED = ("experiment", "ladder", "study", "search", "data", "network")
 """Groups whose options lie in folders: their lists name `sr/static`, as one types it."""
+
+
+OF_THE_ROOT = ("experiment", "ladder", "study", "search", "scale")
+"""Groups whose files are about the whole configuration; `# @package` says another thing."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,10 @@ class RecipeSource(FileConfigSource):
         rung = None if super().is_config(config_path) else self._rung_of(name)
         if rung is not None:
             return self._result(whole_rung(rung))
-        result = super().load_config(config_path)
+        with text(Path(self.path, f"{name}.yaml")):
+            result = super().load_config(config_path)
+        if name.partition("/")[0] in OF_THE_ROOT and not result.header["package"]:
+            result.header["package"] = "_global_"
         if OmegaConf.is_dict(result.config):
             result.config = OmegaConf.create(self._root(name, content(result.config)))
         return result
@@ -183,7 +191,20 @@ def whole_rung(rung: Part) -> dict[str, Any]:
 @cache
 def load(path: Path, changed: int) -> dict[str, Any]:
     """The content of a file as plain containers; read anew when it has `changed`."""
-    return content(OmegaConf.load(path))
+    with text(path):
+        return content(OmegaConf.load(path))
+
+
+@contextmanager
+def text(path: Path) -> Iterator[None]:
+    """
+    Raises:
+        ConfigError: if what reads a file finds that it is no text.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from error
 
 
 def content(config: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from hydra.utils import get_class
+from hydra.utils import get_class, instantiate
 from pydantic import TypeAdapter, ValidationError
 
 from launch.errors import ConfigError, nearest
@@ -46,13 +46,16 @@ def entry_mask(entry: Mapping[str, Any]) -> ScheduledMask:
 def make(entry: Mapping[str, Any]) -> MaskGenerator:
     """The generator that an entry names, its parameters checked against the constructor."""
     generator: Any = get_class(targets.of_entry(entry, MASKS))
+    name = generator.__name__
+    if not hasattr(generator, "__dataclass_fields__"):
+        raise ConfigError(f"{name} is no dataclass, whose fields are its parameters")
     params = {key: value for key, value in entry.items() if key not in OWN_KEYS}
     known = [f.name for f in fields(generator) if f.init]
     for key in params.keys() - set(known):
-        listed = f"{generator.__name__} has no parameter {key!r}; it has {', '.join(known)}."
+        listed = f"{name} has no parameter {key!r}; it has {', '.join(known)}."
         raise ConfigError(listed + nearest(key, known))
     try:
-        return TypeAdapter(generator).validate_python(params)
+        return TypeAdapter(generator).validate_python(instantiate(params, _convert_="all"))
     except ValidationError as error:
         raise ConfigError(readable(error)) from error
 

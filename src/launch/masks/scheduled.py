@@ -19,12 +19,10 @@ from launch.errors import ConfigError, nearest
 class MaskGenerator(Protocol):
     """What a mask `type` has to offer.
 
-    `memory` holds plain values and tensors that must survive an interruption (a front that moved
-    by what it saw); most generators leave it empty. One that grows from a size to another may say
-    so for the plan: `spans(state) -> {unit: (before, after)}`.
+    One that has to survive an interruption (a front that moved by what it saw) keeps plain values
+    and tensors in a dict `memory`. One that grows from a size to another may say so for the plan:
+    `spans(state) -> {unit: (before, after)}`.
     """
-
-    memory: dict[str, Any]
 
     def generate(
         self, iteration: int, state: Mapping[str, Any], size: tuple[int, int], device: torch.device
@@ -45,6 +43,10 @@ class ScheduledMask:
     generator: MaskGenerator
     start: int = 0
     stop: int | None = None
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        return getattr(self.generator, "memory", {})
 
     def active(self, iteration: int) -> bool:
         return self.start <= iteration and (self.stop is None or iteration < self.stop)
@@ -127,7 +129,7 @@ class ScheduledMasks(nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         images = {place: (old.image, old.iteration) for place, old in self.slot.images.items()}
-        memory = [mask.generator.memory for mask in self.masks]
+        memory = [mask.memory for mask in self.masks]
         return {"memory": memory, "images": images, "built": self.slot.built}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
@@ -135,8 +137,8 @@ class ScheduledMasks(nn.Module):
         if not self.masks:
             return
         for mask, memory in zip(self.masks, state["memory"], strict=True):
-            mask.generator.memory.clear()
-            mask.generator.memory.update(memory)
+            mask.memory.clear()
+            mask.memory.update(memory)
         images = {place: Built(*built) for place, built in state["images"].items()}
         self.slot = Slot(images, state["built"])
 

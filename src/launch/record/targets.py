@@ -10,7 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import (
     PackageNotFoundError,
     distribution,
@@ -75,14 +75,12 @@ def require(target: str) -> None:
     if not is_allowed(target):
         known = [name.strip(".") for name in (*ALLOWED, *own())]
         guess = nearest(target.partition(".")[0], {name.partition(".")[0] for name in known})
-        listed = ", ".join(known)
-        raise ConfigError(
-            f"{target} is not allowed.{guess} {how(target)}. Allowed are names in {listed}"
-        )
+        listed = f"Allowed are names in {', '.join(known)}"
+        raise ConfigError(f"{target} is not allowed.{guess}\n{how(target)}.\n{listed}")
 
 
 def how(target: str) -> str:
-    """What allows a name."""
+    """What allows a name, and others of its package."""
     package = target.partition(".")[0]
     here = "the current folder" + ("" if project() else ", which needs a pyproject.toml for that")
     own = (
@@ -116,16 +114,22 @@ def located(target: str) -> Any:
         ConfigError: if it is not allowed, or not there.
     """
     require(target)
-    from hydra.utils import get_object  # noqa: PLC0415 - imports what is named
+    from hydra._internal.utils import _locate  # noqa: PLC0415 - imports what is named
 
     try:
-        found = get_object(target)
+        found = _locate(target)
     except Exception as error:
-        raise ConfigError(f"{target} cannot be imported: {error}") from error
-    home = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', '')}"
+        raise ConfigError(f"{target} cannot be imported: {error.__cause__ or error}") from error
+    made = found
+    while isinstance(made, partial):
+        made = made.func
+    if not hasattr(made, "__qualname__"):
+        kind = type(made).__name__
+        raise ConfigError(f"{target} is an object of {kind}; name a class or a function")
+    home = f"{made.__module__}.{made.__qualname__}"
     if not is_allowed(home):
         raise ConfigError(f"{target} is {home}, which is not allowed. {how(home)}")
-    if not is_below(home, listed()) and not is_known_kind(found, home):
+    if not is_below(home, listed()) and not is_known_kind(made, home):
         raise ConfigError(f"{target} is not of a kind that is allowed. {how(target)}")
     return found
 
@@ -223,10 +227,11 @@ def see_own_packages() -> None:
 
 @cache
 def packages() -> tuple[str, ...]:
-    """Importable packages of the user's project, or of its `src`."""
+    """Folders with Python files in the user's project, or in its `src`."""
     folder = project()
     roots = (folder, folder / "src") if folder else ()
-    return tuple(path.parent.name for root in roots for path in sorted(root.glob("*/__init__.py")))
+    found = [path.parent.name for root in roots for path in sorted(root.glob("*/*.py"))]
+    return tuple(name for name in dict.fromkeys(found) if name.isidentifier())
 
 
 @cache

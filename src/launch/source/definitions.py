@@ -68,7 +68,15 @@ class Module:
 
     @cached_property
     def statements(self) -> list[ast.stmt]:
-        return ast.parse(self.file.read_bytes()).body if self.file else []
+        """
+        Raises:
+            TargetError: if the file is no Python.
+        """
+        try:
+            return ast.parse(self.file.read_bytes()).body if self.file else []
+        except (SyntaxError, ValueError) as error:
+            line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
+            raise TargetError(f"{self.file}{line} is no Python: {error.args[0]}") from error
 
     @cached_property
     def bindings(self) -> dict[str, ast.AST | str]:

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from launch.errors import ConfigError
@@ -22,10 +22,11 @@ class Argument:
 
 @dataclass(frozen=True)
 class Signature:
-    """Arguments by name; an `open` one takes any further keyword."""
+    """Arguments by name, of a constructor or `of_function`; an `open` one takes others as well."""
 
     arguments: dict[str, Argument] = field(default_factory=dict)
     open: bool = False
+    of_function: bool = False
 
 
 def signature(target: str, anywhere: bool = False) -> Signature | None:
@@ -49,7 +50,7 @@ def signature(target: str, anywhere: bool = False) -> Signature | None:
             anywhere or targets.require(f"{found.module.name}.{found.node.name}")
         except ConfigError as error:
             raise TargetError(error.message) from error
-        return _of_function(found.module, found.node.args)
+        return replace(_of_function(found.module, found.node.args), of_function=True)
     return next(_constructors(found), Signature()) if found.body else None
 
 

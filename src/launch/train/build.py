@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning.pytorch as pl
 import torch
@@ -35,6 +35,7 @@ from launch.train.metrics_csv import MetricsCSV
 from launch.train.module import ScheduledModule
 
 Config = dict[str, Any]
+Kind = TypeVar("Kind")
 
 
 def build_module(config: Config) -> ScheduledModule:
@@ -42,7 +43,7 @@ def build_module(config: Config) -> ScheduledModule:
     torch.manual_seed(config["seed"])
     losses = objective.build(config["losses"])
     factory = instantiate(config["module"], _partial_=True, _convert_="all")
-    module: ScheduledModule = factory(losses=losses)
+    module = of_kind(ScheduledModule, factory(losses=losses), "module")
     require_optimizers(module)
     settings = config["trainer"]
     module.seed, module.accumulate = config["seed"], settings["accumulate"]
@@ -56,6 +57,17 @@ def build_module(config: Config) -> ScheduledModule:
         module.average(**config["ema"])
     acceleration.prepare_module(module, settings)
     return module
+
+
+def of_kind(kind: type[Kind], built: Any, key: str) -> Kind:
+    """
+    Raises:
+        ConfigError: if a configuration names a class of another kind.
+    """
+    if not isinstance(built, kind):
+        base = f"{kind.__module__}.{kind.__name__}"
+        raise ConfigError(f"{key}: {type(built).__name__} is no {kind.__name__}; inherit {base}")
+    return built
 
 
 def require_optimizers(module: ScheduledModule) -> None:
@@ -73,7 +85,7 @@ def require_optimizers(module: ScheduledModule) -> None:
 
 def build_data(config: Config) -> ScheduledDataModule:
     torch.manual_seed(config["seed"])  # of a teacher that nobody has trained
-    data: ScheduledDataModule = instantiate(config["data"], _convert_="all")
+    data = of_kind(ScheduledDataModule, instantiate(config["data"], _convert_="all"), "data")
     data.seed, data.prefetch = config["seed"], config["trainer"].get("prefetch", 2)
     data.loader_timeout = config["trainer"].get("loader_timeout", 0)
     return data
@@ -124,7 +136,7 @@ def build_trainer(
         ImagePanels(run.folder / "images", settings["image_every"]),
         RunRecord(run, settings["checkpoint_every"]),
         ProgressBar(step_log, run.name),
-        *instantiate(list((config.get("callbacks") or {}).values()), _convert_="all"),
+        *own_callbacks(config.get("callbacks") or {}),
     ]
     automatic = module.automatic_optimization
     acceleration.prepare_device(settings)
@@ -155,6 +167,12 @@ def build_trainer(
     if not automatic and isinstance(trainer.precision_plugin, MixedPrecision):
         hand_over_scaling(trainer.precision_plugin, module)
     return trainer, checkpoints
+
+
+def own_callbacks(nodes: Config) -> list[pl.Callback]:
+    """Those that a configuration names."""
+    built = instantiate(nodes, _convert_="all").items()
+    return [of_kind(pl.Callback, callback, f"callbacks.{name}") for name, callback in built]
 
 
 def hand_over_scaling(plugin: MixedPrecision, module: ScheduledModule) -> None:

@@ -1,13 +1,14 @@
 """The objective: named loss terms, each with a weight that is a schedule of the iteration."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import torch
-from hydra.utils import get_class
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, NonFiniteError
@@ -38,9 +39,9 @@ class Balance(nn.Module):
 
 @dataclass
 class Term:
-    """A loss and the schedule of its weight."""
+    """A loss, mostly a module, and the schedule of its weight."""
 
-    loss: nn.Module
+    loss: Callable[..., Any]
     weight: Schedule
 
     @property
@@ -69,7 +70,8 @@ class ScheduledLosses(nn.Module):
     def __init__(self, terms: dict[str, Term]) -> None:
         super().__init__()
         self.terms = terms
-        self.modules_by_name = nn.ModuleDict({name: term.loss for name, term in terms.items()})
+        modules = {name: t.loss for name, t in terms.items() if isinstance(t.loss, nn.Module)}
+        self.modules_by_name = nn.ModuleDict(modules)
         self.iteration = 0
         self.epoch = 0
         self.balance = Balance()
@@ -82,7 +84,7 @@ class ScheduledLosses(nn.Module):
     def __contains__(self, name: str) -> bool:
         return name in self.terms
 
-    def __getitem__(self, name: str) -> nn.Module:
+    def __getitem__(self, name: str) -> Any:
         return self.terms[name].loss
 
     def weight(self, name: str, iteration: int | None = None) -> float:
@@ -143,6 +145,9 @@ class ScheduledLosses(nn.Module):
         if isinstance(value, Tensor):
             self.values[name] = value.detach()
             return value
+        if not isinstance(value, Mapping):
+            got = type(value).__name__
+            raise ConfigError(f"losses.{name} returned a {got}; return a scalar, or a dict of them")
         self.values |= {f"{name}/{part}": v.detach() for part, v in value.items()}
         return torch.stack(list(value.values())).sum()
 
@@ -158,9 +163,12 @@ def build(config: dict[str, dict[str, Any]]) -> ScheduledLosses:
 
 def _term(name: str, entry: dict[str, Any]) -> Term:
     schedule = {key: entry.pop(key) for key in LOSS_WEIGHT_KEYS & entry.keys()}
-    arguments = {key: value for key, value in entry.items() if key not in ("type", "_target_")}
+    arguments = {key: value for key, value in entry.items() if key != "type"}
     try:
-        loss_class = get_class(targets.of_entry(entry, LOSSES))
-        return Term(loss_class(**arguments), weight(schedule))
-    except (ConfigError, TypeError, ValueError) as error:
-        raise ConfigError(f"losses.{name}: {error}") from error
+        node = arguments | {"_target_": targets.of_entry(entry, LOSSES)}
+        return Term(instantiate(node, _convert_="all"), weight(schedule))
+    except (ConfigError, InstantiationException) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, (ConfigError, TypeError, ValueError)):
+            raise ConfigError(f"losses.{name}: {cause}") from error
+        raise cause from None

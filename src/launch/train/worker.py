@@ -17,6 +17,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from hydra.errors import InstantiationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from launch.errors import ConfigError, LaunchError, PreemptedError, nearest
 from launch.record import storage, targets
@@ -97,7 +98,7 @@ def work(run: Run, config: Config) -> int:
     torch.set_num_threads(config["trainer"]["threads"] or torch.get_num_threads())
     try:
         tasks[config["task"]](run, config)
-    except (LaunchError, InstantiationException) as error:
+    except (LaunchError, InstantiationException, MisconfigurationException) as error:
         return ended(run, config, readable(error))
     except Stopped:
         return ended(run, config, PreemptedError(run.record.get("iteration", 0)))

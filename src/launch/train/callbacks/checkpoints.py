@@ -1,13 +1,14 @@
 """`last.ckpt` every n iterations and `best.ckpt` by the main metric, each in one step."""
 
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 
-from launch.errors import PreemptedError
+from launch.errors import PreemptedError, nearest
 from launch.record.stopping import Stopped, requests
 from launch.train import checkpoint_files
 from launch.train.data import ClockedLoader
@@ -119,6 +120,10 @@ class Checkpoints(pl.Callback):
 
     def is_best(self, module: ScheduledModule) -> bool:
         """Whether the latest metrics are the best so far, which is remembered."""
+        if self.metric and self.metric not in module.metrics:
+            guess = nearest(self.metric, module.metrics) or f" It has {', '.join(module.metrics)}."
+            missing = f"main_metric.name={self.metric}: no validation has it, so no best checkpoint"
+            warnings.warn(f"{missing}.{guess}", stacklevel=2)
         value = module.metrics.get(self.metric or "", math.nan)
         if self.sign * value <= self.best or math.isnan(value):
             return False
