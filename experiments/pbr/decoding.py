@@ -21,6 +21,7 @@ PACKED = {  # kind of file -> map -> channel
     "rmaos": {"roughness": 0, "metallic": 1, "ao": 2},
     "metallic_roughness": {"roughness": 1, "metallic": 2},  # glTF
     "metallic_smoothness": {"metallic": 0, "gloss": 3},  # Unity
+    "mask_map": {"metallic": 0, "ao": 1, "gloss": 3},  # Unity's high definition pipeline
 }
 
 

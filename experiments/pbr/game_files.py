@@ -5,7 +5,7 @@ Games on Windows ignore the case of names, and so does everything here.
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ EXCLUDED = {
     "cubemaps": "surroundings, no material",
     "effects": "effects, no material",
 }
-NORMAL = {"n", "normal", "normals", "nrm", "norm"}
+NORMAL = {"n", "normal", "normals", "nrm", "norm", "nor", "nm", "normalmap"}
 OTHER_MAPS = {  # these suffixes are a game's own
     **{"msn": "model-space normals", "sk": "subsurface map", "s": "specular map"},
     **{"g": "glow map", "em": "glow map", "m": "environment mask", "e": "environment map"},
@@ -31,6 +31,7 @@ WITH_BASE = {  # these may as well be part of a name: they count beside a textur
     **{word: "specular map" for word in ("spec", "specular", "gloss")},
     **{word: "opacity map" for word in ("alpha", "opacity", "mask")},
     **{word: "occlusion map" for word in ("ao", "occlusion")},
+    **{"bl": "back light map", "f": "fuzz map"},
     **{"metallic": "metallic map", "metalness": "metallic map", "glow": "glow map"},
 }
 DIFFUSE = {"d", "diff", "diffuse", "c", "color", "colour", "albedo", "basecolor"}
@@ -55,10 +56,16 @@ class Diffuse:
 
 @dataclass
 class Found:
-    """What is in a folder. `left_out`: path below the root -> why it is none of the textures."""
+    """What is in a folder.
+
+    Attributes:
+        left_out: path below the root -> why it is none of the textures.
+        others: suffix -> how many files that no texture has.
+    """
 
     textures: list[Diffuse] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    others: Counter[str] = field(default_factory=Counter)
 
 
 def scan(root: Path, forced: Forced = lambda name: False) -> Found:
@@ -72,6 +79,8 @@ def scan(root: Path, forced: Forced = lambda name: False) -> Found:
     for path in walk(root):
         if path.suffix.lower() in textures.SUFFIXES:
             folders[path.parent].append(path)
+        else:
+            found.others[path.suffix.lower() or path.name] += 1
     for folder, paths in sorted(folders.items()):
         _scan_folder(root, folder.relative_to(root), paths, forced, found)
     return found

@@ -175,6 +175,9 @@ def look(path: Path, rule: Rule) -> tuple[tuple[int, int], str | None]:
 def announce(found: Found, known: Rules) -> None:
     for file, reason in sorted(found.left_out.items()):
         print(f"left out {file}: {reason}", flush=True)
+    if found.others:
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.others.items()))
+        print(f"left out files that are no textures: {kinds}", flush=True)
     for pattern in known.unused():
         print(f"predict.yaml: {pattern} matches no texture", flush=True)
 

@@ -38,6 +38,7 @@ def test_words_that_may_be_of_a_name_make_no_map(found, name):
         ("boulder_d.png", "boulder_n.png"),
         ("boulder_d.png", "boulder_d_n.png"),
         ("bag.tga", "BAG_Normal.tga"),
+        ("roof.dds", "roof_nm.dds"),
     ],
 )
 def test_normals_are_found_whatever_the_letters(found, texture, normal):
@@ -53,6 +54,7 @@ def test_normals_are_found_whatever_the_letters(found, texture, normal):
         ("head_sk.dds", "subsurface map of head"),
         ("head_g.dds", "glow map of head"),
         ("head_alpha.dds", "opacity map of head"),
+        ("head_bl.dds", "back light map of head"),
         ("torso_n.dds", "normal map without its texture torso"),
         ("torso_msn.dds", "model-space normals without its texture torso"),
         ("effects/smoke.dds", "in effects/: effects, no material"),
@@ -83,3 +85,10 @@ def test_the_textures_of_a_mod_are_found_from_its_root(tmp_path):
     assert below_textures(tmp_path) == tmp_path
     (tmp_path / "Textures").mkdir()
     assert below_textures(tmp_path) == tmp_path / "Textures"
+
+
+def test_files_that_are_no_textures_are_counted(tmp_path):
+    for name in ("wall.dds", "wall.psd", "notes.txt", "LICENSE", "sub/other.PSD"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert scan(tmp_path).others == {".psd": 2, ".txt": 1, "LICENSE": 1}

@@ -22,6 +22,10 @@ from launch.experiments.pbr.sources import group_files
         ("wall01.dds", ("wall01", None)),
         ("wall_n_001.dds", ("wall_n_001", None)),
         ("n.dds", ("n", None)),
+        ("GrassHillAlbedo.tif", ("GrassHill", "albedo")),
+        ("BricksBaseColor_2K.png", ("Bricks_2K", "albedo")),
+        ("RustyMetal.png", ("RustyMetal", None)),
+        ("lamp_base.png", ("lamp_base", None)),
     ],
 )
 def test_names_tell_material_and_map(file, expected):
@@ -45,6 +49,9 @@ HABITS = {
     "vbclahq_2K": {"_Albedo": "albedo", "_Gloss": "gloss", "_Displacement": "height"},
     "tiles 016": {" base color": "albedo", " roughness": "roughness"},
     "door_wood": {"_baseColor": "albedo", "_metallicRoughness": "metallic_roughness"},
+    "SM_Gun_01": {"_BC": "albedo", "_N": "normal", "_R": "roughness"},
+    "helmet": {"_baseColorTexture": "albedo", "_normalTexture": "normal"},
+    "sofa": {"_BaseMap": "albedo", "_NormalMap": "normal", "_MaskMap": "mask_map"},
     "crate": {"_AlbedoTransparency": "albedo", "_MetallicSmoothness": "metallic_smoothness"},
 }
 

@@ -83,12 +83,14 @@ def records(out: Path) -> dict[str, dict]:
 
 
 def test_every_file_has_an_output_or_a_reason(folder, capsys):
+    (folder / "read me.txt").touch()
     counts, out = convert(folder)
     assert counts == {"textures": 3, "kept": 0, "left_out": 3}
     said = capsys.readouterr().out
     assert "left out clutter/tiny.png: 64x9 is smaller" in said
     assert "left out clutter/page.png: page.png: cannot identify image file" in said
     assert "left out effects/smoke.png: in effects/" in said
+    assert "left out files that are no textures: 1 .txt" in said
     found = {p.relative_to(out).as_posix() for p in out.rglob("*.dds")}
     names = ("town/Wall_001", "town/wall_002", "clutter/odd")
     assert found == {path for name in names for path in mod_files.outputs(name, "dds")}

@@ -1,13 +1,19 @@
 """Maps of whole textures in tiles: on the torus a shift of the input shifts the output."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from launch.experiments.pbr import tiles
+from launch.experiments.pbr.maps import MapsFromAlbedo
+from launch.experiments.pbr.models import AlbedoUNet, MapsUNet, SegFormer
 from launch.experiments.pbr.seams import seam_ratios
 from launch.experiments.pbr.synthetic import material
 from launch.experiments.pbr.tiles import FULL, context_of, convert_tiles, mirrored, sampled, spans
+from launch.train.objective import ScheduledLosses
 
 SIDE = 64
 STEPS = 9  # of 65535: less than one is lost in each of three by three tiles
@@ -52,6 +58,40 @@ def test_a_shift_of_a_tiling_texture_shifts_its_maps(blurring):
     shifted = convert_tiles(blurring, np.roll(image, (16, 32), (0, 1)), None, both, tile=32)
     expected = np.roll(convert_tiles(blurring, image, None, both, tile=32), (16, 32), (1, 2))
     np.testing.assert_allclose(shifted.astype(int), expected, atol=STEPS)
+
+
+@pytest.fixture(scope="module")
+def networks() -> MapsFromAlbedo:
+    """All three of a phase, with random weights and a condition that counts."""
+    torch.manual_seed(0)
+    maps = MapsUNet("tu-test_resnet")
+    maps.usual.uniform_()
+    for module in (*maps.heads.values(), *maps.film.modules()):
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.normal_(module.weight, std=0.3)
+    loss, optimizer = ScheduledLosses({}), partial(torch.optim.SGD, lr=0.1)
+    albedo, segformer = AlbedoUNet("tu-test_resnet"), SegFormer("mit_b0")
+    module = MapsFromAlbedo(loss, "B", maps, optimizer, albedo=albedo, segformer=segformer)
+    return module.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_the_edge_of_a_tiling_texture_is_a_line_like_any_other(networks, monkeypatch, side):
+    """Shifted by half, the edges lie inside: the maps there are the same."""
+    monkeypatch.setattr(tiles, "WHOLE", 64)
+    monkeypatch.setattr(tiles, "MARGIN", 32)
+    both = True, True
+
+    def maps_of(image: np.ndarray) -> np.ndarray:
+        context = context_of(networks.game_condition, image, both)
+        return convert_tiles(networks.convert, image, context, both, tile=64).astype(int)
+
+    image = image_of(side=side)
+    maps = maps_of(image)
+    assert maps.std(axis=(1, 2)).min() > 10 * STEPS
+    shift = side // 2, side // 2
+    shifted = maps_of(np.roll(image, shift, (0, 1)))
+    np.testing.assert_allclose(shifted, np.roll(maps, shift, (1, 2)), atol=STEPS)
 
 
 @pytest.mark.parametrize("side", [64, 100])
