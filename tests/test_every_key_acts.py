@@ -87,6 +87,7 @@ TINY = {
         "data.crop.points=[[0,32],[2,96]]", "data.validation_crop=96", "data.samples_per_epoch=8",
         "data.batch_size=2", "trainer.max_epochs=2", "trainer.validate_every=null",
         "data.game_share=0.4", "data.augmentation.four_crops=0.3",
+        "data.augmentation.photometric=1.0",
     ],
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Keys of `trainer:` that change speed or memory, and nothing that is computed."""
 
-from functools import partial
+from functools import partial, partialmethod
 
 import lightning.pytorch as pl
 import pytest
@@ -105,6 +105,18 @@ def test_networks_are_compiled_and_laid_out_and_averages_are_not():
     assert module.ema["network"]._compiled_call_impl is None
     assert module.network[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert list(module.state_dict()) == list(Net().state_dict())
+
+
+@pytest.mark.parametrize("pattern", ["network", "network.*"])
+def test_what_is_made_twice_is_compiled_too(monkeypatch, pattern):
+    compiled = []
+    backend = lambda graph, _: compiled.append(graph) or graph.forward  # noqa: E731
+    by_backend = partialmethod(nn.Module.compile, backend=backend)
+    monkeypatch.setattr(nn.Module, "compile", by_backend)
+    torch.compiler.reset()
+    module = prepared(Net(), compile=True, activation_checkpointing=[pattern])
+    assert all(map(torch.equal, Net().gradients(), module.gradients()))
+    assert compiled
 
 
 def test_what_holds_for_the_process_is_set_and_unset():

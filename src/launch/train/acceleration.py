@@ -4,7 +4,7 @@ Networks are the direct sub-modules of a recipe, less its losses and averages.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -112,7 +112,12 @@ def recompute(module: ScheduledModule, pattern: str) -> None:
             f"{nearest(pattern, names)}"
         )
     for part in matched:
-        part.forward = partial(checkpoint, part.forward, use_reentrant=False)
+        part.forward = recomputed(part.forward)
+
+
+def recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """As a function of this module: torch.compile passes by what is one of torch's own."""
+    return lambda *inputs, **named: checkpoint(forward, *inputs, use_reentrant=False, **named)
 
 
 def profiler(settings: Config, folder: Path) -> Profiler | None:
