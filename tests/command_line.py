@@ -44,5 +44,5 @@ def work_here(run, config, lock):
     threads = torch.get_num_threads()
     code = worker.work(run, worker.as_built(run))
     torch.set_num_threads(threads)
-    run.update(exit_code=code)
+    run.note("end", exit_code=code)
     return code

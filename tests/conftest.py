@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from launch.front import command_line
-from launch.record import run
+from launch.record import origin
 from launch.record.run import Run, sha256
 from launch.start import start
 
@@ -78,7 +78,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """What is trained instead of training."""
     stand_in = StandIn()
     monkeypatch.setattr(start, "work", stand_in)
-    monkeypatch.setattr(run, "git_state", lambda: None)
+    monkeypatch.setattr(origin, "git_state", lambda: None)
     return stand_in
 
 

@@ -63,7 +63,7 @@ with run.lock():
             sealed = storage.Sealed(file)
             sealed.write(content)
             sealed.seal()
-        run.update(iteration=iteration)
+        run.note("checkpoint", iteration=iteration)
     run.finish("completed")
 """
 

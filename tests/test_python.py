@@ -25,7 +25,7 @@ def test_what_is_wrong_with_it_is_raised():
 def run(tmp_path):
     run = Run(tmp_path / "run")
     run.folder.mkdir()
-    run.update(status="completed", task="validate", metrics={"psnr": 25.0})
+    run.note("end", status="completed", task="validate", metrics={"psnr": 25.0})
     return run
 
 

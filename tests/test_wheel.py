@@ -17,7 +17,8 @@ import time
 import pytest
 import torch
 
-from launch.record.run import DISTRIBUTION, REPOSITORY
+from launch.record.origin import DISTRIBUTION
+from launch.record.run import REPOSITORY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

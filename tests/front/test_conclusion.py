@@ -11,7 +11,8 @@ def run(tmp_path):
     """A finished training whose last validation was not its best."""
     run = Run(tmp_path / "run")
     (run.folder / "images").mkdir(parents=True)
-    run.update(
+    run.note(
+        "end",
         task="train", status="completed", experiment="sr/static", iteration=30, command="typed",
         metrics={"psnr_y": 25.0, "psnr_y_bicubic": 24.0, "seconds": 1.0},
         main_metric={"name": "psnr_y"},
@@ -34,7 +35,7 @@ def test_a_run_whose_last_is_its_best_says_so_by_silence(run):
 
 def test_without_a_main_metric_the_first_three_are_shown(run):
     values = dict(zip("abcd", (1.0, 2.0, 3.0, 4.0), strict=True))
-    run.update(main_metric=None, best=None, metrics=values)
+    run.note("end", main_metric=None, best=None, metrics=values)
     assert numbers(run.record, run)[:3] == ["a 1", "b 2", "c 3"]
 
 

@@ -28,10 +28,14 @@ def test_runs_stand_in_columns_with_their_metric_or_their_error(tmp_path):
     good, bad = Run(tmp_path / "good"), Run(tmp_path / "bad")
     good.folder.mkdir()
     bad.folder.mkdir()
-    good.update(
-        task="train", status="completed", main_metric={"name": "psnr"}, metrics={"psnr": 25.123456}
+    good.note(
+        "end",
+        task="train",
+        status="completed",
+        main_metric={"name": "psnr"},
+        metrics={"psnr": 25.123456},
     )
-    bad.update(task="train", status="failed", error="no memory\nat line 3")
+    bad.note("end", task="train", status="failed", error="no memory\nat line 3")
     head, *rows = table([("sr/static", good), ("x", bad)]).splitlines()
     assert head.split() == ["job", "task", "status", "metric", "folder"]
     assert [row.index(str(tmp_path)) for row in rows] == [head.index("folder")] * 2

@@ -165,7 +165,7 @@ def test_results_are_a_table_over_seeds_and_a_csv(here, worker):
 
 def test_a_sweep_is_followed_from_its_folder(here, worker):
     here("-m", "+experiment=sr/static", "seed=0,1", "run_dir=sweep")
-    Run(Path("sweep/1")).update(status="failed", error="told to")
+    Run(Path("sweep/1")).note("end", status="failed", error="told to")
     code, printed = here("task=watch", "run_dir=sweep")
     assert code == 1
     assert "2 jobs: 1 completed, 1 failed" in printed

@@ -92,7 +92,7 @@ def train(folder, start, rate, truth=True):
     prepare_stream(job, data, 1, TRAINER)
     validate_each_epoch(trainer, job)
     trainer.fit(job, datamodule=data)
-    run.update(best=best(checkpoints))
+    run.note("end", best=best(checkpoints))
     return run
 
 

@@ -15,7 +15,7 @@ def parent(tmp_path):
     run = Run(tmp_path / "parent")
     run.best.parent.mkdir(parents=True)
     run.best.write_text("weights")
-    run.update(identity="abc", best={"sha256": sha256(run.best)})
+    run.note("end", identity="abc", best={"sha256": sha256(run.best)})
     return run
 
 
@@ -25,7 +25,7 @@ def child(tmp_path, parent):
     run = Run(tmp_path / "child")
     run.folder.mkdir()
     found = asdict(Parent.of(parent, parent.best))
-    run.update(parents=[{"reference": "rung:maps", **found}, {"reference": "rung:later"}])
+    run.note("end", parents=[{"reference": "rung:maps", **found}, {"reference": "rung:later"}])
     return run
 
 

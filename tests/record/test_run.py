@@ -33,15 +33,15 @@ def test_a_started_run_says_where_it_comes_from(tmp_path):
 
 def test_no_half_written_record_is_left(tmp_path):
     run = Run(tmp_path)
-    run.update(a=1)
-    run.update(b=2)
+    run.note("end", a=1)
+    run.note("end", b=2)
     assert run.record == {"a": 1, "b": 2}
-    assert os.listdir(tmp_path) == ["run.json"]
+    assert sorted(os.listdir(tmp_path)) == ["events.jsonl", "run.json"]
 
 
 def test_a_running_record_without_a_process_is_an_interrupted_run(tmp_path):
     run = Run(tmp_path)
-    run.update(status="running")
+    run.note("end", status="running")
     assert run.status == "interrupted"
     with (tmp_path / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

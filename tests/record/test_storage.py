@@ -138,7 +138,7 @@ def test_a_file_that_is_cut_off_is_not_taken_for_a_whole_one(tmp_path, length):
 
 def test_files_of_other_programs_have_no_seal(tmp_path):
     (tmp_path / "model.pth").write_bytes(STORED)
-    assert storage.verify(tmp_path / "model.pth") is False
+    assert storage.verify(tmp_path / "model.pth") is None
 
 
 PRINTING = """

@@ -14,7 +14,7 @@ BEFORE = Stream("kodak-1f", batch=8)
 @pytest.fixture
 def run(tmp_path):
     run = Run(tmp_path)
-    run.update(stream=asdict(BEFORE))
+    run.note("end", stream=asdict(BEFORE))
     return run
 
 
@@ -47,5 +47,5 @@ def test_the_same_stream_and_one_of_which_nothing_is_recorded_go_on(run, tmp_pat
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_the_batch_of_all_ranks_counts_in_records_of_an_earlier_version_too(ranks, tmp_path):
     run = Run(tmp_path)
-    run.update(stream={"data": "kodak-1f", "batch": 8 // ranks, "ranks": ranks})
+    run.note("train", stream={"data": "kodak-1f", "batch": 8 // ranks, "ranks": ranks})
     BEFORE.require_accepted(run, ())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from launch.record.run import read_json
+from launch.record.storage import read_json
 from tests.command_line import launch
 
 

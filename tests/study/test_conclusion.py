@@ -39,5 +39,5 @@ def test_its_tables_are_written_and_printed(folder, capsys):
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
 def test_one_job_that_has_not_ended_well_is_an_exit_code(folder, status):
     *_, last = STUDY.jobs()
-    Run(folder / last.place).update(status=status)
+    Run(folder / last.place).note("end", status=status)
     assert conclusion.conclude(None, folder) == 1

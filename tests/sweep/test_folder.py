@@ -16,7 +16,7 @@ def sweep(tmp_path):
     jobs = [{"place": f"{n}", "overrides": ["experiment=sr/static", f"seed={n}"]} for n in (0, 1)]
     (tmp_path / "sweep.json").write_text(json.dumps({"jobs": jobs}))
     (tmp_path / "0").mkdir()
-    Run(tmp_path / "0").update(status="completed")
+    Run(tmp_path / "0").note("end", status="completed")
     return Sweep(tmp_path)
 
 

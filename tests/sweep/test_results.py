@@ -23,7 +23,7 @@ def folder(tmp_path):
     for place, value in enumerate(PSNR.values()):
         run = Run(tmp_path / f"{place}")
         run.folder.mkdir()
-        run.update(status="completed", main_metric={"name": "psnr"}, metrics={"psnr": value})
+        run.note("end", status="completed", main_metric={"name": "psnr"}, metrics={"psnr": value})
     return tmp_path
 
 
@@ -41,7 +41,7 @@ def test_a_line_per_job_and_means_over_seeds(folder):
 
 
 def test_an_error_is_told_whole_and_the_sweep_is_not_complete(folder):
-    Run(folder / "3").update(status="failed", error="first line\nsecond line")
+    Run(folder / "3").note("end", status="failed", error="first line\nsecond line")
     found = Results.of(folder)
     assert not found.all_completed
     assert [*found.errors()] == ["module.lr=1e-4 seed=1 (failed): first line\nsecond line"]

@@ -17,8 +17,8 @@ def swept(tmp_path):
     jobs = [{"place": f"{n}", "overrides": [f"seed={n}"]} for n in (0, 1)]
     (folder / "0").mkdir(parents=True)
     (folder / "sweep.json").write_text(json.dumps({"jobs": jobs}))
-    Run(folder / "0").update(
-        status="completed", main_metric={"name": "psnr"}, metrics={"psnr": 25.0}
+    Run(folder / "0").note(
+        "end", status="completed", main_metric={"name": "psnr"}, metrics={"psnr": 25.0}
     )
     return folder
 

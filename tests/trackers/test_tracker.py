@@ -16,7 +16,7 @@ def test_identity_outlives_a_resume_and_a_move(tmp_path: Path) -> None:
     first = Identity.of(run)
     assert (first.name, first.group) == (NAME, GROUP)
     assert first.tags == {"task": "train", "scale": "demo", "seed": "3"}
-    run.update(status="running", iteration=40)
+    run.note("end", status="running", iteration=40)
     run.folder.parent.rename(tmp_path / "b")
     assert Identity.of(Run(tmp_path / "b" / "0")).id == first.id
 

@@ -26,7 +26,7 @@ def run(tmp_path):
     """A run with two generations, of iterations 1 and 2."""
     run = Run(tmp_path)
     for iteration in (1, 2):
-        checkpoint_files.write(content(iteration), run.last)
+        checkpoint_files.write(run, content(iteration), run.last)
     return run
 
 
@@ -106,15 +106,26 @@ def test_a_disk_that_refuses_leaves_the_last_good_checkpoint(run, monkeypatch, n
 
     monkeypatch.setattr(storage.Sealed, "write", refusing)
     with pytest.raises(StorageError, match=os.strerror(number)):
-        checkpoint_files.write(content(3), run.last)
+        checkpoint_files.write(run, content(3), run.last)
     assert checkpoint_files.read(run.last)["iteration"] == 2
     assert sorted(os.listdir(run.last.parent)) == ["last.ckpt", "previous.ckpt"]
+
+
+def test_a_checkpoint_of_another_run_is_not_gone_on_from(run, tmp_path):
+    other = Run(tmp_path / "other")
+    checkpoint_files.write(other, content(3), other.last)
+    run.last.unlink()  # a second name of the same bytes
+    run.last.write_bytes(other.last.read_bytes())
+    with pytest.warns(UserWarning, match=r"no checkpoint that this run has written; going on from"):
+        assert checkpoint_files.resumable(run) == run.previous
+    (run.folder / "events.jsonl").unlink()  # as left by a version that kept none
+    assert checkpoint_files.resumable(run) == run.last
 
 
 def test_a_completed_run_may_keep_its_weights_alone(run):
     checkpoint_files.keep_weights_alone(run)
     assert run.last.is_file(), "without a best checkpoint the last one is what there is"
-    checkpoint_files.write(content(1), run.best)
+    checkpoint_files.write(run, content(1), run.best)
     before = run.best.stat().st_size
     checkpoint_files.keep_weights_alone(run)
     assert checkpoint_files.read(run.best).keys() == {"iteration", "state_dict"}
@@ -125,7 +136,7 @@ def test_a_completed_run_may_keep_its_weights_alone(run):
 
 
 def test_of_a_last_checkpoint_that_is_the_best_one_is_enough(run):
-    checkpoint_files.write(content(2), run.best)
+    checkpoint_files.write(run, content(2), run.best)
     checkpoint_files.keep_weights_alone(run)
     assert run.measured == run.best
     assert sorted(os.listdir(run.last.parent)) == ["best.ckpt"]

@@ -1,5 +1,7 @@
 """The stream of samples: what comes at a batch depends on the batch alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,44 @@ def test_another_number_of_ranks_reads_the_same_batches(course):
     assert all(len(batch) == 4 for batch in whole)
     read = [key for batch in whole for key in batch]
     assert len(set(read)) == len(read) == 48
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 4), (5, 2), (4, 1), (3, 4)])
+def test_another_batch_size_deals_out_the_rest_of_the_epoch(before, after):
+    """After a batch of the second epoch of ten samples."""
+    first = begun(before, batches=10 // before + 1)
+    read = [*StreamSampler(first)]
+    later = begun(after, batches=0)
+    later.load_state_dict(stopped(first))
+    later.last_batch = (later.dealt_per_epoch - before) // after
+    rest = [*StreamSampler(later)]
+    assert {epoch for epoch, _ in rest} == {1}
+    assert not {*read} & {*rest}
+    assert 10 - 2 * after < before + len(rest) <= 10
+
+
+def test_the_position_goes_on_over_several_changes():
+    first = begun(4, batches=1)
+    second = begun(3, batches=1)
+    second.load_state_dict(stopped(first))
+    third = begun(1, batches=3)
+    third.load_state_dict(stopped(second))
+    keys = [key for data in (first, second, third) for key in StreamSampler(data)]
+    assert len({*keys}) == len(keys) == 10
+
+
+def begun(size, batches):
+    """Ten samples in batches of a size, of which some are trained on."""
+    data = Ten(size)
+    data.last_batch = batches
+    data.setup("fit")
+    return data
+
+
+def stopped(data):
+    """What a checkpoint keeps of data of which every batch has been trained on."""
+    data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(batches=data.last_batch))
+    return data.state_dict()
 
 
 def test_a_batch_larger_than_the_data_repeats_samples():

@@ -39,6 +39,20 @@ def test_rows_beyond_the_resumed_iteration_are_dropped(tmp_path):
     assert rows == [("0", "20"), ("1", "21"), ("9", "22"), ("8", None)]
 
 
+def test_each_row_belongs_to_the_segment_that_trained_it(tmp_path):
+    """Three starts, killed in the middle of a row, each behind its checkpoint."""
+    path = tmp_path / "metrics.csv"
+    for segment, (begin, killed) in enumerate([(0, 7), (4, 9), (8, 11)]):
+        log = MetricsCSV(path, resume_at=begin)
+        for iteration in range(begin, killed):
+            log.log_metrics({"loss": segment}, step=iteration)
+            log.save()
+        with path.open("a") as file:
+            file.write(f"{killed},0.")
+    assert [int(row["iteration"]) for row in read(path)] == [*range(11)]
+    assert [row["loss"] for row in read(path)] == [*"00001111222"]
+
+
 def test_a_half_written_last_line_is_no_row(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("iteration,loss\n10,1.0\n20,0.")

@@ -73,3 +73,13 @@ def test_counters_and_weights_survive_a_checkpoint():
     assert "loops" not in checkpoint
     other.on_load_checkpoint(checkpoint)
     assert (other.iteration, other.batches) == (12, 24)
+
+
+def test_updates_of_more_batches_than_before_are_counted_in_batches_of_now():
+    """One of the 13 updates was skipped, as in half precision."""
+    module, other = Small(), Small()
+    module.iteration, module.batches, module.accumulate, other.accumulate = 12, 26, 2, 3
+    checkpoint = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    other.on_load_checkpoint(checkpoint)
+    assert (other.iteration, other.batches) == (12, 39)

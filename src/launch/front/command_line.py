@@ -16,8 +16,8 @@ from launch.composition.meant import refuse
 from launch.composition.typed import FLAGS, Typed, normalised
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.record import storage
+from launch.record.origin import DISTRIBUTION
 from launch.record.process import die_with_parent, outlive_readers, rank
-from launch.record.run import DISTRIBUTION
 from launch.record.stopping import STOPPED, Stopped, requests
 from launch.record.targets import see_own_packages
 

@@ -17,7 +17,8 @@ from launch.composition.explain import COMPOSING, explain
 from launch.composition.typed import Typed, as_value, last_wins
 from launch.errors import ConfigError, LaunchError
 from launch.ladder.climb import require_startable
-from launch.record.run import Run, now
+from launch.record.origin import now
+from launch.record.run import Run
 from launch.record.storage import write, write_json
 from launch.start import pool
 from launch.start.start import refuse, require_parents

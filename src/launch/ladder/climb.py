@@ -207,7 +207,7 @@ class Climber:
         with run.lock():
             run.forget_stop()
             if run.record.get("identity") == identity(target.config, {}):
-                run.update(status="running", error=None, **typed_record(target.composition))
+                run.resume(**typed_record(target.composition))
             else:
                 under_hydra(target.composition, folder, lambda: 0)
                 run.start(**announced(target.name, target.ladder, target.composition))

@@ -14,7 +14,7 @@ CLOSED = 4
 
 def announced(name: str, ladder: Ladder, composition: Composition) -> dict[str, Any]:
     """What `run.json` says of a ladder before it starts."""
-    config, typed = composition.plain, typed_record(composition)
+    config = composition.plain
     return {
         "experiment": ladder.of or None,
         "ladder": None if ladder.of else name,
@@ -22,8 +22,7 @@ def announced(name: str, ladder: Ladder, composition: Composition) -> dict[str, 
         **{key: config[key] for key in ("task", "scale", "seed")},
         "main_metric": config.get("main_metric"),
         "identity": identity(config, {}),
-        **typed,
-        "commands": [typed["command"]],
+        **typed_record(composition),
         "rungs": [ladder.place(rung) for rung in ladder.rungs],
     }
 

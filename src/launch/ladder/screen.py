@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from launch.composition.recipes import remark
 from launch.ladder.target import Target
+from launch.record.origin import now
 from launch.record.run import Run
 from launch.show.told import lines
 from launch.start.start import typed_record
@@ -28,17 +29,13 @@ def outline(targets: "list[Target]") -> None:
 def waiting(target: "Target", run: Run, first: list[str]) -> Iterator[None]:
     """While what comes first is trained, the folder of what was asked for says that it waits."""
     with run.lock():
-        before = run.record
         record = {"experiment": target.name, "task": "train", "error": f"waits for {first[-1]}"}
-        run.start(**record | typed_record(target.composition) | before | {"status": "waiting"})
+        record |= typed_record(target.composition) | run.record
+        run.show(**record | {"status": "waiting", "started": now()})
         try:
             yield
         finally:
-            if before:
-                run.update(**before)
-            else:
-                (run.folder / "run.json").unlink()
-    run.reread()
+            run.derive()
 
 
 def told_of(run: Run) -> list[str]:

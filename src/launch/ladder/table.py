@@ -8,7 +8,8 @@ from typing import Any
 
 from launch.record import storage
 from launch.record.history import at_best, jobs_of
-from launch.record.run import Run, now
+from launch.record.origin import now
+from launch.record.run import Run
 
 
 def write(

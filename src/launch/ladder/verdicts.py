@@ -65,7 +65,8 @@ def pass_gates(rung: Rung, run: Run, earlier: dict[str, Run], retried: bool) -> 
     found = jobs_of(run)
     before = {job: seen_before(job, earlier) for job in found}
     verdicts = judge(rung.gates, {job: validations(r) for job, r in found.items()}, before)
-    run.update(gate=as_record(verdicts, retried) if verdicts else None)
+    with run.lock():
+        run.note("verdict", gate=as_record(verdicts, retried) if verdicts else None)
     for line in table.sentences(run.record["gate"]):
         print(f"gate {line}", flush=True)
     return verdicts

@@ -2,29 +2,26 @@
 
 import fcntl
 import hashlib
-import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from launch.errors import ConfigError, MissingError, nearest
-from launch.record import storage
+from launch.record import ledger, storage
+from launch.record.ledger import Ledger
+from launch.record.origin import here, now, person
+from launch.record.storage import read_json
 
 CONF = (Path(__file__).parents[1] / "conf").resolve()
 REPOSITORY = CONF.parent
-DISTRIBUTION = "launch-recipes"
-PACKAGES = (DISTRIBUTION, "torch", "lightning", "hydra-core", "numpy", "spandrel", "timm")
 CHECKPOINTS = (".ckpt", ".safetensors", ".pth", ".pt", ".bin", ".th", ".tar")
 """What files with weights are called."""
 
@@ -35,23 +32,28 @@ STOP = "stop"
 
 @dataclass
 class Run:
-    """A run folder: `run.json`, `config.yaml`, `metrics.csv`, `checkpoints/`, `images/`, ...
+    """A run folder: `events.jsonl`, `run.json`, `config.yaml`, `metrics.csv`, `checkpoints/`, ...
 
-    It remembers `run.json` as it was read or written last; `reread` looks again.
+    It remembers the record as it was read or written last; `reread` looks again.
     """
 
     folder: Path
-    _record: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+    _record: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._ledger = Ledger(self.folder)
 
     @property
     def record(self) -> dict[str, Any]:
-        """Content of `run.json`; empty if there is none.
+        """Content of `run.json`, or what follows from the events without it; empty before any.
 
         Raises:
-            ConfigError: if the file is not JSON.
+            ConfigError: if the file is damaged, and there are no events.
         """
         if self._record is None:
-            self._record = read_json(self.folder / "run.json")
+            with_events = (self.folder / ledger.FILE).is_file()
+            read = ledger.readable if with_events else read_json
+            self._record = read(self.folder / "run.json") or Ledger(self.folder).read()
         return self._record
 
     def reread(self) -> "Run":
@@ -131,36 +133,53 @@ class Run:
             return self
         return Run(self.folder / str(name if name in rungs else rungs[-1])).rung(name)
 
-    def update(self, **fields: Any) -> None:
-        """Change fields of `run.json`, atomically."""
-        self._record = self.record | fields
+    def note(self, event: str, **fields: Any) -> None:
+        """Add an event to the ledger, which changes fields of the record. The lock must be held."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._record = self._ledger.append(event, **fields)
         storage.write_json(self.folder / "run.json", self._record)
 
     def start(self, **fields: Any) -> None:
-        """Write the first `run.json`: status running, and where the run comes from."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Begin the record: status running, and where the run comes from."""
         record = {
             "status": "running",
             "iteration": 0,
             "metrics": {},
             "gate": None,
             "parents": [],
-            "git": git_state(),
-            "versions": versions(),
+            **here(),
             "started": now(),
             "ended": None,
         }
-        self._record = record | fields
-        storage.write_json(self.folder / "run.json", self._record)
+        self.note("start", **record | fields)
 
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Write `config.yaml` in one step."""
-        storage.write(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    def resume(self, **fields: Any) -> None:
+        """Go on, perhaps elsewhere and by other code."""
+        going = {"status": "running", "error": None, "signal": None, "ended": None}
+        self.note("resume", **going | here() | fields)
 
     def finish(self, status: str, **fields: Any) -> None:
         if status == "completed":
             fields.setdefault("error", None)
-        self.update(status=status, ended=now(), **fields)
+        self.note("end", status=status, ended=now(), **fields)
+
+    def show(self, **fields: Any) -> None:
+        """Change what `run.json` says until the next event: nothing has happened to the run."""
+        storage.write_json(self.folder / "run.json", self.record | fields)
+
+    def derive(self) -> "Run":
+        """Let `run.json` say what follows from the events, as one who was killed could not."""
+        path = self.folder / "run.json"
+        self._record = self._ledger.read()
+        if not self._record:
+            path.unlink(missing_ok=True)
+        elif self._record != ledger.readable(path):
+            storage.write_json(path, self._record)
+        return self
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write `config.yaml` in one step."""
+        storage.write(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
     def ask_to_stop(self) -> None:
         """As SIGTERM does, from wherever the folder is seen: it stops after a checkpoint."""
@@ -225,30 +244,13 @@ class Run:
             file.write(f"{person()} on {platform.node()} (process {os.getpid()}, since {now()})")
             file.flush()
             storage.clean(self.folder)
-            self.reread()
+            self.derive()
             yield file.fileno()
 
 
 def all_metrics(record: dict[str, Any]) -> dict[str, float]:
     """The metrics of a record; of a run with rungs those of all, the later ones winning."""
     return record.get("metrics_of_rungs") or record.get("metrics") or {}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Content of a file; empty if there is none.
-
-    Raises:
-        ConfigError: if it is not JSON.
-    """
-    try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except ValueError as error:
-        raise ConfigError(f"{path} is damaged ({error}); move its folder away") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} is damaged: it holds no mapping; move its folder away")
-    return content
 
 
 def find_runs(root: Path) -> list[Run]:
@@ -258,7 +260,7 @@ def find_runs(root: Path) -> list[Run]:
     for folder, inner, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         inner[:] = [] if real in seen else sorted(set(inner) - {"checkpoints", "images", ".hydra"})
-        if "run.json" in files and real not in seen:
+        if {"run.json", ledger.FILE} & {*files} and real not in seen:
             runs.append(Run(Path(folder)))
         seen.add(real)
     return sorted(filter(readable, runs), key=lambda run: str(run.record.get("started", "")))
@@ -315,36 +317,3 @@ def _latest(root: Path, experiment: str | None) -> Run:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def person() -> str:
-    """Who is at work; a container may know the number alone."""
-    return os.environ.get("USER") or f"user {os.getuid()}"
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def versions() -> dict[str, str]:
-    """Python and the packages that decide what a run computes."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def git_state() -> dict[str, Any] | None:
-    """Commit of the current folder's checkout, and whether the tree differs from it, or None."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return None

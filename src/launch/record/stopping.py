@@ -26,19 +26,21 @@ class Requests:
 
     Attributes:
         at: when it was asked to stop, on the monotonic clock; None if it was not.
+        name: of the signal that asked.
         first: what to do about the first request; None raises `Stopped` where the process is.
         second: what to do about a later one.
     """
 
     def __init__(self) -> None:
         self.at: float | None = None
+        self.name: str | None = None
         self.first: Callable[[int], Any] | None = None
         self.second: Callable[[int], Any] = at_once
 
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Listen to every signal that is not ignored, as `nohup` asks a process to."""
-        self.at, self.first = None, None
+        self.at, self.name, self.first = None, None, None
         before = {number: signal.getsignal(number) for number in SIGNALS}
         heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
         for number in heard:
@@ -53,7 +55,7 @@ class Requests:
         if self.at is not None and time.monotonic() - self.at > SAME_REQUEST:
             self.second(number)
         elif self.at is None:
-            self.at = time.monotonic()
+            self.at, self.name = time.monotonic(), signal.Signals(number).name
             if self.first is None:
                 raise Stopped
             self.first(number)

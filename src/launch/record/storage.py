@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from launch.errors import LaunchError
+from launch.errors import ConfigError, LaunchError
 
 PARTIAL = ".partial"
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
@@ -50,20 +50,28 @@ def replacing(
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     require_space(path)
     try:
-        with partial.open(mode, **options) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if keep is not None and path.is_file():
-            _keep(path, keep)
-        partial.replace(path)
+        with named(path):
+            with partial.open(mode, **options) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if keep is not None and path.is_file():
+                _keep(path, keep)
+            partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """An error of the disk says which file it is about."""
+    try:
+        yield
     except OSError as error:
         if error.filename is None:
             error.filename = str(path)
         raise
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def require_space(path: Path) -> None:
@@ -96,6 +104,40 @@ def write(path: Path, content: str | bytes) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     write(path, json.dumps(content, indent=2, default=str) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Content of a file; empty if there is none.
+
+    Raises:
+        ConfigError: if it is not JSON.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged ({error}); move its folder away") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is damaged: it holds no mapping; move its folder away")
+    return content
+
+
+def append(path: Path, content: str, end: int) -> None:
+    """Add to a file, on the disk when this returns, and cut off what a killed writer left.
+
+    Args:
+        end: of what is whole in it, in bytes.
+
+    Raises:
+        OSError: from the disk; what is whole stands.
+    """
+    with named(path), path.open("ab") as file:
+        if file.tell() != end:
+            file.truncate(end)
+        file.write(content.encode())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def clean(folder: Path) -> None:
@@ -146,17 +188,18 @@ class Sealed:
     def flush(self) -> None:
         self.file.flush()
 
-    def seal(self) -> None:
-        """End the file."""
+    def seal(self) -> str:
+        """End the file; returns its checksum."""
         self.file.write(_seal(self.checksum))
+        return f"{self.checksum:08x}"
 
 
 def _seal(checksum: int) -> bytes:
     return f"crc32 {checksum:08x}\n".encode()
 
 
-def verify(path: Path) -> bool:
-    """Whether a file is sealed, and holds what was written; other people's files are not sealed.
+def verify(path: Path) -> str | None:
+    """The checksum of a file that holds what was written; other people's files are not sealed.
 
     Raises:
         StorageError: if it holds something else, or cannot be read.
@@ -169,14 +212,14 @@ def verify(path: Path) -> bool:
             file.seek(max(0, size - TAIL))
             tail = file.read()
             if not tail.startswith(END_OF_ZIP):
-                return False
+                return None
             file.seek(0)
             found = _seal(_checksum(file, size - SEAL))
     except OSError as error:
         raise explained(error) from error
     if tail[-SEAL:] != found:
         raise StorageError(f"{path} is damaged: its content is not what was written")
-    return True
+    return found.split()[1].decode()
 
 
 def _checksum(file: IO[bytes], count: int) -> int:

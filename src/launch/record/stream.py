@@ -12,8 +12,8 @@ class Stream:
     """
     Attributes:
         data: fingerprint of the data.
-        batch: samples of a batch, of all ranks. A run may go on with another number of ranks: its
-            position is a number of whole batches, of which each rank takes its share.
+        batch: samples of a batch, of all ranks. A run may go on with another number of ranks: each
+            takes its share of every batch.
     """
 
     data: str
@@ -22,8 +22,8 @@ class Stream:
     def require_accepted(self, run: Run, accepted: Collection[str]) -> None:
         """
         Raises:
-            ConfigError: if something has changed since the run was stopped, which would repeat or
-                leave out samples without a word, and is not accepted by name.
+            ConfigError: if something has changed since the run was stopped, which would make it
+                another training without a word, and is not accepted by name.
         """
         before = dict(run.record.get("stream") or {})
         if "ranks" in before:  # of a version that counted the batch of one rank
@@ -33,6 +33,6 @@ class Stream:
         if refused:
             told = ", ".join(f"{k} ({before[k]} then, {v} now)" for k, v in refused.items())
             raise ConfigError(
-                f"{run.folder} was stopped with other {told}; samples would be repeated or left "
-                f"out. Restore it, or go on with resume={run.folder} accept=[{','.join(differs)}]"
+                f"{run.folder} was stopped with other {told}, which would make it another training."
+                f" Restore it, or go on with resume={run.folder} accept=[{','.join(differs)}]"
             )

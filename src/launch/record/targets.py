@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from launch.errors import ConfigError, nearest
-from launch.record.run import DISTRIBUTION, REPOSITORY
+from launch.record.origin import DISTRIBUTION
+from launch.record.run import REPOSITORY
 
 ALLOWED = (
     "launch.experiments.",

@@ -19,8 +19,8 @@ from launch.ladder.gates import Threshold, Verdict
 from launch.ladder.verdicts import judge
 from launch.record.history import jobs_of, validations
 from launch.record.identity import differences
-from launch.record.run import Run, read_json
-from launch.record.storage import write_json
+from launch.record.run import Run
+from launch.record.storage import read_json, write_json
 from launch.search import results
 from launch.search.engine import CONSTRAINTS, ERROR, opened
 from launch.search.follow import Follower
@@ -127,7 +127,8 @@ class Searching:
         text = f"pruned at iteration {iteration}"
         print(text, flush=True)
         if run.reread().status != "completed":
-            run.update(error=text)
+            with run.lock():
+                run.note("pruned", error=text)
         trial.set_user_attr(CONSTRAINTS, [violation(v) for v in self.verdicts(run)])
         self.study.tell(trial, state=TrialState.PRUNED)
 

@@ -27,9 +27,10 @@ from launch.losses import files
 from launch.record import storage
 from launch.record.expand import expanded
 from launch.record.identity import Config, Standing, holds_training, identity, standing
+from launch.record.origin import now
 from launch.record.parents import Parents, keep
 from launch.record.process import rank
-from launch.record.run import Run, now, sha256
+from launch.record.run import Run, sha256
 from launch.record.stopping import STOPPED, requests
 from launch.start import pool, ranks
 
@@ -150,28 +151,23 @@ def perform(job: Job, run: Run, written: bool = False) -> int:
             print(f"{run.folder} is completed already", flush=True)
             return 0
         if held is Standing.STOPPED:
-            return go_on(run, lock)
+            run.resume(typed=job.origin()["command"])
+            return work(run, run.config, lock)
         begin = lambda: begun(job, run, lock)  # noqa: E731 - what Hydra calls
         return begin() if written else under_hydra(job.composition, run.folder, begin)
 
 
 def begun(job: Job, run: Run, lock: int) -> int:
     """Write the first record and configuration of a run, then train."""
-    run.start(**job.origin(), commands=[job.origin()["command"]])
+    run.start(**job.origin())
     run.write_config(job.config)
     if job.config["task"] == "train":
         keep(run, job.parents)
     return work(run, job.config, lock)
 
 
-def go_on(run: Run, lock: int) -> int:
-    """Continue a run that was stopped."""
-    run.update(status="running", error=None)
-    return work(run, run.config, lock)
-
-
 def changed(job: Job, run: Run) -> int:
-    """Continue a run with another configuration; `run.json` keeps the history of commands.
+    """Continue a run with another configuration.
 
     Raises:
         LaunchError: if another process is at work in the folder.
@@ -181,12 +177,11 @@ def changed(job: Job, run: Run) -> int:
         made = {key: run.record[key] for key in ("overrides", "command", "experiment", "rung")}
         overrides = [*made["overrides"], *job.composition.overrides]
         resumed = command(f"resume={run.folder}", *job.composition.overrides)
-        history = [*run.record.get("commands", []), resumed]
 
         def again() -> int:
-            # The one way in which identity may change: asked for by name, kept in the history.
+            # The one way in which identity may change: asked for by name, kept in the ledger.
             origin = job.origin() | made | {"overrides": overrides, "command": command(*overrides)}
-            run.update(**origin, commands=history, status="running", error=None)
+            run.resume(**origin, typed=resumed)
             run.write_config(job.config)
             keep(run, job.parents)
             return work(run, job.config, lock)
@@ -217,11 +212,12 @@ def under_hydra(composition: Composition, folder: Path, task: Callable[[], int])
 
 def refuse(run: Run, composition: Composition, error: LaunchError) -> None:
     """Record a job that cannot start, unless its folder holds the run of another."""
-    if not holds_training(run.reread()):
-        config = composition.whole
-        run.start(experiment=config.name, task=config.task, **typed_record(composition))
-        status = "interrupted" if error.exit_code == 143 else "failed"
-        run.finish(status, error=error.message, exit_code=error.exit_code)
+    with suppress(ConfigError), run.lock(patience=0):  # else it is the other's to tell
+        if not holds_training(run):
+            config = composition.whole
+            run.start(experiment=config.name, task=config.task, **typed_record(composition))
+            status = "interrupted" if error.exit_code == 143 else "failed"
+            run.finish(status, error=error.message, exit_code=error.exit_code)
 
 
 def require_parents(run: Run) -> None:
@@ -303,12 +299,12 @@ def concluded(run: Run, code: int) -> int:
         error = f"the worker was ended by {name}{memory * (-code == signal.SIGKILL)}"
         code = 128 - code
         print(f"error: {error}; the last checkpoint stands", file=sys.stderr, flush=True)
-    ended: dict[str, Any] = {"exit_code": code}
-    if run.reread().record.get("status") == "running":
-        status = "interrupted" if code == STOPPED else "failed"
-        ended |= {"status": status, "error": error, "ended": now()}
     with storage.optional("run.json"):
-        run.update(**ended)
+        ended: dict[str, Any] = {"exit_code": code}
+        if run.derive().record.get("status") == "running":
+            status = "interrupted" if code == STOPPED else "failed"
+            ended |= {"status": status, "error": error, "signal": requests.name, "ended": now()}
+        run.note("exit", **ended)
     return code
 
 

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from launch.record.run import read_json
-from launch.record.storage import write_json
+from launch.record.storage import read_json, write_json
 
 FILE = "slurm.json"
 ASKED_TO_STOP = 143

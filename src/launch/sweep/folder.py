@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launch.errors import ConfigError
-from launch.record.run import Run, find_runs, read_json
+from launch.record.run import Run, find_runs
+from launch.record.storage import read_json
 
 FILE = "sweep.json"
 ENDED = ("completed", "failed")

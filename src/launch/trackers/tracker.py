@@ -11,7 +11,8 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_warn
 
 from launch.errors import MissingError
-from launch.record.run import DISTRIBUTION, Run
+from launch.record.origin import DISTRIBUTION
+from launch.record.run import Run
 
 PLACES = ("run_dir", "runs", "logger", "hydra", "plan", "debug", "resume")
 """Sections that say where things lie, and nothing about what is trained."""

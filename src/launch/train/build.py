@@ -92,8 +92,7 @@ def build_data(config: Config) -> ScheduledDataModule:
 
 
 def restore_counters(module: ScheduledModule, checkpoint: Path) -> None:
-    content = checkpoint_files.read(checkpoint)
-    module.iteration, module.batches = content["iteration"], content["batches"]
+    module.stand(checkpoint_files.read(checkpoint))
 
 
 def prepare_stream(
@@ -120,10 +119,8 @@ def build_trainer(
     """One Lightning epoch is the whole run; see `StreamSampler`."""
     settings = config["trainer"]
     main_metric = config.get("main_metric") or {"name": None, "mode": "max"}
-    folder = run.folder / "checkpoints"
-    folder.mkdir(exist_ok=True)
     checkpoints = Checkpoints(
-        folder, settings["checkpoint_every"], main_metric["name"], main_metric["mode"]
+        run, settings["checkpoint_every"], main_metric["name"], main_metric["mode"]
     )
     step_log = StepLog(settings["log_every"])
     callbacks: list[pl.Callback] = [
@@ -134,7 +131,7 @@ def build_trainer(
         step_log,
         checkpoints,
         ImagePanels(run.folder / "images", settings["image_every"]),
-        RunRecord(run, settings["checkpoint_every"]),
+        RunRecord(run),
         ProgressBar(step_log, run.name),
         *own_callbacks(config.get("callbacks") or {}),
     ]
@@ -154,7 +151,7 @@ def build_trainer(
         num_sanity_val_steps=0,
         logger=build_loggers(run, config, module),
         callbacks=callbacks,
-        plugins=[checkpoint_files.CheckpointFiles()],
+        plugins=[checkpoint_files.CheckpointFiles(run)],
         use_distributed_sampler=False,
         enable_checkpointing=any(isinstance(c, Checkpoint) for c in callbacks),
         enable_progress_bar=False,

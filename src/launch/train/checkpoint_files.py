@@ -7,35 +7,38 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_warn
 
-from launch.record import storage
+from launch.record import ledger, storage
 from launch.record.run import Run
 from launch.record.storage import StorageError
 from launch.tools import model_files
-
-LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 
 class CheckpointFiles(TorchCheckpointIO):
     """What Lightning writes checkpoints with. Of `last.ckpt` the generation before it is kept."""
 
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        write(checkpoint, Path(path))
+        write(self.run, checkpoint, Path(path))
 
 
-def write(content: dict[str, Any], path: Path) -> None:
-    """
+def write(run: Run, content: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint of a run, whose ledger knows its checksum before it takes its place.
+
     Raises:
         StorageError: if the disk refuses it; the file that was there stands.
     """
-    keep = path.with_name(PREVIOUS) if path.name == LAST else None
+    keep = run.previous if path == run.last else None
     sealed = None
     try:
         with storage.replacing(path, keep=keep) as file:
             sealed = storage.Sealed(file)
             torch.save(content, sealed)  # pyright: ignore[reportArgumentType]
-            sealed.seal()
+            noted = {"file": path.name, "crc32": sealed.seal()}
+            run.note("checkpoint", iteration=content["iteration"], checkpoint=noted)
     except OSError as error:
         raise storage.explained(error) from error
     except RuntimeError as error:
@@ -66,7 +69,7 @@ def keep_weights_alone(run: Run) -> None:
         return
     same = read(run.best)["iteration"] == read(run.last)["iteration"]
     for path in (run.best, run.last):
-        write({k: v for k, v in read(path).items() if k != "optimizer_states"}, path)
+        write(run, {k: v for k, v in read(path).items() if k != "optimizer_states"}, path)
     for path in (run.previous, *[run.last] * same):
         path.unlink()
 
@@ -78,12 +81,16 @@ def resumable(run: Run) -> Path | None:
         StorageError: if there are some, and all are damaged.
     """
     problems = []
+    own = checksums(run)
     for path in (run.last, run.previous):
         try:
             if not path.is_file():
                 continue
-            if not storage.verify(path):
+            checksum = storage.verify(path)
+            if checksum is None:
                 raise StorageError(f"{path} is damaged: it does not end with its checksum")
+            if own and checksum not in own:
+                raise StorageError(f"{path} is no checkpoint that this run has written")
             read(path)
         except StorageError as error:
             problems.append(error.message)
@@ -95,3 +102,9 @@ def resumable(run: Run) -> Path | None:
         return None
     best = f", or start a new run from its best one with from={run.best}" * run.best.is_file()
     raise StorageError("; ".join(problems) + f". Delete {run.folder} to train it anew{best}")
+
+
+def checksums(run: Run) -> set[str]:
+    """Those of all checkpoints that a run has written; none if it keeps no ledger."""
+    noted = [event.get("checkpoint") for event in ledger.events(run.folder)]
+    return {checkpoint["crc32"] for checkpoint in noted if checkpoint}

@@ -37,8 +37,8 @@ class StreamSampler(Sampler[Key]):
 
     def __iter__(self) -> Iterator[Key]:
         data = self.datamodule
-        size = data.batches_per_epoch * data.batch_size * data.ranks
-        first = data.first_batch * data.batch_size * data.ranks + self.rank
+        size = data.dealt_per_epoch
+        first = data.position(data.first_batch) + self.rank
         for position in range(first, first + len(self) * data.ranks, data.ranks):
             epoch, offset = divmod(position, size)
             order = data.cached_order(epoch)
@@ -83,6 +83,7 @@ class ScheduledDataModule(pl.LightningDataModule):
         loader_timeout: seconds to wait for their next batch, 0 for ever; written by the worker.
         ranks: number of processes that share the data, written by the worker.
         first_batch, last_batch: the part of the stream to train on, written by the worker.
+        ahead: samples by which the stream is further on than batches of this size say.
     """
 
     def __init__(self, batch_size: int, workers: int = 0) -> None:
@@ -94,6 +95,7 @@ class ScheduledDataModule(pl.LightningDataModule):
         self.ranks = 1
         self.first_batch = 0
         self.last_batch = 0
+        self.ahead = 0
         self._loaded = False
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
 
@@ -110,6 +112,26 @@ class ScheduledDataModule(pl.LightningDataModule):
     def batches_per_epoch(self) -> int:
         """Whole batches in one pass; the remainder of a permutation is left out."""
         return max(1, len(self.train_set) // (self.batch_size * self.ranks))  # type: ignore[arg-type]
+
+    @property
+    def dealt_per_epoch(self) -> int:
+        """Samples of all ranks in one pass."""
+        return self.batches_per_epoch * self.batch_size * self.ranks
+
+    def position(self, batches: int) -> int:
+        """Samples of the stream before a batch, of all ranks."""
+        return batches * self.batch_size * self.ranks + self.ahead
+
+    def state_dict(self) -> dict[str, Any]:
+        """Epoch, and how many samples of it have been dealt out, for whatever batches follow."""
+        assert self.trainer is not None
+        module: Any = self.trainer.lightning_module
+        return {"position": list(divmod(self.position(module.batches), self.dealt_per_epoch))}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        epoch, dealt = state_dict["position"]
+        begun = epoch * self.dealt_per_epoch + min(dealt, self.dealt_per_epoch)
+        self.ahead += begun - self.position(self.first_batch)
 
     def order(self, epoch: int) -> np.ndarray:
         """Sample indices of one epoch: a permutation, the same for every process."""

@@ -344,6 +344,7 @@ class ScheduledModule(pl.LightningModule):
         counters = {
             "iteration": self.iteration,
             "batches": self.batches,
+            "accumulate": self.accumulate,
             "batches_per_epoch": self.batches_per_epoch,
             "iterations": self.iterations,
         }
@@ -357,10 +358,16 @@ class ScheduledModule(pl.LightningModule):
             checkpoint["state_dict"].pop(name, None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.iteration, self.batches = checkpoint["iteration"], checkpoint["batches"]
+        self.stand(checkpoint)
         self._written = checkpoint.get("configured")
         self._scaler_states = checkpoint.get("scalers", [])
         checkpoint["state_dict"] = self._frozen_loss_state() | checkpoint["state_dict"]
+
+    def stand(self, checkpoint: dict[str, Any]) -> None:
+        """Count on from a checkpoint, whose updates may have been of another number of batches."""
+        self.iteration = checkpoint["iteration"]
+        before = checkpoint.get("accumulate", self.accumulate)
+        self.batches = checkpoint["batches"] // before * self.accumulate
 
     def _frozen_loss_state(self) -> dict[str, Tensor]:
         """State of losses without trainable parameters, such as pretrained backbones."""

@@ -116,7 +116,7 @@ def ended(run: Run, config: Config, error: LaunchError) -> int:
     if rank() == 0:
         with storage.optional("run.json"):
             at = {"iteration": error.iteration} if isinstance(error, PreemptedError) else {}
-            run.finish(status, error=error.message, **at)
+            run.finish(status, error=error.message, signal=requests.name, **at)
         print(error.message if status == "interrupted" else f"error: {error.message}", flush=True)
         if config.get("debug"):
             traceback.print_exc()
@@ -154,7 +154,8 @@ def train(run: Run, config: Config) -> None:
     if trainer.is_global_zero:
         updates_per_epoch = module.batches_per_epoch / module.accumulate
         described = describe_data(config, data)
-        run.update(data=described, stream=asdict(stream), updates_per_epoch=updates_per_epoch)
+        standing = {"iteration": module.iteration, "stream": asdict(stream)}
+        run.note("train", **standing, data=described, updates_per_epoch=updates_per_epoch)
     if data.first_batch < data.last_batch:
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     elif resume is not None:
@@ -256,7 +257,7 @@ def conclude(run: Run, config: Config, module: ScheduledModule, checkpoints: Che
 
 def best(checkpoints: Checkpoints) -> dict[str, Any] | None:
     """Iteration, value, metrics and checksum of the best checkpoint."""
-    path = checkpoints.folder / "best.ckpt"
+    path = checkpoints.run.best
     if not path.is_file():
         return None
     return {

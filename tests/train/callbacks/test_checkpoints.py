@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from launch.errors import PreemptedError
+from launch.record.run import Run
 from launch.record.stopping import requests
 from launch.train import checkpoint_files
 from launch.train.callbacks.checkpoints import Checkpoints
@@ -46,11 +47,11 @@ def run(module, callback, iterations, accumulate=1):
 
 
 def test_last_is_written_between_two_updates(tmp_path, module):
-    callback = Checkpoints(tmp_path, every=3, metric=None)
+    callback = Checkpoints(Run(tmp_path), every=3, metric=None)
     callback.saved = 0
     assert run(module, callback, iterations=9, accumulate=2) == [6, 12, 18]
-    assert (tmp_path / "last.ckpt").read_text() == "9"
-    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert Run(tmp_path).last.read_text() == "9"
+    assert [path.name for path in callback.run.last.parent.iterdir()] == ["last.ckpt"]
 
 
 @pytest.mark.parametrize(
@@ -63,34 +64,34 @@ def test_last_is_written_between_two_updates(tmp_path, module):
     ],
 )
 def test_best_is_the_best_by_the_main_metric(tmp_path, module, mode, values, best):
-    callback = Checkpoints(tmp_path, every=10, metric="psnr_y", mode=mode)
+    callback = Checkpoints(Run(tmp_path), every=10, metric="psnr_y", mode=mode)
     for module.iteration, value in enumerate(values):
         module.metrics = {"psnr_y": value}
         callback.offer(Trainer(module), module)
-    assert (tmp_path / "best.ckpt").read_text() == str(best)
+    assert Run(tmp_path).best.read_text() == str(best)
     assert callback.best_iteration == best
 
 
 def test_a_request_to_stop_saves_at_the_end_of_the_update(tmp_path, module, monkeypatch):
-    callback = Checkpoints(tmp_path, every=100, metric=None)
+    callback = Checkpoints(Run(tmp_path), every=100, metric=None)
     monkeypatch.setattr(requests, "at", 0.0)
     module.accumulate, module.batches, module.iteration = 2, 7, 3
     callback.on_train_batch_start(Trainer(module), module, None, 0)
-    assert not (tmp_path / "last.ckpt").exists()
+    assert not Run(tmp_path).last.exists()
     module.batches, module.iteration = 8, 4
     with pytest.raises(PreemptedError, match="iteration 4"):
         callback.on_train_batch_start(Trainer(module), module, None, 0)
-    assert (tmp_path / "last.ckpt").read_text() == "4"
+    assert Run(tmp_path).last.read_text() == "4"
 
 
 def test_the_best_of_the_last_validation_keeps_what_resuming_needs(tmp_path, module):
     """After the training no optimizer is in memory, only in `last.ckpt`."""
-    callback = Checkpoints(tmp_path, every=10, metric="psnr_y")
+    callback = Checkpoints(Run(tmp_path), every=10, metric="psnr_y")
     kept = {"iteration": 9, "optimizer_states": [{"step": 9}], "callbacks": {}}
-    checkpoint_files.write(kept, tmp_path / "last.ckpt")
+    checkpoint_files.write(callback.run, kept, callback.run.last)
     module.metrics, module.iteration = {"psnr_y": 20.0}, 9
     callback.offer_last(Trainer(module), module)
-    found = checkpoint_files.read(tmp_path / "best.ckpt")
+    found = checkpoint_files.read(callback.run.best)
     assert found["optimizer_states"] == [{"step": 9}]
     assert found["callbacks"][callback.state_key] == callback.state_dict()
     assert callback.best_iteration == 9

@@ -1,9 +1,10 @@
-"""`run.json` follows a training."""
+"""The ledger follows a training."""
 
 from types import SimpleNamespace
 
 import pytest
 
+from launch.record.ledger import events
 from launch.record.run import Run
 from launch.train.callbacks.run_record import RunRecord
 from launch.train.module import ScheduledModule
@@ -29,20 +30,13 @@ def trainer(is_first=True):
     return SimpleNamespace(is_global_zero=is_first)
 
 
-@pytest.mark.parametrize("iteration, written", [(9, {}), (10, {"iteration": 10})])
-def test_the_iteration_is_written_now_and_then(run, iteration, written):
-    RunRecord(run, every=10).on_train_batch_end(trainer(), Counted(iteration), None, None, 0)
-    assert run.reread().record == written
-
-
-def test_a_validation_writes_its_metrics(run):
-    RunRecord(run, every=10).on_validation_end(trainer(), Counted(7))
+def test_a_validation_is_an_event_with_its_metrics(run):
+    RunRecord(run).on_validation_end(trainer(), Counted(7))
     found = {"metrics": {"psnr": 25.0}, "training_metrics": {"waited": 0.5}}
     assert run.reread().record == {"iteration": 7, **found}
+    assert [event["event"] for event in events(run.folder)] == ["validation"]
 
 
 def test_only_the_first_rank_writes(run):
-    record = RunRecord(run, every=1)
-    record.on_train_batch_end(trainer(False), Counted(1), None, None, 0)
-    record.on_validation_end(trainer(False), Counted(1))
-    assert not (run.folder / "run.json").exists()
+    RunRecord(run).on_validation_end(trainer(False), Counted(1))
+    assert not run.record

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launch.record.run import now
+from launch.record.origin import now
 from launch.show.report import compare, pictures
 from launch.show.report.read import Notes, Reader, RunData, Series, find
 from launch.show.told import baseline

@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 from launch.errors import PreemptedError, nearest
+from launch.record.run import Run
 from launch.record.stopping import Stopped, requests
 from launch.train import checkpoint_files
 from launch.train.data import ClockedLoader
@@ -28,13 +29,14 @@ class Checkpoints(pl.Callback):
     Several ranks agree on it every `AGREED_EVERY` updates.
 
     Args:
-        folder: where `last.ckpt` and `best.ckpt` go.
+        run: gets `last.ckpt` and `best.ckpt`.
         every: iterations between two `last.ckpt`.
         metric, mode: what `best.ckpt` is best in, `max` or `min`.
     """
 
-    def __init__(self, folder: Path, every: int, metric: str | None, mode: str = "max") -> None:
-        self.folder, self.every = folder, every
+    def __init__(self, run: Run, every: int, metric: str | None, mode: str = "max") -> None:
+        self.run, self.every = run, every
+        run.last.parent.mkdir(exist_ok=True)
         self.metric, self.sign = metric, 1 if mode == "max" else -1
         self.best = -math.inf
         self.best_iteration = -1
@@ -109,14 +111,14 @@ class Checkpoints(pl.Callback):
     def offer(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
         """Save `best.ckpt` if the latest metrics are the best so far."""
         if self.is_best(module):
-            trainer.save_checkpoint(self.folder / "best.ckpt")
+            trainer.save_checkpoint(self.run.best)
 
     def offer_last(self, trainer: pl.Trainer, module: ScheduledModule) -> None:
         """As `offer` after the training, when only `last.ckpt` still knows its optimizers."""
         if self.is_best(module) and trainer.is_global_zero:
-            content = checkpoint_files.read(self.folder / checkpoint_files.LAST)
+            content = checkpoint_files.read(self.run.last)
             content["callbacks"][self.state_key] = self.state_dict()
-            checkpoint_files.write(content, self.folder / "best.ckpt")
+            checkpoint_files.write(self.run, content, self.run.best)
 
     def is_best(self, module: ScheduledModule) -> bool:
         """Whether the latest metrics are the best so far, which is remembered."""
@@ -135,5 +137,5 @@ class Checkpoints(pl.Callback):
         module.losses.check_finite()
         for logger in trainer.loggers:
             logger.save()
-        trainer.save_checkpoint(self.folder / checkpoint_files.LAST)
+        trainer.save_checkpoint(self.run.last)
         self.saved = module.iteration

@@ -1,7 +1,5 @@
 """Keeps the record of the run up to date."""
 
-from typing import Any
-
 import lightning.pytorch as pl
 
 from launch.record.run import Run
@@ -9,30 +7,18 @@ from launch.train.module import ScheduledModule
 
 
 class RunRecord(pl.Callback):
-    """Keeps `run.json` up to date: the iteration now and then, the metrics of every validation."""
+    """Notes the metrics of every validation."""
 
-    def __init__(self, run: Run, every: int) -> None:
-        self.run, self.every = run, every
+    def __init__(self, run: Run) -> None:
+        self.run = run
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validations stay aligned with the iteration after a resume."""
         assert isinstance(pl_module, ScheduledModule)
         trainer.fit_loop.epoch_loop.batch_progress.total.ready = pl_module.batches
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
-        if trainer.is_global_zero and pl_module.iteration % self.every == 0:
-            self.run.update(iteration=pl_module.iteration)
-
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
         if trainer.is_global_zero:
             found = {"metrics": pl_module.metrics, "training_metrics": pl_module.training_metrics}
-            self.run.update(iteration=pl_module.iteration, **found)
+            self.run.note("validation", iteration=pl_module.iteration, **found)
