@@ -24,7 +24,8 @@ from launch.errors import ConfigError, LaunchError
 from launch.experiments.smoke import clips
 from launch.record import targets
 from launch.record.expand import expanded
-from launch.record.run import CONF, Run, find_runs, read_json
+from launch.record.run import CONF, Run, find_runs
+from launch.record.storage import read_json
 from launch.tools import decoding, model_files, pictures, video
 from launch.tools.names import inside
 from launch.train import checkpoint_files, worker
