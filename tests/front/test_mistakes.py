@@ -122,6 +122,8 @@ MISTAKES = [
     (f"{STATIC} sed=3 seed=1,2", 2, "Did you mean 'seed'"),
     (f"{STATIC} rungs.a.seed=1", 2, "has no rungs"),
     ("+experiment=pbr/phase_b rungs.albdo.seed=1", 2, "Did you mean 'albedo'"),
+    ("+experiment=pbr/phase_b ~losses.l1", 2, "Did you mean 'rungs.albedo.losses.l1'"),
+    ("+experiment=pbr/phase_b losses.ce.loss_weight=2", 2, "'rungs.segformer.losses.ce.loss_w"),
     (f"{STATIC} +ladder=pbr", 2, "leave one of them out"),
     # What is not there
     (f"{STATIC} trainer=gpu", 3, "type trainer=cpu"),

@@ -16,7 +16,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from launch.composition.meant import flatten, key_meant, of_scenario, option_meant
+from launch.composition.meant import flatten, key_meant, meant, of_scenario, option_meant
 from launch.composition.recipes import groups, names
 from launch.composition.typed import GROUPS, KEPT, Typed, quoted
 from launch.errors import ConfigError, LaunchError, nearest
@@ -206,7 +206,9 @@ def impossible_override(error: Exception, overrides: list[str], primary: str) ->
             f"{key} has other keys than the value typed for it, and Hydra merges the two; type "
             f"~{key} +{key}=VALUE to put it in its place, or +{key}=VALUE to add to it"
         )
-    guess = key_meant(key, config, experiment_of(overrides)) or siblings(key, keys)
+    experiment = experiment_of(overrides)
+    found = in_rungs(key, config, experiment, primary) or key_meant(key, config, experiment)
+    guess = found or siblings(key, keys)
     return ConfigError(f"there is no key {key!r}.{guess}")
 
 
@@ -223,6 +225,18 @@ def unmergeable(error: Exception) -> ConfigError:
             "+losses.NAME='{type: l1}' for another one, ~losses.NAME to go without"
         )
     return ConfigError(first_line(error))
+
+
+def in_rungs(key: str, config: DictConfig, experiment: str, primary: str) -> str:
+    """The same key, or one that may be added, of each training that an experiment consists of."""
+    node = key.rpartition(".")[0]
+    looked_for = [key] if "." not in node or OmegaConf.select(config, node) else [key, node]
+    have = []
+    for rung in config.get("rungs") or ():
+        part = compose(primary, [f"experiment={experiment}/{rung}"])
+        if any(OmegaConf.select(part, name) is not None for name in looked_for):
+            have.append(f"rungs.{rung}.{key}")
+    return meant(have)
 
 
 def siblings(key: str, keys: list[str]) -> str:
