@@ -13,7 +13,8 @@ import yaml
 
 from launch.front import command_line
 from launch.record import origin
-from launch.record.run import Run, sha256
+from launch.record.checksum import sha256
+from launch.record.run import Run
 from launch.start import start
 
 Answer = tuple[int, str]

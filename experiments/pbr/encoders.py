@@ -4,6 +4,7 @@ Names are those of torchvision, timm, segmentation-models-pytorch or the authors
 whole network may be in the file, of which the encoder is taken.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -18,8 +19,6 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's 
 def load_encoder(encoder: nn.Module, path: str | None) -> None:
     """Take the weights of an encoder that was trained on ImageNet's normalised colours.
 
-    The first convolution gets them for colours in [0, 1]; further channels start without a say.
-
     Raises:
         MissingError: if there is no such file.
         ConfigError: if the file is of another architecture, naming a tensor that it lacks.
@@ -27,37 +26,60 @@ def load_encoder(encoder: nn.Module, path: str | None) -> None:
     if path is None:
         return
     own = encoder.state_dict()
-    found = fitting(model_files.tensors(Path(path)), own)
-    first = next(n for n, v in own.items() if v.dim() == 4)
-    wrong = [n for n, v in own.items() if n not in found or not fits(found[n], v, n == first)]
-    wrong = [n for n in wrong if not n.endswith("num_batches_tracked")]
+    found = own_colours(model_files.tensors(Path(path)), encoder)
+    wrong = [n for n, v in own.items() if n not in found or found[n].shape != v.shape]
+    wrong = wrong or model_files.deeper(found, own)
     if wrong:
         raise ConfigError(
             f"{path} is of another encoder: {len(wrong)} of {len(own)} tensors do not fit, such as "
             f"{wrong[0]}; choose the encoder that it was saved from, such as recipe.unet=resnet34"
         )
+    encoder.load_state_dict({name: found[name] for name in own})
+
+
+def around(state: Mapping[str, Tensor], network: nn.Module, name: str) -> dict[str, Tensor]:
+    """A file of an encoder, or of a network around one, for a network whose encoder is `name`."""
+    encoder = network.get_submodule(name)
+    own = [k for k in network.state_dict() if not k.startswith(f"{name}.")]
+    rest = fitting(state, own)
+    inside = {f"{name}.{k}": v for k, v in own_colours(state, encoder).items()}
+    return {k: rest[k] for k in own if k in rest} | inside
+
+
+def own_colours(state: Mapping[str, Tensor], encoder: nn.Module) -> dict[str, Tensor]:
+    """What a file has of an encoder for normalised colours, for colours in [0, 1].
+
+    That is put into its first convolution; further channels start without a say. Beyond the border
+    zeros are black, while they were the mean colour; with circular padding the features are equal.
+    """
+    own = encoder.state_dict()
+    found = model_files.with_counters(fitting(state, own), own)
+    convolution = next(n for n, m in encoder.named_modules() if isinstance(m, nn.Conv2d))
+    first = f"{convolution}.weight"
+    if first not in found or found[first].shape[1:] != (3, *own[first].shape[2:]):
+        return found
     found[first], shift = denormalised(found[first], own[first])
-    encoder.load_state_dict(own | {name: found[name] for name in own if name in found})
-    subtract(encoder, shift)
+    norm = next((n for n, m in encoder.named_modules() if isinstance(m, nn.BatchNorm2d)), "")
+    bias, mean = f"{convolution}.bias", f"{norm}.running_mean"
+    if bias in found:
+        found[bias] = found[bias] - shift
+    elif mean in found:
+        found[mean] = found[mean] + shift
+    return found
 
 
-def fitting(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors under the encoder's names: without the prefix, or with the one, that most want."""
+def fitting(tensors: Mapping[str, Tensor], own: Iterable[str]) -> dict[str, Tensor]:
+    """Tensors without the prefix, or with the one, by which most get the names `own`."""
+    own = set(own)
     prefixes = {""} | {name[: i + 1] for name in tensors for i, c in enumerate(name) if c == "."}
     added = {"", *(f"{name.split('.')[0]}." for name in own)}
     best: dict[str, Tensor] = {}
     for prefix in sorted(prefixes, key=len):
         inside = {n[len(prefix) :]: v for n, v in tensors.items() if n.startswith(prefix)}
         for front in added:
-            renamed = {front + n: v for n, v in inside.items() if front + n in own}
-            best = max(best, renamed, key=len)
+            renamed = {front + n: v for n, v in inside.items()}
+            best = max(best, renamed, key=lambda found: len(found.keys() & own))
     return best
-
-
-def fits(tensor: Tensor, own: Tensor, first: bool) -> bool:
-    if first:
-        return tensor.dim() == 4 and tensor.shape[::2] == own.shape[::2]
-    return tensor.shape == own.shape
 
 
 def denormalised(weight: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,15 +93,3 @@ def denormalised(weight: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
     inflated = torch.zeros_like(own)
     inflated[:, :3] = scaled
     return inflated, shift
-
-
-def subtract(encoder: nn.Module, shift: Tensor) -> None:
-    """Take a constant from the results of the first convolution: its bias, or the norm after it."""
-    modules = iter(encoder.modules())
-    convolution = next(m for m in modules if isinstance(m, nn.Conv2d))
-    if convolution.bias is not None:
-        convolution.bias.data -= shift
-        return
-    norm = next(m for m in modules if isinstance(m, nn.BatchNorm2d))
-    assert norm.running_mean is not None
-    norm.running_mean += shift

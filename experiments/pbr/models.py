@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from launch.errors import ConfigError
 from launch.experiments.pbr.adapters import add_lora, load
-from launch.experiments.pbr.encoders import load_encoder
+from launch.experiments.pbr.encoders import around, load_encoder
 from launch.experiments.pbr.layers import DOMAINS, SCALARS
 from launch.experiments.pbr.padding import Padding, pad, padded
 from launch.experiments.pbr.relief import relief_of
@@ -58,6 +58,10 @@ class SegFormer(nn.Module):
         if lora_rank:
             add_lora(self.model, lora_rank)
         load(self, weights, part)
+
+    def foreign(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A file of another library under the names of this network, see `encoders`."""
+        return around(state, self, "model.encoder")
 
     def forward(self, image: Tensor) -> Tensor:
         return self.model(image)
@@ -157,6 +161,10 @@ class MaterialUNet(nn.Module):
         pad(self.decoder, padding)
         self.padding: Padding = padding
         load(self, weights, part)
+
+    def foreign(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A file of another library under the names of this network, see `encoders`."""
+        return around(state, self, "encoder")
 
     def features(self, image: Tensor, condition: Tensor | None) -> Tensor:
         """What the heads read, (N, C, H, W). Without a condition FiLM is passed by.

@@ -1,5 +1,6 @@
 """Classifiers, and the networks that say where to look."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from launch.errors import ConfigError, nearest
 from launch.experiments.roi.loading import DEVIATION, MEAN
-from launch.experiments.roi.weights import load_backbone
+from launch.experiments.roi.weights import foreign, load_backbone
 
 XRAYVISION_LIMIT = 1024  # torchxrayvision.utils.normalize: brightness 0 to 1 is -1024 to 1024
 
@@ -75,6 +76,11 @@ class TimmClassifier(nn.Module):
     @property
     def last(self) -> nn.Module:
         return self.model.get_classifier()
+
+    def foreign(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A file of another program under the names of this network, see `weights.py`."""
+        found = foreign(state, self.model, self.pixels)
+        return {f"model.{name}": value for name, value in found.items()}
 
     def features(self, image: Tensor) -> Tensor:
         if self.pixels == "torchxrayvision":

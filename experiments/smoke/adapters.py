@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, MissingError
-from launch.experiments.smoke.autoencoder import VQAutoencoder
+from launch.experiments.smoke.autoencoder import THEIRS, VQAutoencoder
 from launch.experiments.smoke.ldm import LatentDiffusionAutoencoder
 from launch.tools import model_files
 
@@ -18,7 +18,6 @@ KINDS = (
     "a checkpoint of +experiment=smoke/autoencoder, the folder of a diffusers VQModel or "
     "AutoencoderKL, or a checkpoint of a taming-transformers or latent-diffusion autoencoder"
 )
-MARK = "decoder.conv_in.weight"  # every one of these autoencoders has it
 PARTS = ("encoder.", "decoder.", "quantize.", "quant_conv.", "post_quant_conv.")
 # from the names of diffusers to those of taming-transformers, in this order
 RENAMED = (
@@ -64,7 +63,7 @@ def load_autoencoder(path: Path) -> nn.Module:
 def first_stage(content: dict[str, Any]) -> dict[str, Tensor]:
     """Tensors of an autoencoder; of a whole latent-diffusion model those of its first stage."""
     state = model_files.unwrapped(content)
-    prefixes = [k.removesuffix(MARK) for k in state if k.endswith(MARK)]
+    prefixes = [k.removesuffix(THEIRS) for k in state if k.endswith(THEIRS)]
     best = min(prefixes, key=lambda p: ("first_stage" not in p, len(p)), default="")
     found = model_files.below(state, best)
     return {k: v for k, v in found.items() if k.startswith(PARTS)}

@@ -5,6 +5,7 @@ over the image, so that a latent depends on its surroundings only: far from smok
 and the same latent.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -19,6 +20,11 @@ from launch.tools import ranks
 
 
 FRESH = 1.25  # uses of a new code over `rarest`: it moves quickly, and soon starts again if unused
+
+
+THEIRS = (
+    "decoder.conv_in.weight"  # in every VQ and KL autoencoder of taming-transformers, diffusers
+)
 
 
 class ChannelNorm(nn.Module):
@@ -156,6 +162,19 @@ class VQAutoencoder(nn.Module):
         self.codebook = Codebook(codes, latent_channels)
         self.decoder = _decoder(widths, latent_channels, blocks)
         self.latent_channels, self.factor = latent_channels, 2**halvings
+
+    def foreign(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """No other program has this architecture.
+
+        Raises:
+            ConfigError: for an autoencoder of another program, which is used as it is.
+        """
+        if any(name.endswith(THEIRS) for name in state):
+            raise ConfigError(
+                "this model file is an autoencoder of another program, which is not trained here "
+                "but used as it is: +experiment=smoke/weighted module.autoencoder=FILE"
+            )
+        return {}
 
     def encode(self, frames: Tensor) -> Tensor:
         """Latents before quantisation."""

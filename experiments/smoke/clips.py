@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -123,10 +123,18 @@ def sequences(files: Iterable[Path], root: Path) -> list[Source]:
     sizes = Counter(folder for folder, _, _ in groups)
     titles = [title(key, sizes[key[0]] > 1, root) for key in groups]
     repeated = Counter(titles)
-    return [
+    found = [
         sequence(name if repeated[name] == 1 else name + key[2], name, sorted(numbered))
         for key, name, numbered in zip(groups, titles, groups.values(), strict=True)
     ]
+    return [beside(source, found) if repeated[source.recording] > 1 else source for source in found]
+
+
+def beside(source: Source, found: Sequence[Source]) -> Source:
+    """Frames that differ in their suffix alone may have been meant as one clip, so it is said."""
+    others = [s.name for s in found if s.recording == source.recording and s.name != source.name]
+    note = f"{source.name}: is a clip apart from {', '.join(others)}; give one clip one suffix"
+    return replace(source, notes=(*source.notes, note))
 
 
 def title(key: tuple[Path, str, str], several: bool, root: Path) -> str:

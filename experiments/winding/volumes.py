@@ -24,6 +24,9 @@ from launch.tools.names import files_below
 TIFFS = (".tif", ".tiff")
 PICTURES = (".png", *TIFFS, ".jpg", ".jpeg", ".bmp", ".webp", ".jp2")
 MOST = 32  # slices that are read without having been asked for
+GREYS = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK)
+COLOURS = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+TURNED = "turned upright, as the file says"
 PAGES = "ZQIT"  # TIFF axes along which slices may lie
 
 
@@ -145,20 +148,16 @@ def grey_of(path: Path) -> tuple[Image, tuple[str, ...]]:
     """The pages (N, H, W) of a picture file as they are stored, and what was assumed of them."""
     if path.suffix.lower() in TIFFS:
         return tiff(path)
-    frames = frames_of(path)
+    with decoding.named(path), decoding.opened(path) as image:
+        frames, turn = getattr(image, "n_frames", 1), decoding.orientation(image)
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH)
     if picture is None:
         raise MissingError(f"{path} cannot be read as a picture")
-    values, assumed = picture[None], ()
+    values, assumed = decoding.upright(picture, turn)[None], ()
     if values.ndim == 4:
         values, assumed = without_colour(values[..., ::-1] if values.shape[3] == 3 else values)
-    return values, (*assumed, f"the first of {frames} frames") if frames > 1 else assumed
-
-
-def frames_of(path: Path) -> int:
-    """How many frames a picture file says that it has."""
-    with decoding.named(path), decoding.opened(path) as image:
-        return getattr(image, "n_frames", 1)
+    assumed = (*assumed, f"the first of {frames} frames") if frames > 1 else assumed
+    return values, (*assumed, TURNED) if turn > 1 else assumed
 
 
 def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
@@ -170,8 +169,12 @@ def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
                 sizes = [part.shape for part in file.series]
                 raise ConfigError(f"{path} holds {len(sizes)} different images, of sizes {sizes}")
             decoding.require_size(path, *map(int, series.keyframe.shape[:2]))
+            kind = series.keyframe.photometric
+            if kind not in (*GREYS, *COLOURS):
+                found = tifffile.PHOTOMETRIC(kind).name
+                raise ConfigError(f"{path} holds {found} pixels; save it as grey")
             values, axes = np.asarray(series.asarray()), series.axes
-            inverted = series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+            turn = series.keyframe.tags.valueof(decoding.EXIF_ORIENTATION, 1)
     except (tifffile.TiffFileError, IndexError, ValueError, OSError) as error:
         raise MissingError(f"{path} cannot be read as a TIFF: {error}") from error
     for axis in [a for a in axes if a not in "YXS"]:
@@ -189,14 +192,17 @@ def tiff(path: Path) -> tuple[Image, tuple[str, ...]]:
         )
     if "S" in axes:
         values = np.moveaxis(values, axes.index("S"), -1)
-        flat, assumed = without_colour(values.reshape(-1, *values.shape[-3:]))
-        return flat, assumed
-    pages = values.reshape(-1, *values.shape[-2:])
-    if not inverted:
-        return pages, ()
+        pages, assumed = without_colour(values.reshape(-1, *values.shape[-3:]))
+    else:
+        pages, assumed = values.reshape(-1, *values.shape[-2:]), ()
+    if turn > 1:
+        turned = decoding.upright(np.moveaxis(pages, 0, -1), turn)
+        pages, assumed = np.moveaxis(turned, -1, 0), (*assumed, TURNED)
+    if kind != GREYS[0]:
+        return pages, assumed
     if pages.dtype.kind not in "bu":
         raise ConfigError(f"{path} calls 0 white but holds {pages.dtype}; save it with 0 as black")
-    return ~pages, ("0 is white, as the file says",)
+    return ~pages, (*assumed, "0 is white, as the file says")
 
 
 def without_colour(values: Image) -> tuple[Image, tuple[str, ...]]:

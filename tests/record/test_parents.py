@@ -5,8 +5,9 @@ from dataclasses import asdict
 import pytest
 
 from launch.errors import MissingError
+from launch.record.checksum import sha256
 from launch.record.parents import Parent, held, keep, place, recorded
-from launch.record.run import Run, sha256
+from launch.record.run import Run
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from launch.errors import MissingError
-from launch.record.run import Run, find_runs, locate, sha256
+from launch.record.run import Run, find_runs, locate
 
 
 def finished(folder, experiment="sr/static", started="2026-01-01", **fields):
@@ -75,6 +75,16 @@ def test_a_missing_run_names_the_nearest(tmp_path):
         locate("latest", tmp_path / "empty")
 
 
-def test_sha256_is_of_the_content(tmp_path):
-    (tmp_path / "abc").write_bytes(b"abc")
-    assert sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea")
+def test_a_folder_of_model_files_names_one(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(MissingError, match=r"Give one of its files, such as from=.*model\.saf"):
+        locate(str(tmp_path), tmp_path / "runs")
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.PTH", "a.pth.tar", "model.safetensors.index.json"])
+def test_model_files_of_any_program_are_taken_and_pictures_are_not(tmp_path, name):
+    (tmp_path / name).touch()
+    assert locate(str(tmp_path / name), tmp_path)[1] == tmp_path / name
+    (tmp_path / "a.png").touch()
+    with pytest.raises(MissingError, match="this is no checkpoint"):
+        locate(str(tmp_path / "a.png"), tmp_path)

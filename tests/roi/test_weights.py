@@ -110,7 +110,7 @@ def test_a_grey_first_convolution_is_spread_over_three_channels(tmp_path):
     grey = timm.create_model("densenet121", num_classes=5, in_chans=1).eval()
     state = grey.state_dict() | {"op_threshs": torch.full((5,), 0.5)}
     torch.save(state, tmp_path / "x.pt")
-    with pytest.raises(ConfigError, match=r"set classifier\.pixels=torchxrayvision"):
+    with pytest.raises(ConfigError, match=r"x\.pt: this .* set module\.classifier\.pixels="):
         TimmClassifier(5, "densenet121", tmp_path / "x.pt")
     ours = TimmClassifier(5, "densenet121", tmp_path / "x.pt", pixels="torchxrayvision").eval()
     expected = grey.forward_features((2 * BRIGHTNESS - 1) * 1024)
@@ -126,6 +126,25 @@ def test_torchxrayvision_gives_what_its_own_code_gives(tmp_path):
     expected = torch.relu(theirs.features((2 * BRIGHTNESS - 1) * 1024))
     difference = (ours.features(IMAGE) - expected).abs().max()
     assert difference < 1e-5 * expected.abs().max()
+
+
+@torch.no_grad()
+def test_a_densenet_of_torchvision_of_before_2018_is_renamed(tmp_path):
+    """As the CheXNet files are: `denselayer1.norm.1` behind `module.densenet121.`, and a sequence
+    for a last layer."""
+    torch.manual_seed(0)
+    theirs = torchvision.models.densenet121(num_classes=4).eval()
+    state = {}
+    for name, value in theirs.state_dict().items():
+        for part in ("norm", "conv"):
+            for n in (1, 2):
+                name = name.replace(f"{part}{n}.", f"{part}.{n}.") if "layer" in name else name  # noqa: PLW2901
+        name = name.replace("classifier.", "classifier.0.")  # noqa: PLW2901
+        state[f"module.densenet121.{name}"] = value
+    torch.save({"state_dict": state}, tmp_path / "c.pth.tar")
+    ours = TimmClassifier(3, "densenet121", tmp_path / "c.pth.tar").eval()
+    expected = torch.relu(theirs.features(IMAGE.expand(-1, 3, -1, -1)))
+    torch.testing.assert_close(ours.features(IMAGE), expected, atol=1e-5, rtol=1e-5)
 
 
 class Malicious:

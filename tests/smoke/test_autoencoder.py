@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from launch.errors import ConfigError
 from launch.experiments.smoke.autoencoder import Codebook, VQAutoencoder
 
 
@@ -70,3 +72,9 @@ def test_in_evaluation_the_codebook_stands_still():
     codebook = Codebook(codes=4, channels=2).eval()
     codebook(torch.randn(1, 2, 8, 8))
     assert not codebook.vectors.any()
+
+
+def test_an_autoencoder_of_another_program_is_told_its_place():
+    with pytest.raises(ConfigError, match=r"module\.autoencoder=FILE"):
+        VQAutoencoder().foreign({"first_stage_model.decoder.conv_in.weight": torch.ones(1)})
+    assert VQAutoencoder().foreign({"something": torch.ones(1)}) == {}

@@ -207,6 +207,15 @@ def test_two_files_of_one_number_are_told(tmp_path):
     assert any("several files have the number of" in note for note in lengths(tmp_path)[1])
 
 
+def test_frames_of_several_suffixes_are_told_to_be_several_clips(tmp_path):
+    for number in range(8):
+        save(tmp_path / f"frame_{number}.{'png' if number % 2 else 'jpg'}", level=20 * number)
+    found, notes = lengths(tmp_path)
+    assert sorted(found.values()) == [4, 4]
+    name = tmp_path.name
+    assert f"{name}.jpg: is a clip apart from {name}.png; give one clip one suffix" in notes
+
+
 def test_a_list_groups_frames_by_video(tmp_path):
     names = [f"video_{v:04}_frame_{f:04}.png" for v in (7, 3) for f in (2, 0, 1)]
     for name in names:

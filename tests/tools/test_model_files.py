@@ -327,6 +327,47 @@ def test_names_of_a_paper_are_translated_by_timm(tmp_path):
     torch.testing.assert_close(fresh.state_dict(), original.state_dict())
 
 
+OTHER_NUMBERS = {
+    "sparse": (lambda w: w.to_sparse(), "sparse or quantised tensors, such as 2.weight"),
+    "rows": (lambda w: w.flatten(1).to_sparse_csr(), "sparse or quantised tensors"),
+    "quantised": (
+        lambda w: torch.quantize_per_tensor(w, 0.1, 0, torch.qint8), "sparse or quantised tensors",
+    ),
+    "integers": (lambda w: (w * 127).to(torch.int8), "int8 in 1 of 9 tensors, such as 2.w"),
+    "complex": (lambda w: w.to(torch.complex64), "torch.complex64 in 1 of 9 tensors"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*[Ss]parse.*", "ignore:.*quantiz.*")
+@pytest.mark.parametrize("name", OTHER_NUMBERS)
+def test_numbers_of_another_kind_are_refused_by_name(tmp_path, name):
+    change, said = OTHER_NUMBERS[name]
+    state = dict(network().state_dict())
+    state["2.weight"] = change(state["2.weight"])
+    torch.save({"state_dict": state}, tmp_path / "a.pth")
+    with pytest.raises(ConfigError, match=rf"a\.pth holds .*{said}"):
+        load(network(1), tmp_path / "a.pth")
+
+
+def test_eight_bits_of_floating_point_are_read(tmp_path):
+    state = {k: v.to(torch.float8_e4m3fn) if "2.w" in k else v
+             for k, v in network().state_dict().items()}  # fmt: skip
+    save_file(state, tmp_path / "a.safetensors")
+    fresh = network(1)
+    load(fresh, tmp_path / "a.safetensors")
+    torch.testing.assert_close(fresh[2].weight, network()[2].weight, atol=0.04, rtol=0)
+
+
+def test_norms_of_files_that_do_not_count_batches(tmp_path):
+    state = dict(network().state_dict())
+    del state["1.num_batches_tracked"]
+    torch.save(state, tmp_path / "a.pth")
+    fresh = network(1)
+    load(fresh, tmp_path / "a.pth")
+    assert fresh[1].num_batches_tracked == 0
+    torch.testing.assert_close(fresh[1].weight, network()[1].weight)
+
+
 def test_nan_where_a_network_has_none_is_refused_and_one_for_unknown_is_not(tmp_path):
     path, whole, spoilt = tmp_path / "last.ckpt", torch.ones(3), torch.tensor([1, torch.nan, 1])
     with pytest.raises(ConfigError, match=r"holds NaN in 1 of 1 tensors, such as w: .* diverged"):

@@ -1,5 +1,6 @@
 """Pictures as programs of all kinds write them: the right pixels, or a reason by name."""
 
+import os
 import struct
 import zlib
 
@@ -182,6 +183,100 @@ def test_jpegs_of_four_inks_are_upright_in_brightness(tmp_path):
     for name in ("a.jpg", "b.jpg"):
         assert np.abs(read(tmp_path / name).rgb8.astype(int) - RGB).mean() < 12
         assert read(tmp_path / name).assumed == ("CMYK turned into RGB without its colour profile",)
+
+
+TURNED = Image.Exif()
+TURNED[274] = 6
+SIDEWAYS = {
+    "a.jpg": lambda p: Image.fromarray(RGB).save(p, exif=TURNED, quality=100, subsampling=0),
+    "a.png": lambda p: Image.fromarray(RGB).save(p, exif=TURNED),
+    "a.webp": lambda p: Image.fromarray(RGB).save(p, exif=TURNED, lossless=True),
+    "a.avif": lambda p: Image.fromarray(RGB).save(p, exif=TURNED, quality=100, subsampling="4:4:4"),
+    "grey.tif": lambda p: turned_tiff(p, GREY),
+    "rgb.tif": lambda p: turned_tiff(p, RGB, **COLOUR),
+    "alpha.tif": lambda p: turned_tiff(p, np.dstack([RGB, ALPHA]), **CLEAR),
+    "grey16.tif": lambda p: turned_tiff(p, GREY16),
+    "rgb16.tif": lambda p: turned_tiff(p, RGB16, **COLOUR),
+    "lzw.tif": lambda p: turned_tiff(p, RGB, compression="lzw", **COLOUR),
+    "float.tif": lambda p: turned_tiff(p, GREY.astype(np.float32) / 255),
+}
+
+
+def turned_tiff(path, pixels, **options):
+    tifffile.imwrite(path, pixels, extratags=[(274, "H", 1, 6, True)], **options)
+
+
+@pytest.mark.parametrize("name", SIDEWAYS)
+def test_every_format_is_upright(tmp_path, name):
+    path = tmp_path / name
+    SIDEWAYS[name](path)
+    got, said = read(path), header(path)
+    assert got.colour.shape[:2] == (said.height, said.width) == RGB.shape[1::-1]
+    expected = np.rot90(GREY[..., None] if got.grey else RGB, -1)
+    lossy = path.suffix in (".jpg", ".avif")
+    assert np.abs(got.rgb8.astype(int) - expected).max() <= 3 * lossy
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("opacity", [1, 0.5])
+def test_deep_avif_keeps_its_levels(tmp_path, bits, opacity):
+    most = 2**bits - 1
+    levels = np.rint(RGB16 / 65535 * most).astype(np.uint16)
+    alpha = np.full(GREY.shape, round(opacity * most), np.uint16)
+    stored = levels if opacity == 1 else np.dstack([levels, alpha])
+    encoded = imagecodecs.avif_encode(stored, level=100, bitspersample=bits)
+    (tmp_path / "a.avif").write_bytes(encoded)
+    got = read(tmp_path / "a.avif")
+    assert (got.bits, got.assumed) == (16, ())
+    np.testing.assert_allclose(got.colour / 65535, levels / most, atol=2.5 / most)
+    np.testing.assert_allclose(got.opacity, opacity, atol=2 / most)
+
+
+def test_a_dark_deep_avif_is_not_taken_for_one_of_fewer_bits(tmp_path):
+    dark = imagecodecs.avif_encode(RGB.astype(np.uint16) // 8, level=100, bitspersample=10)
+    (tmp_path / "a.avif").write_bytes(dark)
+    assert read(tmp_path / "a.avif").rgb.max() < 0.04
+
+
+def wide_png(curve):
+    content = png(RGB, 2, 8)
+    place = content.index(b"IDAT") - 4
+    return content[:place] + chunk(b"cICP", bytes([9, curve, 0, 1])) + content[place:]
+
+
+@pytest.mark.parametrize(("curve", "name"), [(16, "PQ"), (18, "HLG"), (13, "")])
+def test_brightness_of_wide_range_is_told(tmp_path, curve, name):
+    (tmp_path / "a.png").write_bytes(wide_png(curve))
+    encoded = imagecodecs.avif_encode(RGB, level=100, transfer=curve)
+    (tmp_path / "a.avif").write_bytes(encoded)
+    said = (f"read as sRGB, though its brightness is coded as {name}",) if name else ()
+    for file in ("a.png", "a.avif"):
+        assert read(tmp_path / file).assumed == said
+
+
+def test_floating_point_in_dds_is_refused(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.dds", pixel_format="BC5")
+    content = bytearray((tmp_path / "a.dds").read_bytes())
+    content[84:88] = b"DX10"
+    content[128:128] = struct.pack("<5I", 95, 3, 0, 1, 0)
+    (tmp_path / "a.dds").write_bytes(content)
+    with pytest.raises(UnreadableImageError, match="BC6H holds brightness without a limit"):
+        read(tmp_path / "a.dds")
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    for reader in (read, header):
+        with pytest.raises(UnreadableImageError, match=r"a\.png: it is no file of bytes"):
+            reader(tmp_path / "a.png")
+
+
+def test_a_header_of_a_giant_is_refused_with_what_to_do(tmp_path):
+    first = struct.pack(">IIBBBBB", 200_000, 200_000, 8, 0, 0, 0, 0)
+    ends = chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", first) + ends)
+    with pytest.raises(UnreadableImageError, match="raise the environment variable LAUNCH_LARG"):
+        read(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,49 @@ def test_one_frame_of_an_animation_is_told(tmp_path: Path, suffix: str) -> None:
     assert read(path).assumed == ("the first of 2 frames",)
 
 
+def sideways(path: Path) -> None:
+    """A picture that its file says is to be turned clockwise."""
+    if path.suffix == ".tif":
+        kind = np.uint16 if path.stem == "deep" else np.uint8
+        values = GREY.astype(kind) * (257 if kind == np.uint16 else 1)
+        tifffile.imwrite(path, values, extratags=[(274, "H", 1, 6, True)])
+        return
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(GREY).save(path, exif=exif, lossless=True)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "deep.tif"])
+def test_what_is_to_be_turned_is_turned_and_said(tmp_path: Path, name: str) -> None:
+    sideways(tmp_path / name)
+    found = read(tmp_path / name)
+    assert found.assumed == ("turned upright, as the file says",)
+    assert found.grey[0] == pytest.approx(np.rot90(GREY, -1) / 255, abs=1e-6)
+
+
+def test_every_page_is_turned(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", pages(3), photometric="minisblack", extratags=[(274, "H", 1, 8, True)]
+    )
+    found = read(tmp_path / "a.tif").grey
+    assert found == pytest.approx(np.rot90(pages(3), axes=(1, 2)) / 65535, abs=1e-6)
+
+
+OTHER_PIXELS: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
+    "PALETTE": (GREY, {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}),
+    "SEPARATED": (np.dstack([GREY] * 4), {"photometric": "separated"}),
+    "CIELAB": (np.dstack([GREY] * 3), {"photometric": "cielab"}),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_PIXELS)
+def test_numbers_that_are_no_brightness_are_refused(tmp_path: Path, kind: str) -> None:
+    values, options = OTHER_PIXELS[kind]
+    tifffile.imwrite(tmp_path / "a.tif", values, **options)
+    with pytest.raises(ConfigError, match=rf"a\.tif holds {kind} pixels; save it as grey"):
+        read(tmp_path / "a.tif")
+
+
 BROKEN: dict[str, tuple[bytes, str]] = {
     "empty.tif": (b"", "cannot be read as a TIFF"),
     "other.tif": (b"hello" * 20, "cannot be read as a TIFF"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from launch.errors import MissingError
 from launch.record import storage
-from launch.record.run import Run, sha256
+from launch.record.checksum import sha256
+from launch.record.run import Run
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The run folder and `run.json`. A reader needs neither torch nor this package."""
 
 import fcntl
-import hashlib
 import os
 import platform
 import sys
@@ -16,6 +15,7 @@ import yaml
 
 from launch.errors import ConfigError, MissingError, nearest
 from launch.record import ledger, storage
+from launch.record.checksum import SHARDED
 from launch.record.ledger import Ledger
 from launch.record.origin import here, now, person
 from launch.record.storage import read_json
@@ -286,7 +286,7 @@ def locate(
     """
     path = Path(source)
     if path.is_file():
-        if path.suffix not in CHECKPOINTS:
+        if not path.name.lower().endswith((*CHECKPOINTS, SHARDED)):
             raise MissingError(
                 f"from={source}: this is no checkpoint; give a run folder or a file of type "
                 + ", ".join(CHECKPOINTS)
@@ -296,7 +296,9 @@ def locate(
     run = _latest(root, experiment) if source == "latest" else Run(path)
     if not run.record:
         known = [str(other.folder) for other in find_runs(root)]
-        guess = nearest(source, known) or " python -m launch task=runs lists the runs"
+        files = [p for p in sorted(path.glob("*")) if p.name.endswith((*CHECKPOINTS, SHARDED))]
+        guess = f" Give one of its files, such as from={files[-1]}" if files else ""
+        guess = guess or nearest(source, known) or " python -m launch task=runs lists the runs"
         raise MissingError(f"from={source}: there is no run or checkpoint.{guess}")
     part = run.rung(rung)
     return part, part.checkpoint
@@ -312,8 +314,3 @@ def _latest(root: Path, experiment: str | None) -> Run:
     what = f"of {experiment}" if experiment else "at all"
     command = f"python -m launch +experiment={experiment or '<name>'}"
     raise MissingError(f"from=latest: no finished run {what} under {root}; train one: {command}")
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

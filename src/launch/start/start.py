@@ -25,12 +25,13 @@ from launch.composition.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
 from launch.losses import files
 from launch.record import storage
+from launch.record.checksum import sha256
 from launch.record.expand import expanded
 from launch.record.identity import Config, Standing, holds_training, identity, standing
 from launch.record.origin import now
 from launch.record.parents import Parents, keep
 from launch.record.process import rank
-from launch.record.run import Run, sha256
+from launch.record.run import Run
 from launch.record.stopping import STOPPED, requests
 from launch.start import pool, ranks
 

@@ -31,6 +31,13 @@ DXGI = slice(128, 132)  # the format number in the extended header of a DDS file
 LINEAR_TWIN = {72: 71, 75: 74, 78: 77}  # BC1, BC2 and BC3 marked as sRGB
 
 
+HEAD = 4096
+"""Bytes of a file in which its header lies."""
+
+WIDE = {16: "PQ", 18: "HLG"}  # transfer characteristics of ITU-T H.273
+Image.MAX_IMAGE_PIXELS = None  # `require_size` asks, and its limit can be raised
+
+
 class UnreadableImageError(LaunchError):
     """A file that cannot be decoded right; callers skip it and count it."""
 
@@ -63,15 +70,26 @@ def _is_tiff(path: Path) -> bool:
 def opened(path: Path) -> Image.Image:
     """The file behind its header, which is all that is read of it so far."""
     suffix = path.suffix.lower()
+    if path.exists() and not path.is_file():
+        raise UnreadableImageError(path, "it is no file of bytes")  # a pipe would never end
     if suffix == ".jxl":
         return _jpeg_xl(path)
     image = Image.open(_linear_twin(path) if suffix == ".dds" else path)
     try:
         require_size(path, image.height, image.width)
+        _require_plain_range(path, image)
     except UnreadableImageError:
         image.close()
         raise
+    if image.format == "TIFF" and isinstance(image, ImageFile.ImageFile):
+        image.filename = ""  # Pillow maps such files into memory in the size they have when turned
     return image
+
+
+def _require_plain_range(path: Path, image: Image.Image) -> None:
+    """Pillow clips the floating point of BC6H to 8 bits."""
+    if str(getattr(image, "pixel_format", "")).startswith("BC6H"):
+        raise UnreadableImageError(path, "BC6H holds brightness without a limit; save BC7")
 
 
 def require_size(path: Path, *sides: int) -> None:
@@ -105,9 +123,11 @@ def _jpeg_xl(path: Path) -> Image.Image:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Pillow shortens 16-bit colour to 8; only the header of a TIFF or the raw mode tells."""
+    """Pillow shortens deeper colour to 8 bits; only headers and the raw mode tell."""
     if image.format == "TIFF":
         return tag(image, TIFF_BITS) == 16
+    if image.format == "AVIF":
+        return avif_bits(image) > 8
     return image.format == "PNG" and bool(re.search(r";16[BLNS]*$", raw_mode(image)))
 
 
@@ -139,6 +159,8 @@ def deep_pixels(path: Path, image: Image.Image) -> np.ndarray:
     grey = is_grey(image)
     if isinstance(image, ImageFile.ImageFile):
         image.load()  # Pillow tells a file that is cut off, the others fill it up
+    if image.format == "AVIF":
+        return _deep_avif(path, avif_bits(image))
     pixels = _deep_tiff(path, image) if image.format == "TIFF" else _deep_png(path)
     if pixels is None or pixels.dtype != np.uint16:
         raise ValueError("damaged, or a 16-bit layout that is not supported")
@@ -154,6 +176,14 @@ def _deep_png(path: Path) -> np.ndarray | None:
     if pixels is None or pixels.ndim == 2:
         return None if pixels is None else pixels[..., None]
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[-1] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def _deep_avif(path: Path, bits: int) -> np.ndarray:
+    """10 or 12 bits stretched to 16."""
+    codecs: Any = import_module("imagecodecs")
+    pixels = np.asarray(codecs.avif_decode(path.read_bytes(), index=0))
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, axis=-1)
+    return np.rint(pixels * (65535 / (2**bits - 1))).astype(np.uint16)
 
 
 def _deep_tiff(path: Path, image: Image.Image) -> np.ndarray:
@@ -194,9 +224,19 @@ def profile_name(image: Image.Image) -> str:
         return ""
 
 
-def upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
-    """Undo the camera's rotation and mirroring."""
-    turned: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+def orientation(image: Image.Image) -> int:
+    """How a picture is to be turned, 1 to 8; asked before it is decoded.
+
+    Of a TIFF Pillow turns what it decodes itself, and then forgets that it was to be turned.
+    """
+    if image.format == "TIFF":
+        return (tag(image, EXIF_ORIENTATION) or 1) if is_deep(image) else 1
+    return image.getexif().get(EXIF_ORIENTATION, 1) if "exif" in image.info else 1
+
+
+def upright(pixels: np.ndarray, turn: int) -> np.ndarray:
+    """Pixels (H, W, ...) with the camera's rotation and mirroring undone."""
+    turns: dict[int, Callable[[np.ndarray], np.ndarray]] = {
         2: lambda p: p[:, ::-1],
         3: lambda p: p[::-1, ::-1],
         4: lambda p: p[::-1],
@@ -205,5 +245,25 @@ def upright(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
         7: lambda p: np.rot90(p, 2).swapaxes(0, 1),
         8: np.rot90,
     }
-    turn = turned.get(image.getexif().get(EXIF_ORIENTATION, 1))
-    return pixels if turn is None else turn(pixels)
+    return turns[turn](pixels) if turn in turns else pixels
+
+
+# What headers say that Pillow does not
+
+
+def transfer(path: Path) -> str:
+    """The curve of brightness, where PNG or AVIF name one of wide range; "" for the usual ones."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    place = head.find(b"cICP") + 5 if b"cICP" in head else head.find(b"colrnclx") + 11
+    known = b"cICP" in head or b"colrnclx" in head
+    return WIDE.get(head[place], "") if known and place < len(head) else ""
+
+
+def avif_bits(image: Image.Image) -> int:
+    """From the box av1C, whose third byte holds flags of high depth and of 12 bits."""
+    with Path(image.filename).open("rb") as file:  # type: ignore[attr-defined]
+        head = file.read(HEAD)
+    place = head.find(b"av1C")
+    flags = head[place + 6] if 0 <= place < len(head) - 6 else 0
+    return (12 if flags & 0x20 else 10) if flags & 0x40 else 8

@@ -8,8 +8,10 @@ weights are taken where the file has them. spandrel and timm translate the names
 
 import json
 import pickle
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 
 from launch.errors import ConfigError, MissingError, nearest
 from launch.record import storage
+from launch.record.checksum import SHARDED
 from launch.tools.names import inside
 
 AVERAGED = (
@@ -31,12 +34,12 @@ PREFIXES = ("module.", "_orig_mod.", "netG.")
 AVERAGES = ("ema.", "model_ema.", "ema_model.")
 """Prefixes of averaged copies beside the weights they are averages of."""
 
-INDEX = ".index.json"
 POINTER = b"version https://git-lfs"
 UNREADABLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, OSError, SafetensorError),
     *(KeyError, ValueError, TypeError, AttributeError, IndexError),
 )
+COUNTER = "num_batches_tracked"
 NAMED = 4
 
 
@@ -48,10 +51,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
         StorageError: if it is one of this project and damaged.
         ConfigError: if it holds no tensors, or cannot be read without running what is in it.
     """
-    found = unwrapped(read(path))
-    if not found:
-        raise ConfigError(f"{path} holds no tensors by name; give a state dict or a checkpoint")
-    return found
+    return named(path, read(path))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def read(path: Path) -> dict[str, Any]:
         raise MissingError(f"there is no model file {path}")
     storage.verify(path)
     try:
-        if path.name.endswith(INDEX):
+        if path.name.endswith(SHARDED):
             return shards(path)
         if is_safetensors(path):
             return dict(load_file(path))
@@ -70,6 +70,24 @@ def read(path: Path) -> dict[str, Any]:
     except UNREADABLE as error:
         raise ConfigError(f"{path} cannot be read as tensors alone: {why(path, error)}") from error
     return dict(content) if isinstance(content, Mapping) else {}
+
+
+def named(path: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of what `read` found in a file.
+
+    Raises:
+        ConfigError: if there are none, or such as are no plain numbers.
+    """
+    found = unwrapped(content)
+    if not found:
+        raise ConfigError(f"{path} holds no tensors by name; give a state dict or a checkpoint")
+    coded = [k for k, v in found.items() if v.layout is not torch.strided or v.is_quantized]
+    if coded:
+        raise ConfigError(
+            f"{path} holds {len(coded)} sparse or quantised tensors, such as {coded[0]}; save them "
+            "dense, as floating point"
+        )
+    return found
 
 
 def is_safetensors(path: Path) -> bool:
@@ -150,15 +168,30 @@ def load(
 
 
 def fitting(
-    state: Mapping[str, Tensor], network: nn.Module, wanted: Iterable[str], part: str = ""
+    state: Mapping[str, Tensor], network: nn.Module, wanted: Mapping[str, Tensor], part: str = ""
 ) -> dict[str, Tensor]:
-    """The tensors of a file under the names of a network, as far as they are known."""
-    names = list(wanted)
-    aligned = below(state, prefix_of(state, names, part))
-    if all(name in aligned for name in names):
-        return aligned
-    candidates = (aligned, *(translated(s, network) for s in (state, aligned)))
-    return max(candidates, key=lambda found: sum(name in found for name in names))
+    """The tensors of a file under the names of a network, as far as they are known.
+
+    A network that knows files of others has a method `foreign(state) -> state`.
+    """
+    aligned = below(state, prefix_of(state, list(wanted), part))
+    if agreeing(aligned, wanted) < len(wanted):
+        translate = getattr(network, "foreign", None) or partial(translated, network=network)
+        candidates = (aligned, translate(state), translate(aligned))
+        aligned = max(candidates, key=lambda found: agreeing(found, wanted))
+    return with_counters(aligned, wanted)
+
+
+def with_counters(found: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Old files do not count the batches of a norm, which then begin as they do in the network."""
+    uncounted = [n for n in wanted if n.endswith(COUNTER) and n not in found]
+    norms = [n for n in uncounted if n.removesuffix(COUNTER) + "running_mean" in found]
+    return found | {name: wanted[name] for name in norms}
+
+
+def agreeing(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> int:
+    """How many tensors are there in the shape in which they are wanted."""
+    return sum(k in found and found[k].shape == value.shape for k, value in wanted.items())
 
 
 def prefix_of(state: Mapping[str, Tensor], names: Sequence[str], part: str = "") -> str:
@@ -214,18 +247,49 @@ def inflated(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[
 def require(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     """
     Raises:
-        ConfigError: if a tensor is missing, of another shape, with the first few, or holds NaN.
+        ConfigError: if a tensor is missing, of another shape, with the first few, holds NaN, or
+            other numbers than are wanted.
     """
     differing = [k for k in wanted if k not in saved or saved[k].shape != wanted[k].shape]
     if differing:
         raise ConfigError(mismatch(path, differing, saved, wanted))
+    more = deeper(saved, wanted)
+    if more:
+        raise ConfigError(
+            f"{path} is of another architecture: it goes on where the network ends, with "
+            f"{len(more)} tensors such as {more[0]}. Give the module settings it was trained with."
+        )
+    floats = [k for k, own in wanted.items() if own.is_floating_point()]
+    coded = [k for k in floats if not saved[k].is_floating_point()]
+    if coded:
+        raise ConfigError(
+            f"{path} holds {saved[coded[0]].dtype} in {len(coded)} of {len(wanted)} tensors, such "
+            f"as {coded[0]}, where floating point is wanted; save the weights as they were trained"
+        )
     # A buffer may begin as NaN, which stands for "not known yet".
-    spoilt = [k for k, own in wanted.items() if saved[k].isnan().any() and not own.isnan().any()]
+    nan = [k for k in floats if saved[k].float().isnan().any()]
+    spoilt = [k for k in nan if not wanted[k].isnan().any()]
     if spoilt:
         raise ConfigError(
             f"{path} holds NaN in {len(spoilt)} of {len(wanted)} tensors, such as {spoilt[0]}: its "
             "training has diverged; give an earlier file"
         )
+
+
+def deeper(saved: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Names of a file within numbered blocks of which the network has some, but not these.
+
+    >>> deeper(["body.0.a", "body.1.a", "body.2.a", "head.a"], ["body.0.a", "body.1.a"])
+    ['body.2.a']
+    """
+    own = {block for name in wanted for block in blocks(name)}
+    lists = {parent for parent, _ in own}
+    return [n for n in saved if any(b[0] in lists and b not in own for b in blocks(n))]
+
+
+def blocks(name: str) -> list[tuple[str, str]]:
+    """The lists that a tensor lies in, and its place in each."""
+    return [(name[: m.start()], m[1]) for m in re.finditer(r"\.(\d+)(?=\.)", name)]
 
 
 def mismatch(

@@ -130,7 +130,7 @@ def header(path: Path) -> Header:
         UnreadableImageError: if the file is no picture, or has more than `decoding.LARGEST` pixels.
     """
     with decoding.named(path), decoding.opened(path) as image:
-        sideways = image.info.get("exif") and image.getexif().get(decoding.EXIF_ORIENTATION, 1) >= 5
+        sideways = image.format != "TIFF" and decoding.orientation(image) >= 5
         width, height = image.size[::-1] if sideways else image.size
         return Header(height, width, decoding.is_grey(image))
 
@@ -183,7 +183,8 @@ def write(path: Path, picture: Picture) -> None:
 
 
 def _decoded(path: Path, image: Image.Image, bits: int | None) -> Picture:
-    assumed, grey = [*_assumptions(image)], decoding.is_grey(image)
+    assumed, grey = [*_assumptions(path, image)], decoding.is_grey(image)
+    turn = decoding.orientation(image)
     if image.mode == "I" or decoding.tag(image, decoding.TIFF_KIND) == decoding.TIFF_SIGNED:
         raise ValueError(
             "integer pixels with a sign or of 32 bits have no range of their own; save 8 or 16 "
@@ -197,7 +198,7 @@ def _decoded(path: Path, image: Image.Image, bits: int | None) -> Picture:
         assumed += said
     else:
         pixels = decoding.plain_pixels(image)
-    pixels = decoding.upright(pixels, image)
+    pixels = decoding.upright(pixels, turn)
     channels = pixels.shape[-1]
     colour = pixels[..., :1] if grey or channels < 3 else pixels[..., :3]
     alpha = pixels[..., -1] if channels in (2, 4) else None
@@ -208,7 +209,7 @@ def _decoded(path: Path, image: Image.Image, bits: int | None) -> Picture:
     return Picture(colour, alpha, profile, tuple(assumed))
 
 
-def _assumptions(image: Image.Image) -> Iterator[str]:
+def _assumptions(path: Path, image: Image.Image) -> Iterator[str]:
     """What the header tells that is left out or taken for granted."""
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
@@ -218,6 +219,9 @@ def _assumptions(image: Image.Image) -> Iterator[str]:
     gamma = image.info.get("gamma")
     if gamma is not None and abs(gamma - SRGB_GAMMA) > 0.01:
         yield f"read as sRGB, though the file names a gamma of {gamma:g}"
+    curve = decoding.transfer(path) if image.format in ("PNG", "AVIF") else ""
+    if curve:
+        yield f"read as sRGB, though its brightness is coded as {curve}"
     unnamed = (decoding.tag(image, decoding.TIFF_SAMPLES) or 0) - len(image.getbands())
     if unnamed > 0:
         yield f"{unnamed} of its channels have no meaning in the file and are left out"
@@ -230,6 +234,8 @@ def _in_use(
     pixels: np.ndarray, image: Image.Image, bits: int | None
 ) -> tuple[np.ndarray, list[str]]:
     """Stretched to 16 bits where fewer are in use, and how that is known."""
+    if image.format == "AVIF":  # which says how many
+        return pixels, []
     declared = decoding.tag(image, TIFF_LARGEST_VALUE)
     largest = int(pixels.max())
     if bits is None and declared is not None and largest <= declared < 65535:

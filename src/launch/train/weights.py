@@ -10,6 +10,7 @@ from torch import Tensor
 
 from launch.record import storage
 from launch.tools import model_files
+from launch.train import foreign
 from launch.train.module import ScheduledModule
 
 LOSSES, AVERAGE = "losses.", "ema."
@@ -40,20 +41,25 @@ def load_weights(module: ScheduledModule, path: Path, with_state: bool = False) 
     """
     content = model_files.read(path)
     own = "iteration" in content and isinstance(content.get("state_dict"), Mapping)
-    state = dict(content["state_dict"]) if own else model_files.tensors(path)
+    fresh: tuple[str, ...] = ()
+    if own:
+        state = dict(content["state_dict"])
+    else:
+        found = foreign.placed(path, model_files.named(path, content), module, whole=with_state)
+        state, fresh = found.tensors, found.fresh
     module.adopt(state)
     saved, wanted = weights_of(state), weights_of(module.state_dict())
-    if not own:
-        saved = placed(saved, module)
     if not (own and with_state):
         saved = averaged(saved, wanted)
-    absent = sorted({part_of(name) for name in wanted} - {part_of(name) for name in saved})
+    absent = {part_of(name) for name in wanted} - {part_of(name) for name in saved}
     kept = {name: v for name, v in wanted.items() if part_of(name) not in absent}
-    if not kept or (with_state and not set(absent) <= FOR_TRAINING):
-        kept, absent = wanted, []
+    if not kept or (with_state and not absent <= FOR_TRAINING | own_buffers(module)):
+        kept, absent = wanted, set()
+    kept = {k: v for k, v in kept.items() if not foreign.within(k.removeprefix(AVERAGE), fresh)}
     model_files.require(path, saved, kept)
+    absent &= {name for name, _ in module.named_children()}
     if absent:
-        print(f"{path} has no {' and no '.join(absent)}, which starts fresh", flush=True)
+        print(f"{path} has no {' and no '.join(sorted(absent))}, which starts fresh", flush=True)
     loaded: dict[str, Any] = {name: saved[name] for name in kept}
     if own and with_state:
         loaded |= extra_states_of(state)
@@ -76,19 +82,9 @@ def extra_states_of(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def placed(state: dict[str, Tensor], module: ScheduledModule) -> dict[str, Tensor]:
-    """The tensors of a foreign file as those of the part of the module that they fit best."""
-    if not state.keys().isdisjoint(weights_of(module.state_dict())):
-        return state
-    parts = {n: p for n, p in module.named_children() if f"{n}." not in (LOSSES, AVERAGE)}
-    found = {n: model_files.fitting(state, p, p.state_dict()) for n, p in parts.items()}
-
-    def rank(name: str) -> tuple[int, int]:
-        wanted = parts[name].state_dict()
-        return len(wanted.keys() & found[name].keys()), len(wanted)
-
-    best = max(parts, key=rank)
-    return {f"{best}.{name}": value for name, value in found[best].items()}
+def own_buffers(module: ScheduledModule) -> set[str]:
+    """What a recipe itself keeps beside its networks, such as thresholds."""
+    return {name for name, _ in module.named_buffers(recurse=False)}
 
 
 def averaged(saved: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

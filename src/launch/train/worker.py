@@ -21,11 +21,12 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from launch.errors import ConfigError, LaunchError, PreemptedError, nearest
 from launch.record import storage, targets
+from launch.record.checksum import sha256
 from launch.record.expand import expanded
 from launch.record.parents import held
 from launch.record.process import LOCK, die_with_parent, leave, outlive_readers, rank
 from launch.record.references import with_checkpoints
-from launch.record.run import Run, sha256
+from launch.record.run import Run
 from launch.record.stopping import Stopped, requests
 from launch.record.stream import Stream
 from launch.train.build import (
