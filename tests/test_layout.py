@@ -129,6 +129,38 @@ def mirror(module: str) -> Path:
     return REPOSITORY.joinpath("tests", *folders, f"test_{name}.py")
 
 
+WRITERS = {"write_text", "write_bytes", "savefig", "imwrite", "to_csv", "savez", "savez_compressed"}
+WRITE_IN_PLACE = {
+    "launch.record.storage": "the function itself",
+    "launch.record.run": "the lock, which nobody reads for a record",
+    "launch.train.metrics_csv": "a row at a time; a reader leaves out half a line",
+    "launch.front.command_line": "what is printed goes nowhere",
+}
+"""Modules that write otherwise than by taking the place of a file in one step, with the reason."""
+
+
+def written_in_place(tree: ast.AST) -> Iterator[int]:
+    """Lines that write to a path, or to a file that is not one of `storage.replacing`."""
+    imports = (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
+    modules = {a.asname or a.name for n in imports for a in n.names} - {"torch", "np"}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        owner, _, name = ast.unparse(node.func).rpartition(".")
+        values = [*node.args, *(k.value for k in node.keywords)]
+        texts = [str(v.value) for v in values if isinstance(v, ast.Constant)]
+        opens = name == "open" and any(re.fullmatch("[rbt]*[wax+][bt+]*", text) for text in texts)
+        saves = name in WRITERS or (name == "save" and owner and owner not in modules)
+        to = [v for v in values if isinstance(v, ast.Name) and v.id in ("file", "sealed", "buffer")]
+        if opens or (saves and values and not to):
+            yield node.lineno
+
+
+def test_what_a_reader_may_meet_is_written_in_one_step():
+    found = {name: [*written_in_place(tree)] for name, tree in TREES.items()}
+    assert {name for name, lines in found.items() if lines} == WRITE_IN_PLACE.keys()
+
+
 SCENARIO_WORDS = re.compile(
     r"(?<![a-z])(windings?|pies?|xy_ema|segs|smoke|plume|roi|sr|pbr|albedo|svbrdf)(?![a-z])"
 )

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from launch.experiments.pbr.layers import SCALARS
 from launch.experiments.pbr.manifest import Record
-from launch.experiments.pbr.mod_files import Result, complete
+from launch.experiments.pbr.mod_files import Result
 from launch.experiments.pbr.pictures import GAP, SIDE, sized
 from launch.experiments.pbr.render import render
 from launch.experiments.pbr.tiles import FULL, network_input, resized
+from launch.record import storage
 
 COLUMNS = ("input", "normal", "albedo", *SCALARS, "lit")
 LIGHT = (2.2, 0.8)  # azimuth and elevation, radians
@@ -45,7 +46,8 @@ def save_strip(folder: Path, name: str, image: np.ndarray, result: Result) -> st
     """Write a small picture of input and maps; returns its path below the folder."""
     path = f"contact_sheet/{name}.jpg"
     picture = Image.fromarray(strip(image, result))
-    complete(folder / path, lambda part: picture.save(part, "jpeg", quality=88))
+    with storage.replacing(folder / path) as file:
+        picture.save(file, "JPEG", quality=88)
     return path
 
 
@@ -82,7 +84,7 @@ def write(path: Path, records: Sequence[Record], left_out: Mapping[str, str]) ->
 <h2>{len(left_out)} files left out</h2><table><tr><th>file</th><th>reason</th></tr>
 {"".join(map(_reason, sorted(left_out.items())))}</table></html>
 """
-    complete(path, lambda part: part.write_text(page))
+    storage.write(path, page)
 
 
 def _row(record: Record) -> str:

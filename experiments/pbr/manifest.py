@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from launch.record import storage
+
 Record = dict[str, Any]
 
 
@@ -45,15 +47,11 @@ class Manifest:
     def add(self, record: Record) -> None:
         self.records[record["file"]] = record | {"by": self.made_by}
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps(self.records[record["file"]]) + "\n")
+        storage.append(self.path, json.dumps(self.records[record["file"]]) + "\n")
 
     def close(self, left_out: Mapping[str, str]) -> list[Record]:
         """Write the textures of this run in order, and what was left out; return the former."""
         records = [self.records[file] for file in sorted(self.records)]
         missing = [{"file": file, "left_out": why} for file, why in sorted(left_out.items())]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in [*records, *missing]))
-        partial.replace(self.path)
+        storage.write(self.path, "".join(json.dumps(line) + "\n" for line in [*records, *missing]))
         return records

@@ -9,19 +9,18 @@ True PBR of Community Shaders. Meshes are changed by PGPatcher, which matches `t
 below `textures/` without its suffix.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from launch.experiments.pbr import dds, mipmaps
 from launch.experiments.pbr.layers import SCALARS
 from launch.experiments.pbr.tiles import FULL
+from launch.record import storage
+from launch.tools.pictures import write_png
 
 Written = Literal["dds", "png", "both"]
 ColourFormat = Literal["bc7", "bc1"]
@@ -121,20 +120,15 @@ def _texture(
         if (quality := dds.kept(image, parts)) < least:
             parts = dds.encode(levels, "rgba8", srgb)
             note = f"{target.name} is uncompressed: blocks would keep {quality:.1f} dB"
-    complete(target, lambda partial: _write(partial, parts))
-    return note
-
-
-def _write(path: Path, parts: Iterable[bytes]) -> None:
-    with path.open("wb") as file:
+    with storage.replacing(target) as file:
         file.writelines(parts)
+    return note
 
 
 def _save_maps(result: Result, path: Path) -> None:
     """PNG: 8 bits, height 16; normals OpenGL, albedo with the alpha of the input."""
     for kind, image in _images(result):
-        file = path.with_name(f"{path.name}_{kind}.png")
-        complete(file, lambda part, i=image: Image.fromarray(i).save(part, "png"))
+        write_png(path.with_name(f"{path.name}_{kind}.png"), image)
 
 
 def _images(result: Result) -> Iterator[tuple[str, np.ndarray]]:
@@ -145,14 +139,6 @@ def _images(result: Result) -> Iterator[tuple[str, np.ndarray]]:
         plane = result.plane(name)
         yield name, plane if name == "height" else eight_bits(plane)
     yield "rmaos", _rmaos(result)
-
-
-def complete(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write under another name first: an interrupted file is never taken for a whole one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    write(partial)
-    partial.replace(path)
 
 
 def eight_bits(plane: np.ndarray) -> np.ndarray:
@@ -191,5 +177,4 @@ def patcher_entries(textures: Iterable[Mapping[str, Any]]) -> list[dict[str, Any
 
 
 def write_patcher(path: Path, textures: Iterable[Mapping[str, Any]]) -> None:
-    text = json.dumps(patcher_entries(textures), indent=2)
-    complete(path, lambda part: part.write_text(text + "\n"))
+    storage.write_json(path, patcher_entries(textures))

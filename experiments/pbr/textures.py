@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from launch.experiments.pbr import dds
+from launch.tools.pictures import write_png
 
 SUFFIXES = (".dds", ".png", ".jpg", ".jpeg", ".tga", ".tif", ".tiff", ".bmp", ".webp")
 CONSTANT = 4 / 255  # a channel of a smaller spread holds nothing; compression moves it a little
@@ -181,9 +182,6 @@ def normal_bytes(image: np.ndarray, directx: bool) -> np.ndarray:
 
 def write(path: Path, values: np.ndarray) -> None:
     """8 bits per channel, 16 for what is called height; floats in [0, 1]."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     values = np.clip(values.squeeze(), 0, 1)
-    if path.stem.endswith("height"):
-        Image.fromarray(np.rint(values * 65535).astype(np.uint16)).save(path)
-    else:
-        Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(path)
+    levels, kind = (65535, np.uint16) if path.stem.endswith("height") else (255, np.uint8)
+    write_png(path, np.rint(values * levels).astype(kind))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 from rich.progress import track
 
 from launch.errors import LaunchError, MissingError
@@ -17,6 +16,7 @@ from launch.experiments.roi.loading import normalised
 from launch.experiments.roi.radiographs import UnreadableXrayError
 from launch.record import storage
 from launch.tools.names import distinct_names, refuse_overlap
+from launch.tools.pictures import write_png
 
 if TYPE_CHECKING:
     from launch.experiments.roi.recipe import XrayRecipe
@@ -96,9 +96,7 @@ def write_pictures(brightness: np.ndarray, mask: np.ndarray, destination: Path, 
         "overlays": pictures.overlay(grey, grown),
     }
     for folder, picture in outputs.items():
-        path = destination / folder / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(path)
+        write_png(destination / folder / f"{name}.png", picture)
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from launch.experiments.roi.evaluation import Predictions
 from launch.experiments.roi.filling import Fill, cover
 from launch.experiments.roi.straight_through import MaskSample, top_k
 from launch.experiments.roi.training_log import TrainingLog
+from launch.record import storage
 from launch.tools import model_files
 from launch.tools.names import set_aside
 from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
@@ -247,11 +248,9 @@ class XrayRecipe(ScheduledModule):
             self.training_log.flush(self.metrics)
 
     def save_networks(self, path: Path, run: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
         content = {"run": str(run), "epoch": self.epoch, "state_dict": self.weights()}
-        torch.save(content, partial)
-        partial.replace(path)
+        with storage.replacing(path) as file:
+            torch.save(content, file)
 
     def weights(self) -> dict[str, Tensor]:
         """Classifier and mask network, averaged if there is an average."""

@@ -49,6 +49,9 @@ class TrainingLog:
         if present and (not self.rows or present[: len(self.rows)] != self.rows):
             renamed = set_aside(self.path)
             rank_zero_warn(f"{self.path} is of another run; it was renamed to {renamed.name}")
+        self._write()
+
+    def _write(self) -> None:
         with storage.replacing(self.path, "w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *self.rows])
 
@@ -96,8 +99,7 @@ class TrainingLog:
         validated = {c: metrics[name] for c, name in VALIDATED.items() if name in metrics}
         row = self.pending | validated
         self.rows.append([str(row.get(column, "")) for column in COLUMNS])
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow(self.rows[-1])
+        self._write()
         shown = ("loss", "mask_mean", "mask_coverage", "temperature", *VALIDATED)
         values = "  ".join(f"{name} {row[name]:.4g}" for name in shown if name in row)
         print(f"epoch {row['epoch']}  {values}", flush=True)

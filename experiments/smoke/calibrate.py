@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -24,6 +23,7 @@ from launch.experiments.smoke.weighting import (
     score,
 )
 from launch.tools.auroc import aurocs
+from launch.tools.pictures import write_png
 
 if TYPE_CHECKING:
     from launch.experiments.smoke.module import SmokeFlow
@@ -54,8 +54,7 @@ def calibrate(module: SmokeFlow, data: ScheduledDataModule, folder: Path) -> dic
     found = measure(scores, brightest(view.frame, view.latent))
     found["smoke_pixels"] = float((view.frame.amax(1) > VISIBLE_CELL).float().mean())
     Console().print(table(found))
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture(view, scores, found)).save(folder / "images" / "calibration.png")
+    write_png(folder / "images" / "calibration.png", picture(view, scores, found))
     return found
 
 

@@ -1,6 +1,7 @@
 """Pictures and videos of clips."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -8,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+
+from launch.record import storage
 
 ENLARGED = 96
 GAP = 2
@@ -45,13 +48,18 @@ def save_video(path: Path, frames: Tensor, frames_per_second: float) -> None:
     if path.suffix == ".gif":
         pictures = [Image.fromarray(image) for image in images]
         duration = round(1000 / frames_per_second)
-        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0)
+        options = {"append_images": pictures[1:], "duration": duration, "loop": 0}
+        with storage.replacing(path) as file:
+            pictures[0].save(file, "GIF", save_all=True, **options)
         return
     height, width = images[0].shape[:2]
     code = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(path), code, frames_per_second, (width, height))
-    if not writer.isOpened():
-        raise OSError(f"OpenCV cannot write {path}")
-    for image in images:
-        writer.write(np.ascontiguousarray(image[..., ::-1]))
-    writer.release()
+    with TemporaryDirectory() as folder:
+        made = Path(folder, path.name)
+        writer = cv2.VideoWriter(str(made), code, frames_per_second, (width, height))
+        if not writer.isOpened():
+            raise OSError(f"OpenCV cannot write {path}")
+        for image in images:
+            writer.write(np.ascontiguousarray(image[..., ::-1]))
+        writer.release()
+        storage.write(path, made.read_bytes())

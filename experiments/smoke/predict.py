@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from PIL import Image
 from rich.progress import track
 from torch import Tensor
 
@@ -17,7 +16,9 @@ from launch.experiments.smoke import clips, pictures
 from launch.experiments.smoke.clips import Clip, Source
 from launch.experiments.smoke.latents import as_float
 from launch.experiments.smoke.metrics import RolloutMetrics, grey
+from launch.record import storage
 from launch.tools.names import refuse_overlap
+from launch.tools.pictures import write_png
 
 if TYPE_CHECKING:
     from launch.experiments.smoke.module import SmokeFlow
@@ -97,7 +98,6 @@ def write(
     destination: Path, known: Tensor, generated: Tensor, truth: Tensor, frames_per_second: float
 ) -> None:
     """One video and one GIF of each sample, one grid and one array of all."""
-    destination.mkdir(parents=True, exist_ok=True)
     for number, sample in enumerate(generated):
         whole = torch.cat([known, sample])
         for suffix in ("mp4", "gif"):
@@ -107,10 +107,11 @@ def write(
     if len(truth):
         shown = len(truth)
         rows = [pictures.comparison(truth, sample[:shown]) for sample in generated]
-    Image.fromarray(pictures.grid(rows)).save(destination / "grid.png")
-    np.savez_compressed(
-        destination / "frames.npz",
-        given=known.float().numpy(),
-        generated=generated.float().numpy(),
-        truth=truth.float().numpy(),
-    )
+    write_png(destination / "grid.png", pictures.grid(rows))
+    with storage.replacing(destination / "frames.npz") as file:
+        np.savez_compressed(
+            file,
+            given=known.float().numpy(),
+            generated=generated.float().numpy(),
+            truth=truth.float().numpy(),
+        )

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from launch.record import storage
 from launch.train.data import rng
 
 Regime = Literal["determined", "uncertain"]
@@ -99,10 +100,8 @@ def cached(
     path = folder / f"{regime}_{size}_{name}.npz"
     if not path.is_file():
         smoke = simulate(*settings)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{id(smoke)}.partial.npz")
-        np.savez(partial, opacity=smoke.opacity, velocity=smoke.velocity)
-        partial.replace(path)
+        with storage.replacing(path) as file:
+            np.savez(file, opacity=smoke.opacity, velocity=smoke.velocity)
         return smoke
     with np.load(path) as kept:
         return Smoke(kept["opacity"], kept["velocity"])

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from launch.record import storage
+
 TABLE = "validation.csv"
 
 
@@ -30,7 +32,7 @@ class Scores:
     def write(self, folder: Path) -> None:
         """The table of the latest validation, a line per picture."""
         names = self.rows[0][2]
-        with (folder / TABLE).open("w", newline="") as file:
+        with storage.replacing(folder / TABLE, "w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["set", "picture", *names])
             table.writerows(

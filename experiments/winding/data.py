@@ -13,6 +13,8 @@ import zarr
 from launch.errors import ConfigError, MissingError
 from launch.experiments.winding import volumes
 from launch.experiments.winding.channels import Channels, Image, Truth
+from launch.experiments.winding.export import write_tiff
+from launch.record import storage
 
 FILES = {"density": "mag", "dir0": "dir0", "dir1": "dir1"}
 ZARR_MAPS = {"cosine": "cos", "density": "grad_mag", "dir0": "dir0", "dir1": "dir1"}
@@ -211,7 +213,6 @@ def crop_of(numbers: Sequence[int] | None) -> Crop | None:
 
 def write_directory(channels: Channels, path: Path) -> None:
     """The maps as `from_directory` reads them, with truth where there is one."""
-    path.mkdir(parents=True, exist_ok=True)
     stem = channels.name.replace(" ", "_")
     files = {"cos": channels.cosine, "mag": channels.density, "dir0": channels.dir0}
     files |= {"dir1": channels.dir1, "valid": channels.valid}
@@ -221,5 +222,5 @@ def write_directory(channels: Channels, path: Path) -> None:
         files |= {"truth": channels.truth.winding, "truth_valid": channels.truth.valid}
         settings = {**channels.truth.settings, **settings}
     for suffix, values in files.items():
-        tifffile.imwrite(path / f"{stem}_{suffix}.tif", values.astype(np.float32))
-    (path / "settings.json").write_text(json.dumps(settings, indent=1))
+        write_tiff(path / f"{stem}_{suffix}.tif", values)
+    storage.write_json(path / "settings.json", settings)

@@ -12,6 +12,7 @@ from launch.experiments.winding.confidence import confidence
 from launch.experiments.winding.geometry import FitResult
 from launch.experiments.winding.metrics import compare, in_image, shape_metrics, truth_metrics
 from launch.masks.scheduled import sample
+from launch.tools.pictures import write_png
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def write(
     document = export.polylines(found.xy, found.seen, channels, found.confidence)
     export.write_polylines(folder / "polylines.json", document)
     export.write_tifxyz(folder / "tifxyz", found.xy, found.seen, channels, step)
-    export.write_picture(folder / "overlay.png", picture(found, channels))
+    write_png(folder / "overlay.png", picture(found, channels))
     pictures = [export.read_picture(path) for path in frames]
     if len(pictures) > 1:
         export.write_animation(folder / "fit.gif", pictures)

@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image as Picture
 
 from launch.experiments.winding.channels import Channels, Image
+from launch.record import storage
 
 INVALID = -1.0  # position of a vertex that is not on the data, in tifxyz
 LEAST_Z = 1e-3  # readers of tifxyz take z <= 0 for invalid, so that slice 0 lies here
@@ -58,7 +59,7 @@ def polylines(
 
 
 def write_polylines(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document))
+    storage.write(path, json.dumps(document))
 
 
 def write_tifxyz(folder: Path, xy: Image, seen: Image, channels: Channels, step: float) -> None:
@@ -78,15 +79,19 @@ def write_tifxyz(folder: Path, xy: Image, seen: Image, channels: Channels, step:
         if not kept.any():
             continue
         target = folder / f"winding_{winding:04d}"
-        target.mkdir(parents=True, exist_ok=True)
         along_z = np.broadcast_to(depth[:, None], kept.shape)
         place = {"x": scan[:, :, winding, 0], "y": scan[:, :, winding, 1], "z": along_z}
         for axis, values in place.items():
-            grid = np.where(kept, values, INVALID).astype(np.float32)
-            tifffile.imwrite(target / f"{axis}.tif", grid)
+            write_tiff(target / f"{axis}.tif", np.where(kept, values, INVALID))
         box = [[float(end(values[kept])) for values in place.values()] for end in (np.min, np.max)]
         meta = {"type": "seg", "format": "tifxyz", "uuid": target.name, "bbox": box, "scale": scale}
-        (target / "meta.json").write_text(json.dumps(meta, indent=1))
+        storage.write_json(target / "meta.json", meta)
+
+
+def write_tiff(path: Path, values: np.ndarray) -> None:
+    """Values as 32-bit floats."""
+    with storage.replacing(path) as file:
+        tifffile.imwrite(file, values.astype(np.float32))
 
 
 def overlay(
@@ -147,11 +152,9 @@ def write_animation(path: Path, frames: Sequence[Image], milliseconds: int = 120
     """RGB frames as an animated GIF that repeats."""
     rare = Picture.Quantize.MAXCOVERAGE  # keeps the few coloured pixels among the grey
     pictures = [Picture.fromarray(frame).quantize(96, rare) for frame in frames]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
-
-
-def write_picture(path: Path, picture: Image) -> None:
-    Picture.fromarray(picture).save(path)
+    options = {"append_images": pictures[1:], "duration": milliseconds, "loop": 0}
+    with storage.replacing(path) as file:
+        pictures[0].save(file, "GIF", save_all=True, **options)
 
 
 def read_picture(path: Path) -> Image:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import tifffile
 import torch
 from torch import Tensor
 
 from launch.experiments.winding.channels import Image
-from launch.experiments.winding.export import write_picture
+from launch.experiments.winding.export import write_tiff
 from launch.experiments.winding.geometry import FitResult
 from launch.experiments.winding.losses import WindingLoss
+from launch.tools.pictures import write_png
 from launch.train.objective import ScheduledLosses
 
 HIGH = 0.98  # quantile of a term that is drawn brightest
@@ -38,16 +38,15 @@ def loss_maps(losses: ScheduledLosses, fit: FitResult) -> dict[str, Tensor]:
 
 def write(folder: Path, maps: dict[str, Tensor], fit: FitResult, grey: Image) -> None:
     """`TERM.tif` (N, rows, columns), and `TERM.png` of the middle slice `grey` (H, W) in [0, 1]."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, values in maps.items():
         errors = values.cpu().numpy()
-        tifffile.imwrite(folder / f"{name}.tif", errors.astype(np.float32))
+        write_tiff(folder / f"{name}.tif", errors)
         fine = errors.shape[2] > fit.xy.shape[2]
         places = (fit.xy_hr if fine else fit.xy).detach().cpu().numpy()
         middle = len(errors) // 2
         rows, columns = errors.shape[1:]
         drawn = heat(grey, places[middle, :rows, :columns], errors[middle])
-        write_picture(folder / f"{name}.png", drawn)
+        write_png(folder / f"{name}.png", drawn)
 
 
 def heat(grey: Image, places: Image, errors: Image) -> Image:

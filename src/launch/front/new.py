@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from launch.errors import ConfigError
+from launch.record import storage
 
 TEMPLATE = Path(__file__).parents[1] / "template"
 NAME = "mylab"
@@ -32,8 +33,7 @@ def new(arguments: list[str]) -> str:
     for path in sorted(TEMPLATE.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             place = folder / str(path.relative_to(TEMPLATE)).replace(NAME, name)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(path.read_text().replace(NAME, name))
+            storage.write(place, path.read_text().replace(NAME, name))
     after = (f"cd {folder}", f"launch +experiment={name}/first", "python -m unittest")
     return "\n  ".join([f"wrote {folder}; next:", *after])
 

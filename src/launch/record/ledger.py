@@ -73,7 +73,7 @@ class Ledger:
         is_first = not self.path.is_file() and event != "start"
         added = [(BEFORE, before)] * bool(before and is_first) + [(event, fields)]
         lines = [json.dumps({"event": e, "at": now(), **f}, default=str) + "\n" for e, f in added]
-        storage.append(self.path, "".join(lines), self.end)
+        storage.append(self.path, "".join(lines))
         return self.read()
 
 

@@ -123,19 +123,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def append(path: Path, content: str, end: int) -> None:
-    """Add to a file, on the disk when this returns, and cut off what a killed writer left.
-
-    Args:
-        end: of what is whole in it, in bytes.
+def append(path: Path, lines: str) -> None:
+    """Add lines to a file, on the disk when this returns; half a line, left by a kill, is cut off.
 
     Raises:
-        OSError: from the disk; what is whole stands.
+        OSError: from the disk; whole lines stand.
     """
-    with named(path), path.open("ab") as file:
-        if file.tell() != end:
-            file.truncate(end)
-        file.write(content.encode())
+    with named(path), path.open("a+b") as file:
+        if end := file.tell():
+            file.seek(end - 1)
+            if file.read() != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(lines.encode())
         file.flush()
         os.fsync(file.fileno())
 

@@ -112,7 +112,8 @@ def draw(folder: Path, metric: str, study: optuna.Study) -> None:
         axes[1].tick_params(labelsize=7)
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
-    figure.savefig(folder / "search.png", dpi=130)
+    with replacing(folder / "search.png") as file:
+        figure.savefig(file, format="png", dpi=130)
 
 
 def history(ax: Axes, metric: str, study: optuna.Study) -> None:

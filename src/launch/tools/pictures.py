@@ -179,6 +179,12 @@ def write(path: Path, picture: Picture) -> None:
         image.save(file, kind_of_file, icc_profile=picture.profile, **SAVE_OPTIONS.get(suffix, {}))
 
 
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """A picture (H, W) or (H, W, C) of bytes, or of 16 bits if it is grey."""
+    with storage.replacing(path) as file:
+        Image.fromarray(pixels).save(file, "PNG")
+
+
 # Decoding
 
 

@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from launch.errors import MissingError
+from launch.tools.pictures import write_png
 from launch.train.module import OptimizerFactory, ScheduledModule
 from launch.train.objective import ScheduledLosses
 
@@ -54,11 +55,10 @@ class Denoiser(ScheduledModule):
         files = sorted(source.glob("*.png")) if source.is_dir() else [source]
         if not files:
             raise MissingError(f"{source} holds no PNG")
-        destination.mkdir(parents=True, exist_ok=True)
         for path in files:
             picture = np.asarray(Image.open(path).convert("L"), np.float32) / 255
             pred = self.network(torch.from_numpy(picture)[None, None].to(self.device))
-            Image.fromarray(grey(pred[0, 0].clamp(0, 1))).save(destination / path.name)
+            write_png(destination / path.name, grey(pred[0, 0].clamp(0, 1)))
         return {"pictures": len(files)}
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-from PIL import Image
 
 from launch.record import storage
+from launch.tools.pictures import write_png
 from launch.trackers.tracker import TracksPictures
 from launch.train.module import ScheduledModule
 
@@ -49,8 +49,8 @@ class ImagePanels(pl.Callback):
             return None
         path = self.folder / f"iteration_{module.iteration:08}.png"
         picture = stack(rows)
-        with storage.optional("a picture"), storage.replacing(path) as file:
-            Image.fromarray(picture).save(file, "PNG")
+        with storage.optional("a picture"):
+            write_png(path, picture)
         return picture
 
 
