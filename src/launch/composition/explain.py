@@ -145,7 +145,8 @@ def experiment_of(overrides: list[str]) -> str:
 
 def unnamed_options(error: Exception, overrides: list[str]) -> Iterator[str]:
     """A sentence for each group whose value is no name, if an error is about such."""
-    if not any(text in str(error) for text in ("Config group override must be", "'${scale}/")):
+    about = any(text in str(error) for text in ("Config group override must be", "'${scale}/"))
+    if not about and named_key(error) not in groups():
         return
     for override in OverridesParser.create().parse_overrides(overrides):
         key = override.key_or_group
