@@ -16,6 +16,7 @@ import pytest
 from launch.record.run import Run
 from launch.sweep import cluster
 from tests.command_line import launch
+from tests.pbr.test_ladder import TINY as PBR
 from tests.start.test_pool import TINY
 
 RESOURCES = "hydra.launcher.resources"
@@ -160,3 +161,52 @@ def test_jobs_that_wait_are_taken_back(slurm, tmp_path):
     assert "took 3 jobs out of the queue" in printed
     wait(lambda: not cluster.queued(folder), 120)
     assert [Run(folder / n).status for n in "0123"].count("interrupted") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_ladder_of_pbr_climbs_as_a_graph_with_nobody_there(slurm, tmp_path):
+    """Every rung waits for what it needs; gates are asked in between."""
+    typed = ["+ladder=pbr", *PBR, "hydra/launcher=slurm", f"{RESOURCES}.cpus_per_task=1",
+             f"{RESOURCES}.timeout_min=60", f"run_dir={tmp_path}"]  # fmt: skip
+    code, printed = launch(*typed)
+    assert code == 0, printed
+    assert "submitted pbr/phase_a as" in printed and ", after pbr/phase_a0" in printed
+    waiting = cluster.queued(tmp_path)
+    assert len(waiting) == 11
+    assert waiting["pbr/phase_d_height"] == "PENDING"
+    assert "pbr/phase_a is in the queue already" in launch(*typed)[1]
+    wait(lambda: not cluster.queued(tmp_path), 3000)
+    whole = Run(tmp_path)
+    assert (whole.status, whole.record["error"]) == ("completed", None)
+    places = [Run(tmp_path / place) for place in whole.record["rungs"]]
+    assert [run.status for run in places] == ["completed"] * 11
+    ended = [str(run.record["ended"]) for run in places[:5]]  # A0 to C' need each other
+    assert ended == sorted(ended)
+    assert all(run.record["gate"] is not None for run in places)
+    assert (tmp_path / "ladder.md").is_file()
+
+
+CLOSED = """
+# A gate that nothing passes.
+name: closed
+rungs:
+  - experiment: sr/static
+    gates: [{type: threshold, metric: psnr_y, at_least: 99, on_fail: stop}]
+  - experiment: sr/loss_ramps
+"""
+
+
+@pytest.mark.slow
+def test_what_waits_behind_a_closed_gate_leaves_the_queue(slurm, tmp_path):
+    (tmp_path / "conf/ladder").mkdir(parents=True)
+    (tmp_path / "conf/ladder/closed.yaml").write_text(CLOSED)
+    typed = ["--config-dir", tmp_path / "conf", "+ladder=closed", *SWEEP[2:],
+             f"{RESOURCES}.cpus_per_task=1", f"run_dir={tmp_path / 'run'}"]  # fmt: skip
+    code, printed = launch(*typed)
+    assert code == 0, printed
+    wait(lambda: not cluster.queued(tmp_path / "run"), 500)
+    whole = Run(tmp_path / "run")
+    assert (whole.status, whole.record["error"]) == ("failed", "a gate stays closed")
+    assert Run(tmp_path / "run/sr/static").status == "completed"
+    assert not (tmp_path / "run/sr/loss_ramps").exists()

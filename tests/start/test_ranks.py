@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,7 @@ own, as everywhere under DDP; with them the first loss is .0848 on two ranks and
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_ranks_train_what_one_does_with_the_whole_batch(scenario, tmp_path, monkeypatch):
     monkeypatch.setenv("LAUNCH_TARGETS", "tests")
@@ -118,6 +120,7 @@ def test_ranks_train_what_one_does_with_the_whole_batch(scenario, tmp_path, monk
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_number_of_ranks_may_change_on_the_way(tmp_path, monkeypatch):
     """1 -> 2 -> 4 -> 1 ranks that share eight samples read each once and learn the same."""
     monkeypatch.setenv("LAUNCH_TARGETS", "tests")
@@ -138,6 +141,27 @@ def test_the_number_of_ranks_may_change_on_the_way(tmp_path, monkeypatch):
     assert len(set(elastic)) == len(elastic) == 12 * 8 + 1  # and what follows the last line
     curves = losses(tmp_path / "elastic"), losses(tmp_path / "undisturbed")
     assert curves[0] == pytest.approx(curves[1], abs=1e-5) and len(curves[0]) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_in_a_sweep_every_rank_of_a_job_has_the_parameters_of_that_job(tmp_path, monkeypatch):
+    """Ranks that were started as the command once more would each be a sweep of its own."""
+    monkeypatch.setenv("LAUNCH_TARGETS", "tests")
+    code, printed = launch(
+        "-m", *TINY["sr"], *STEPS, *on(2, batch=4), "+callbacks.seen={_target_: "
+        "tests.start.watching.Seen}", "module.optimizer.lr=1e-3,2e-3", "seed=3,4",
+        f"run_dir={tmp_path}",
+    )  # fmt: skip
+    assert code == 0, printed
+    seen = {p.parent.name: set() for p in tmp_path.glob("*/rank-0.txt")}
+    for path in tmp_path.glob("*/rank-*.txt"):
+        seen[path.parent.name].add((path.name, path.read_text()))
+    assert seen == {
+        str(number): {(f"rank-{rank}.txt", f"{seed} {rate}") for rank in (0, 1)}
+        for number, (rate, seed) in enumerate(product((0.001, 0.002), (3, 4)))
+    }
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == set("0123")
 
 
 @pytest.mark.slow

@@ -28,6 +28,15 @@ class KeysRead(pl.Callback):
             data.train_set = Read(data.train_set, self.file)
 
 
+class Seen(pl.Callback):
+    """Writes what each rank trains with, a file a rank: its seed and learning rate."""
+
+    def on_train_start(self, trainer, pl_module):
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        path = Path(trainer.default_root_dir, f"rank-{trainer.global_rank}.txt")
+        path.write_text(f"{pl_module.seed} {rate}")
+
+
 class Read(Dataset):
     def __init__(self, inner, file):
         self.inner, self.file = inner, file

@@ -119,6 +119,7 @@ class Root:
     watch: bool = False
     needs: Literal["auto", "require", "none"] = "auto"
     accept: list[Literal["data", "batch"]] | None = None
+    step: str | None = None
     input: str | None = None
     output: str | None = None
     debug: bool = False

@@ -31,6 +31,7 @@ OF_THE_WHOLE = (
         "extend",
         "needs",
         "accept",
+        "step",
         "input",
     ),
     *("input", "output", "debug", "plan", "rungs", "trainer", "logger"),

@@ -1,13 +1,19 @@
-"""`hydra/launcher=slurm`: the jobs of a sweep as an array, submitted and left alone. No torch."""
+"""`hydra/launcher=slurm`: jobs of a sweep or a ladder, submitted and left alone. No torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from launch.composition.compose import Composition, plain
 from launch.composition.typed import FLAGS, Typed, as_value, command
-from launch.errors import LaunchError, MissingError
+from launch.errors import ConfigError, LaunchError, MissingError
+from launch.ladder.climb import prepared
+from launch.ladder.graph import steps
+from launch.ladder.outcome import begin
+from launch.record.run import Run
 from launch.sweep import cluster
 
 
@@ -28,8 +34,45 @@ def submit(config: DictConfig, jobs: list[list[str]], settings: dict[str, Any]) 
         numbers = submitted(folder, list(commands.values()), settings)
         cluster.note(folder, dict(zip(commands, numbers, strict=True)))
         print(f"submitted {len(commands)} jobs: {numbers[0]} to {numbers[-1]}")
-    print(f"follow them: {command('task=watch', f'run_dir={folder}')}\n"
-          f"stop them: {command('task=cancel', f'run_dir={folder}')}", flush=True)  # fmt: skip
+    print(how_to_follow(folder), flush=True)
+
+
+def submit_climb(composition: Composition, folder: Path, typed: Typed) -> int:
+    """Submit a training or a ladder, and what has to come first, as jobs that wait for each other.
+
+    Raises:
+        LaunchError: for what is wrong with any of them, or if Slurm refuses them.
+    """
+    climber, target = prepared(composition, folder, typed)
+    climber.require_own(target, folder)
+    settings = plain(composition.whole.hydra, "launcher")
+    planned = steps(climber, target, folder, typed)
+    if settings["cluster"] == "local" and len(planned) > 1:
+        raise ConfigError(
+            "hydra.launcher.cluster=local keeps no order, which these jobs need: "
+            f"{', '.join(step.name for step in planned)}; leave out hydra/launcher=slurm"
+        )
+    there = cluster.queued(folder)
+    with Run(folder).lock():
+        if target.ladder is not None and not target.ladder.of and not there:
+            begin(target, Run(folder))
+        for step in planned:
+            numbers = cluster.jobs(folder)
+            if step.name in there:
+                print(f"{step.name} is in the queue already, as {numbers[step.name]}")
+                continue
+            waits = [numbers[name] for name in step.needs]
+            [number] = submitted(folder, [[*FLAGS, *step.arguments]], settings, waits)
+            cluster.note(folder, {step.name: number})
+            after = f", after {', '.join(step.needs)}" if waits else ""
+            print(f"submitted {step.name} as {number}{after}")
+    print(how_to_follow(folder), flush=True)
+    return 0
+
+
+def how_to_follow(folder: Path) -> str:
+    return (f"follow them: {command('task=watch', f'run_dir={folder}')}\n"
+            f"stop them: {command('task=cancel', f'run_dir={folder}')}")  # fmt: skip
 
 
 def single(folder: Path) -> Any:
@@ -45,8 +88,14 @@ def single(folder: Path) -> Any:
     return found
 
 
-def submitted(folder: Path, commands: list[list[str]], settings: dict[str, Any]) -> list[str]:
-    """Hand commands to submitit; returns Slurm's numbers."""
+def submitted(
+    folder: Path, commands: list[list[str]], settings: dict[str, Any], waits: Sequence[str] = ()
+) -> list[str]:
+    """Hand commands to submitit; returns Slurm's numbers.
+
+    Args:
+        waits: numbers of jobs that have to end well before; if one does not, neither begins.
+    """
     try:
         import submitit  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -61,6 +110,10 @@ def submitted(folder: Path, commands: list[list[str]], settings: dict[str, Any])
         )
         executor.update_parameters(**{k: v for k, v in settings["resources"].items()
                                       if v is not None})  # fmt: skip
+        if waits:
+            executor.update_parameters(slurm_additional_parameters={
+                "dependency": f"afterok:{':'.join(waits)}", "kill-on-invalid-dep": "yes"
+            })  # fmt: skip
         with executor.batch():
             jobs = [executor.submit(cluster.Command(c)) for c in commands]
     except Exception as error:

@@ -11,7 +11,8 @@ from launch.composition.recipes import names
 from launch.composition.typed import Typed, command
 from launch.errors import ConfigError, nearest
 from launch.front.conclusion import conclude
-from launch.ladder.climb import Climber, climb_command
+from launch.ladder.climb import Climber, climb_command, prepared
+from launch.ladder.graph import climb_step
 from launch.record.expand import expanded
 from launch.record.parents import Parent, Parents, held, recorded
 from launch.record.references import PASSED_ON
@@ -49,11 +50,28 @@ def once(typed: Typed, name: str) -> int:
         return plan(composition, typed)
     folder = folder_of(composition)
     if config.task == "train":
-        code = climb_command(composition, folder, typed)
-    else:
-        return apply_job(Job(composition, checked(composition)), folder)
+        return train(composition, folder, typed)
+    return apply_job(Job(composition, checked(composition)), folder)
+
+
+def train(composition: Composition, folder: Path, typed: Typed) -> int:
+    """Train or climb here, climb one step of a ladder, or submit all of it to a cluster."""
+    step = composition.whole.step
+    if is_for_a_cluster(composition):
+        from launch.front.slurm import submit_climb  # noqa: PLC0415 - keeps other commands fast
+
+        return submit_climb(composition, folder, typed)
+    if step is not None:
+        return climb_step(*prepared(composition, folder, typed), folder, str(step))
+    code = climb_command(composition, folder, typed)
     conclude(Run(folder), code)
     return code
+
+
+def is_for_a_cluster(composition: Composition) -> bool:
+    """Whether `hydra/launcher=slurm` is typed, with which a command only submits."""
+    launcher = composition.whole.hydra.launcher.get("_target_", "")
+    return launcher.startswith("hydra_plugins.launch_slurm_launcher.")
 
 
 def require_one(typed: Typed) -> None:

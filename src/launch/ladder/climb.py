@@ -17,7 +17,7 @@ from launch.composition.typed import Typed, command, last_wins, normalised
 from launch.errors import LaunchError, MissingError
 from launch.ladder import screen, table
 from launch.ladder.ladder import Ladder, Rung, ladder_of
-from launch.ladder.outcome import CLOSED, announced, ended, farewell, gathered
+from launch.ladder.outcome import CLOSED, begin, conclude, farewell
 from launch.ladder.target import Target
 from launch.ladder.verdicts import pass_gates, wants
 from launch.record.identity import identity, require_same
@@ -31,11 +31,9 @@ from launch.start.start import (
     changed,
     checked,
     perform,
-    typed_record,
-    under_hydra,
 )
 
-OWN = ("experiment", "ladder", "study", "search", "rungs", "run_dir")
+OWN = ("experiment", "ladder", "study", "search", "rungs", "run_dir", "step")
 """Root sections that say what is climbed and where; the rest holds for every rung."""
 
 
@@ -205,25 +203,22 @@ class Climber:
             return self.train(target, Run(folder), part)
         run = Run(folder)
         with run.lock():
-            run.forget_stop()
-            if run.record.get("identity") == identity(target.config, {}):
-                run.resume(**typed_record(target.composition))
-            else:
-                under_hydra(target.composition, folder, lambda: 0)
-                run.start(**announced(target.name, target.ladder, target.composition))
-                run.write_config(target.config)
+            begin(target, run)
             try:
                 code = self.rungs(target, run)
             except LaunchError as error:
                 run.finish("failed", error=error.message, exit_code=error.exit_code)
                 raise
-            done = [self.result(target.ladder, rung, folder) for rung, _ in target.inner]
-            if code == 0:
-                run.finish("completed", exit_code=0, **gathered(done))
-            else:
-                status, error = ended(done, code)
-                run.finish(status, error=error, exit_code=code)
+            conclude(run, self.results(target.ladder, folder), code)
         return code
+
+    def tell(self, target: Target, run: Run, code: int) -> None:
+        """Write the table of a ladder as it stands."""
+        ladder = target.ladder
+        if ladder is not None and not ladder.of:
+            found = zip(ladder.rungs, self.results(ladder, run.folder), strict=True)
+            runs = {rung.experiment: result for rung, result in found}
+            table.write(ladder.name, runs, ladder.metrics, run.folder, code)
 
     def train(self, target: Target, run: Run, part: tuple[str, str] | None) -> int:
         """One training, unless it is completed; a stopped one is continued."""
@@ -269,9 +264,7 @@ class Climber:
             if not ladder.of:  # those of an experiment begin each of their lines with their name
                 print(f"\n{ladder.name} {place + 1}/{len(ladder.rungs)}: {rung.short}", flush=True)
             code = self.step(ladder, rung, inner, run.folder, [r for r, _ in target.inner[:place]])
-            if not ladder.of:
-                runs = {r.experiment: self.result(ladder, r, run.folder) for r in ladder.rungs}
-                table.write(ladder.name, runs, ladder.metrics, run.folder, code)
+            self.tell(target, run, code)
             if code:
                 break
         if not ladder.of:
@@ -301,6 +294,9 @@ class Climber:
                 return code
             verdicts = pass_gates(rung, run.reread(), before, retried=True)
         return CLOSED if wants(verdicts, "stop", retried) else 0
+
+    def results(self, ladder: Ladder, folder: Path) -> list[Run]:
+        return [self.result(ladder, rung, folder) for rung in ladder.rungs]
 
     def result(self, ladder: Ladder, rung: Rung, folder: Path) -> Run:
         """The run from which later rungs start: the one with a remedy, if it is finished."""
@@ -340,16 +336,26 @@ def climb_command(
     Raises:
         LaunchError: for everything that is wrong with it, before anything has begun.
     """
-    climber = climber_of(composition, folder, typed)
+    climber, target = prepared(composition, folder, typed)
     climber.written, climber.resumed = written, resumed
-    target = climber.described(composition)
-    require_read((training.composition for training in target.trainings()), typed)
-    announce(training.config for training in target.trainings())
     several = target.ladder is not None or bool(climber.missing(target))
     for training in target.trainings():
         devices.require(training.config)
         ranks.require(training.config, "run_dir" in typed, several)
     return climber.run(target, folder)
+
+
+def prepared(composition: Composition, folder: Path, typed: Typed) -> tuple[Climber, Target]:
+    """A climber and its target, checked and told, whichever machine shall climb.
+
+    Raises:
+        LaunchError: for everything that is wrong with it.
+    """
+    climber = climber_of(composition, folder, typed)
+    target = climber.described(composition)
+    require_read((training.composition for training in target.trainings()), typed)
+    announce(training.config for training in target.trainings())
+    return climber, target
 
 
 def climber_of(composition: Composition, folder: Path, typed: Typed) -> Climber:

@@ -4,9 +4,10 @@ from typing import Any
 
 from launch.composition.compose import Composition
 from launch.ladder.ladder import Ladder
+from launch.ladder.target import Target
 from launch.record.identity import identity
 from launch.record.run import Run
-from launch.start.start import typed_record
+from launch.start.start import typed_record, under_hydra
 
 CLOSED = 4
 """The exit code of a ladder that a gate stops."""
@@ -25,6 +26,27 @@ def announced(name: str, ladder: Ladder, composition: Composition) -> dict[str, 
         **typed_record(composition),
         "rungs": [ladder.place(rung) for rung in ladder.rungs],
     }
+
+
+def begin(target: Target, run: Run) -> None:
+    """Write the record of a ladder before its first rung, or that it goes on."""
+    run.forget_stop()
+    if run.record.get("identity") == identity(target.config, {}):
+        run.resume(**typed_record(target.composition))
+        return
+    assert target.ladder is not None
+    under_hydra(target.composition, run.folder, lambda: 0)
+    run.start(**announced(target.name, target.ladder, target.composition))
+    run.write_config(target.config)
+
+
+def conclude(run: Run, done: list[Run], code: int) -> None:
+    """Write how a ladder has ended, whose rungs have left these runs."""
+    if code == 0:
+        run.finish("completed", exit_code=0, **gathered(done))
+    else:
+        status, error = ended(done, code)
+        run.finish(status, error=error, exit_code=code)
 
 
 def gathered(runs: list[Run]) -> dict[str, Any]:

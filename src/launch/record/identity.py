@@ -24,6 +24,7 @@ APART = {
     "search": "who chooses the values",
     "extend": "what to do with the jobs of a sweep",
     "accept": "what may have changed on a resume; what has is recorded",
+    "step": "which part of a ladder a process climbs",
     "needs": "what to do if a parent is missing; the parent itself counts",
     "trainer.keep_optimizer": "what a completed run leaves",
     "trainer.stop_within": "when a signal ends it, not what is trained",
