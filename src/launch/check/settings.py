@@ -17,6 +17,9 @@ from launch.source.signatures import signature
 
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+Strategy = Literal[
+    "auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false"
+]
 Autocast = Literal["bf16", "bfloat16", "fp16", "float16", "fp32", "float32", "none"]
 Task = Literal[
     "train",
@@ -40,6 +43,9 @@ class Trainer:
     Weights are in float32. In half precision (`bf16-true`, `16-true`) an update of less than 0.4 %
     of a weight may be lost, so that averages stand still and small rates train nothing; in double
     precision recipes, which make floats of bytes, would be float32 in part, without a word.
+
+    Networks are whole on every device: averages, checkpoints and exports read whole tensors, which
+    strategies that shard them do not leave.
     """
 
     max_iterations: PositiveInt | None
@@ -54,7 +60,7 @@ class Trainer:
     precision: Precision | Autocast | Literal[16, 32]
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
     devices: PositiveInt | Literal[-1, "auto"] | list[NonNegativeInt]
-    strategy: str
+    strategy: Strategy
     threads: PositiveInt | None
     fused: bool = True
     tf32: bool = False
