@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from launch.composition.compose import compose, started
 from launch.composition.typed import Typed
 from launch.ladder.climb import climber_of
@@ -14,50 +12,43 @@ CHAIN = """rungs:
   - {experiment: toy/a}
   - {experiment: toy/two}
   - {experiment: toy/b, gates: [{type: threshold, metric: val_loss, at_most: 1.0, on_fail: stop}]}
-  - {experiment: toy/c}
+  - {experiment: sr/static, gates: [{type: forgetting, metric: val_loss, since: toy/two}]}
 """
 
 
-def planned(*typed: str, folder: str = "there") -> dict[str, list[str]]:
+def planned(*typed: str) -> dict[str, list[str]]:
     """What each step waits for."""
     with started():
         composition = compose(list(typed))
         read = Typed.read(composition.overrides)
-        climber = climber_of(composition, Path(folder), read)
-        found = steps(climber, climber.described(composition), Path(folder), read)
+        climber = climber_of(composition, Path("there"), read)
+        found = steps(climber, climber.described(composition), Path("there"), read)
     return {step.name: step.needs for step in found}
 
 
-def test_a_rung_waits_for_what_it_starts_from_and_for_gates_that_may_stop():
-    found = planned("ladder=pbr", "rungs=[phase_a0,phase_a,phase_b,phase_c]")
-    assert found == {
-        "pbr/phase_a0": [],
-        "pbr/phase_a": ["pbr/phase_a0"],  # whose gate may stop
-        "pbr/phase_b": ["pbr/phase_a0", "pbr/phase_a"],
-        "pbr/phase_c": ["pbr/phase_a0", "pbr/phase_a", "pbr/phase_b"],  # compared with phase A
-    }
-
-
-def test_an_experiment_waits_for_what_comes_first(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert planned("experiment=pbr/phase_b") == {
-        "pbr/phase_a0": [],
-        "pbr/phase_a": ["pbr/phase_a0"],
-        "pbr/phase_b": ["pbr/phase_a0", "pbr/phase_a"],
-    }
-
-
-@pytest.mark.parametrize("order", ["a two b c", "two a b c", "a b two c"])
-def test_steps_in_any_order_that_suits_leave_what_a_climb_does(order, climb, here, worker):
-    typed = ["+ladder=toy", f"run_dir={climb.folder}"]
+def test_a_step_waits_for_what_it_needs(climb):
     climb(CHAIN, "--cfg", "job")  # writes the files
-    for step in order.split():
+    assert planned("ladder=toy") == {
+        "toy/a": [],
+        "toy/two": [],
+        "toy/b": ["toy/a"],  # starts from it
+        "sr/static": ["toy/two", "toy/b"],  # is compared with the one; the other's gate may stop
+    }
+    assert planned("experiment=toy/c") == {  # with what comes first
+        "toy/a": [],
+        "toy/b": ["toy/a"],
+        "toy/c": ["toy/a", "toy/b"],
+    }
+
+
+def test_steps_in_another_order_leave_what_a_climb_does(climb, here, worker):
+    typed = ["+ladder=toy", f"run_dir={climb.folder}"]
+    climb(CHAIN, "--cfg", "job")
+    for step in ("two", "a", "b", "static"):
         assert Run(climb.folder).status != "completed"
         code, printed = here(*typed, f"step={step}")
         assert code == 0, printed
-    assert worker.names == [
-        name for step in order.split() for name in {"two": ["first", "second"]}.get(step, [step])
-    ]
+    assert worker.names == ["first", "second", "a", "b", "static"]
     run = Run(climb.folder)
     assert (run.status, run.record["exit_code"]) == ("completed", 0)
     assert "completed" in (climb.folder / "ladder.md").read_text()
