@@ -148,3 +148,14 @@ def test_a_listed_loss_may_bring_its_name():
 def test_sections_for_interpolation_take_no_unknown_key():
     with started(), pytest.raises(ConfigError, match=r"recipe.depth"):
         compose(["experiment=roi/standard", "recipe.depth=1"])
+
+
+@pytest.mark.parametrize("text", ["name: own\nrungs: [{experiment: sr/static}]\n",
+                                  "ladder: {name: own, rungs: [{experiment: sr/static}]}\n"])  # fmt: skip
+def test_a_ladder_is_written_as_its_section_or_as_what_is_in_it(text, tmp_path, monkeypatch):
+    (tmp_path / "conf/ladder").mkdir(parents=True)
+    (tmp_path / "conf/ladder/own.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with started():
+        config = compose(["ladder=own"]).plain
+    assert config["ladder"]["name"] == "own" and config["rungs"] is None

@@ -37,8 +37,11 @@ NESTED = ("experiment", "ladder", "study", "search", "data", "network")
 """Groups whose options lie in folders: their lists name `sr/static`, as one types it."""
 
 
-OF_THE_ROOT = ("experiment", "ladder", "study", "search", "scale")
+OF_THE_ROOT = ("experiment", "scale")
 """Groups whose files are about the whole configuration; `# @package` says another thing."""
+
+OF_EITHER = ("ladder", "study", "search")
+"""Groups whose files hold a section of that name beside others, or nothing but what is in it."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class RecipeSource(FileConfigSource):
             return self._result(whole_rung(rung))
         with text(Path(self.path, f"{name}.yaml")):
             result = super().load_config(config_path)
-        if name.partition("/")[0] in OF_THE_ROOT and not result.header["package"]:
+        if not result.header["package"] and is_of_the_root(name, result.config):
             result.header["package"] = "_global_"
         if OmegaConf.is_dict(result.config):
             result.config = OmegaConf.create(self._root(name, content(result.config)))
@@ -186,6 +189,12 @@ def whole_rung(rung: Part) -> dict[str, Any]:
         "name": f"{option}/{rung.rung}",
         "rungs": None,
     }
+
+
+def is_of_the_root(name: str, config: Any) -> bool:
+    """Whether the keys of a file that names no package are those of the root."""
+    group = name.partition("/")[0]
+    return group in OF_THE_ROOT or (group in OF_EITHER and group in config)
 
 
 @cache
