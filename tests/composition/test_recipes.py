@@ -150,8 +150,13 @@ def test_sections_for_interpolation_take_no_unknown_key():
         compose(["experiment=roi/standard", "recipe.depth=1"])
 
 
-@pytest.mark.parametrize("text", ["name: own\nrungs: [{experiment: sr/static}]\n",
-                                  "ladder: {name: own, rungs: [{experiment: sr/static}]}\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: own\nrungs: [{experiment: sr/static}]\n",
+        "ladder: {name: own, rungs: [{experiment: sr/static}]}\n",
+    ],
+)
 def test_a_ladder_is_written_as_its_section_or_as_what_is_in_it(text, tmp_path, monkeypatch):
     (tmp_path / "conf/ladder").mkdir(parents=True)
     (tmp_path / "conf/ladder/own.yaml").write_text(text)
