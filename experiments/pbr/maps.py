@@ -1,5 +1,6 @@
 """The third job of a phase: roughness, metallic, ambient occlusion and height."""
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from launch.experiments.pbr.albedo import albedo_terms, rooted
 from launch.experiments.pbr.evaluation import DOMAIN, SUFFIX, by_domain
-from launch.experiments.pbr.layers import SCALARS
+from launch.experiments.pbr.layers import SCALARS, TARGETS
 from launch.experiments.pbr.mod_files import ColourFormat, Written
 from launch.experiments.pbr.models import condition_of
 from launch.experiments.pbr.phase import Batch, Phase, image_of, those, truth_mask
@@ -26,6 +27,7 @@ from launch.train.module import OptimizerFactory, SchedulerFactory
 from launch.train.objective import Inputs, ScheduledLosses
 
 Maps = dict[str, Tensor]
+NOT_PREDICTED = "not predicted"
 
 
 class MapsFromAlbedo(Phase):
@@ -47,7 +49,7 @@ class MapsFromAlbedo(Phase):
     """
 
     kind = "u_maps"
-    columns = ("diffuse", "albedo", *SCALARS, "class", *LIT)
+    columns = ("diffuse", *TARGETS, "class", *LIT)
 
     def __init__(
         self,
@@ -248,10 +250,13 @@ class MapsFromAlbedo(Phase):
 
     def draw(self, suffix: str, pred: Maps, part: Batch, classes: Tensor, i: int) -> None:
         """The prediction of texture i, and the truth below it where there is any."""
-        named = class_tile(classes[i]) if self.segformer else unknown("not predicted")
-        self.panel.append(look(f"{DOMAIN[suffix]}\npredicted", pred, part, named, i))
+        named = class_tile(classes[i]) if self.segformer else unknown(NOT_PREDICTED)
+        given = () if self.albedo else ("albedo",)
+        self.panel.append(look(f"{DOMAIN[suffix]}\npredicted", pred, part, named, i, given))
         if part["truth"][i].any():
-            self.panel.append(look("true", part, part, class_tile(part["classes"][i]), i))
+            missing = [name for name in TARGETS if not truth_mask(part, name)[i].any()]
+            named = class_tile(part["classes"][i])
+            self.panel.append(look("true", part, part, named, i, missing, "unknown"))
 
     def on_validation_epoch_end(self) -> None:
         metrics, training = self.measured(), {}
@@ -322,13 +327,22 @@ def bounded(maps: Maps) -> Maps:
     return maps | {"metallic": maps["metallic"].sigmoid()}
 
 
-def look(name: str, maps: Maps, part: Batch, named: np.ndarray, i: int) -> np.ndarray:
-    """Diffuse, maps, a tile of the class, and what texture i looks like under a moving light."""
-    material = {key: maps[key][i : i + 1] for key in ("albedo", *SCALARS)}
-    known = [maps is not part or truth_mask(part, key)[i].any() for key in material]
-    shown = zip(known, material.values(), strict=True)
-    tiles = [tile(values[0]) if is_known else unknown() for is_known, values in shown]
+def look(
+    name: str,
+    maps: Maps,
+    part: Batch,
+    named: np.ndarray,
+    i: int,
+    missing: Sequence[str],
+    reason: str = NOT_PREDICTED,
+) -> np.ndarray:
+    """Diffuse, maps, a tile of the class, and what texture i looks like under a moving light.
+
+    Args:
+        missing: maps in whose place the reason stands, as in that of the look, which needs all.
+    """
+    material = {key: maps[key][i : i + 1] for key in TARGETS}
+    tiles = [unknown(reason) if k in missing else tile(v[0]) for k, v in material.items()]
     lit = [render(material | {"normal": part["normal"][i : i + 1]}, *at)[0] for at in LIGHTS]
-    tiles.append(named)
-    tiles += [tile(image) if all(known) else unknown() for image in lit]
-    return row(name, [tile(part["diffuse"][i]), *tiles])
+    looks = [unknown(reason) if missing else tile(image) for image in lit]
+    return row(name, [tile(part["diffuse"][i]), *tiles, named, *looks])

@@ -47,6 +47,8 @@ MISTAKES = [
     ("+ladder=pbr trainer.max_epoch=3", 2, "Did you mean 'trainer.max_epochs'"),
     ("+study=sr_ramps", 2, "add -m"),
     ("+study=sr_ramp -m", 2, "Did you mean 'sr_ramps'"),
+    ("+study=sr_ramps task=plan -m", 2, "plan one of its jobs, without -m"),
+    ("-m task=report", 2, "leave -m out"),
     ("+study=x", 2, "sr_ramps"),
     ("task=train", 2, "+experiment=NAME"),
     ("task=validat", 2, "Did you mean 'validate'"),

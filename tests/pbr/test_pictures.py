@@ -87,11 +87,24 @@ def test_a_map_without_truth_is_drawn_as_unknown():
     drawn, given = job(), sample([0])
     given["truth"][:, TARGETS.index("height")] = 0
     drawn.validation_step(given, 0)
-    true = drawn.image_panel()[2]
-    unknown = pictures.unknown()
+    found = places(drawn.image_panel()[2], pictures.unknown())
+    assert found == [5, 7, 8, 9, 10], "height and its light"
+
+
+@torch.no_grad()
+def test_nothing_true_is_shown_as_predicted():
+    """Without networks for albedo and classes the true ones are given."""
+    drawn = job()
+    drawn.validation_step(sample([0]), 0)
+    found = places(drawn.image_panel()[1], pictures.unknown("not predicted"))
+    assert found == [1, 6, 7, 8, 9, 10], "albedo, class, and the light on that albedo"
+
+
+def places(row: np.ndarray, tile: np.ndarray) -> list[int]:
+    """Columns of a row in which that tile stands."""
     start = [pictures.MARGIN + i * (pictures.SIDE + pictures.GAP) for i in range(11)]
-    found = [bool((true[:, x : x + pictures.SIDE] == unknown).all()) for x in start]
-    assert [i for i, same in enumerate(found) if same] == [5, 7, 8, 9, 10], "height and its light"
+    same = [(row[:, x : x + pictures.SIDE] == tile).all() for x in start]
+    return [i for i, is_same in enumerate(same) if is_same]
 
 
 @torch.no_grad()

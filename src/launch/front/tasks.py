@@ -30,6 +30,9 @@ from launch.start.start import (
 OF_A_RUN = ("validate", "predict", "export")
 """Tasks that use a finished run."""
 
+SHOWS = ("plan", "runs", "report", "watch", "cancel")
+"""Tasks that run nothing."""
+
 
 def once(typed: Typed, name: str) -> int:
     """A command without `-m`: one task; returns the exit code."""
@@ -223,7 +226,15 @@ def suggested(wanted: Run) -> str:
 
 
 def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
-    """Hydra's multirun over any launcher, then a table; returns 1 if a job failed."""
+    """Hydra's multirun over any launcher, then a table; returns 1 if a job failed.
+
+    Raises:
+        ConfigError: for a task that runs nothing.
+    """
+    task = Typed.read(overrides).value("task")
+    if task in SHOWS:
+        one = "plan one of its jobs, without -m" if task == "plan" else "leave -m out"
+        raise ConfigError(f"-m runs jobs, and task={task} runs none; {one}")
     from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast
     from launch.front.sweep import Remembering, Swept  # noqa: PLC0415
     from launch.sweep import watch  # noqa: PLC0415
