@@ -126,7 +126,7 @@ def measured(case: str, settings: dict[str, Any], tiny: bool, folder: Path) -> t
         data, module = build.build_data(config), build.build_module(config)
     trainer, _ = build.build_trainer(Run(folder), config, module)
     build.prepare_stream(module, data, 1, config["trainer"])
-    data.validation_set = None
+    trainer.limit_val_batches = 0
     meter = Meter(3 if tiny else STEPS, SECONDS)
     quiet = [c for c in trainer.callbacks if not isinstance(c, ProgressBar)]  # type: ignore[attr-defined]
     trainer.callbacks = [*quiet, meter]  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from launch.record.storage import write_json
 from launch.show.report import report
@@ -137,6 +138,16 @@ def test_two_runs_are_compared_and_one_is_shown_in_full(browser: Browser, tmp_pa
     assert "python -m launch +experiment=sr/static" in browser.one("dialog pre").text
     browser.driver.switch_to.active_element.send_keys(keys.ESCAPE)
     assert not browser.one("dialog").is_displayed()
+
+
+def test_a_search_shows_what_it_has_found(browser: Browser, tmp_path: Path) -> None:
+    sweep(tmp_path)
+    (tmp_path / "search.md").write_text("# Search tpe\n\n4 of 30 trials: 4 completed\n")
+    Image.new("RGB", (1200, 400)).save(tmp_path / "search.png")
+    browser.open(tmp_path)
+    assert "4 of 30 trials" in browser.one("#sweep pre").text
+    assert browser.js("document.querySelector('#sweep img').naturalWidth") == 960
+    assert browser.one("#sweep svg").is_displayed()
 
 
 def test_a_ladder_has_its_gates_and_its_lineage(browser: Browser, tmp_path: Path) -> None:

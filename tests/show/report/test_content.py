@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from launch.record.storage import write_json
 from launch.show.report.content import brief, content, encoded, fewer, panels
@@ -70,6 +71,20 @@ def test_a_long_curve_keeps_its_extremes() -> None:
     assert {9.0, -9.0} <= set(kept)
     assert (xs[0], xs[-1]) == (0, 9999)
     assert fewer(([1.0], [2.0]), 100) == ([1.0], [2.0])
+
+
+def test_a_search_has_its_page_and_its_picture(tmp_path: Path) -> None:
+    sweep(tmp_path / "tpe")
+    (tmp_path / "tpe" / "search.md").write_text("# Search tpe\n\n4 of 4 trials: 4 completed\n")
+    found = content(str(tmp_path))
+    [search] = found["searches"]
+    assert search["folder"] == str(tmp_path / "tpe")
+    assert "4 of 4 trials" in search["text"]
+    assert search["picture"] is None  # which has not been drawn: told, and no reason to stop
+    assert [note["where"] for note in found["notes"]] == [str(tmp_path / "tpe" / "search.png")]
+    Image.new("RGB", (1200, 400)).save(tmp_path / "tpe" / "search.png")
+    [search] = content(str(tmp_path))["searches"]
+    assert search["picture"].startswith("data:image/jpeg;base64,")
 
 
 @pytest.mark.parametrize(

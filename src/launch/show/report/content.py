@@ -4,7 +4,7 @@ import glob
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ def content(pattern: str, reader: Reader | None = None) -> Content:
         "verdicts": compare.verdicts(runs, grouped),
         "containers": [container(run) for run in read if run.record.get("rungs")],
         "ladders": ladders(pattern, notes),
+        "searches": searches(pattern, notes),
         "notes": notes.found,
     }
 
@@ -145,13 +146,29 @@ def container(run: RunData) -> Content:
 def ladders(pattern: str, notes: Notes) -> list[Content]:
     """Name, status and folder of every ladder in or around what a glob matches."""
     found: dict[Path, Content] = {}
-    for match in map(Path, glob.glob(pattern, recursive=True)):
-        for path in sorted(match.rglob("ladder.json")) if match.is_dir() else []:
-            record = notes.attempt(path, lambda p=path: json.loads(p.read_text()), {})
-            if isinstance(record, dict) and record:
-                known = {key: record.get(key) for key in ("name", "status")}
-                found[path.parent] = known | {"folder": str(path.parent)}
+    for path in named(pattern, "ladder.json"):
+        record = notes.attempt(path, lambda p=path: json.loads(p.read_text()), {})
+        if isinstance(record, dict) and record:
+            known = {key: record.get(key) for key in ("name", "status")}
+            found[path.parent] = known | {"folder": str(path.parent)}
     return list(found.values())
+
+
+def searches(pattern: str, notes: Notes) -> list[Content]:
+    """Every search: its page, and the picture of its history and of what matters."""
+    found: dict[Path, Content] = {}
+    for path in named(pattern, "search.md"):
+        picture = path.with_suffix(".png")
+        drawn = notes.attempt(picture, lambda p=picture: pictures.whole(p), None)
+        text = notes.attempt(path, path.read_text, "")
+        found[path.parent] = {"folder": str(path.parent), "text": text, "picture": drawn}
+    return list(found.values())
+
+
+def named(pattern: str, name: str) -> Iterator[Path]:
+    """Files of that name at or below what a glob matches."""
+    for match in map(Path, glob.glob(pattern, recursive=True)):
+        yield from sorted(match.rglob(name)) if match.is_dir() else ()
 
 
 # JSON

@@ -53,6 +53,11 @@ def encoded(path: Path, widths: Sequence[int], most: int) -> tuple[int, bytes]:
     return width, buffer.getvalue()
 
 
+def whole(path: Path) -> str:
+    """A picture in its widest form, as data URL."""
+    return url(encoded(path, WIDTHS[:1], RUN_BYTES)[1])
+
+
 def spread(paths: Sequence[Path], count: int) -> list[Path]:
     """At most `count` of the paths, the first among them, evenly spaced."""
     count = max(0, min(count, len(paths)))

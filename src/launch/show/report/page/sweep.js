@@ -41,17 +41,25 @@ function axisOf(title, runs, of) {
   return { title, of, at: (v) => (order.length < 2 ? 0.5 : order.indexOf(String(v)) / (order.length - 1)), ticks: order.slice(0, 12) };
 }
 
+/** History and importance of every search, and its page. */
+function searchesFound() {
+  return CONTENT.searches.map((search) => h("details", { open: "" },
+    h("summary", { "data-key": `search ${search.folder}` }, `search ${search.folder}`),
+    search.picture ? h("img", { src: search.picture, alt: "value of every trial, and what each setting matters", style: "max-width:100%" }) : null,
+    h("div", { class: "wide" }, h("pre", {}, search.text))));
+}
+
 function renderSweep() {
   const runs = sweptRuns();
   const keys = CONTENT.columns.filter((key) => new Set(runs.map((run) => run.config[key])).size > 1).slice(0, MOST_AXES);
-  if (runs.length < 3 || !keys.length) return fill("sweep");
+  if (runs.length < 3 || !keys.length) return fill("sweep", searchesFound());
   const metric = runs[0].main;
   const axes = [...keys.map((key) => axisOf(key, runs, (run) => settingOf(run, key))), axisOf(metric, runs, (run) => run.metrics[metric])];
   const x = (place) => MARGIN.side + (place * (WIDTH - 2 * MARGIN.side)) / (axes.length - 1);
   const y = (share) => HEIGHT - MARGIN.bottom - share * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const sign = runs[0].mode === "min" ? -1 : 1;
   const ranked = [...runs].sort((a, b) => sign * (a.metrics[metric] - b.metrics[metric]));
-  fill("sweep",
+  fill("sweep", searchesFound(),
     h("p", { class: "dim" }, `${plural(runs.length, "run")} of ${runs[0].record.experiment ?? ""}; the better its ${metric}, the stronger a line. Enter or a click chooses a run.`),
     h("div", { class: "wide" }, s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": "parallel coordinates", style: "min-width:34rem;width:100%" },
       ...ranked.map((run, rank) => sweepLine(run, axes, x, y, rank / Math.max(1, ranked.length - 1))),
