@@ -189,3 +189,30 @@ def test_a_sweep_may_be_written_into_an_experiment(here, worker):
     assert "mine is a sweep over seed, losses.pixel.loss_weight; add -m" in printed
     assert here("+experiment=mine", "hydra.sweeper.params=null", "run_dir=one")[0] == 0
     assert worker.names[-1] == "one"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_what_a_sweep_costs_beside_its_trainings_grows_no_faster_than_its_jobs(here):
+    """Submission, the same command again, following and reporting: CPU seconds, trained by none."""
+    tiny = [o for o in SIX if not o.startswith("seed=")]
+
+    def seconds(count):
+        folder = f"run_dir=sweep{count}"
+        commands = {
+            "submission": [*tiny, f"seed=range({count})", folder],
+            "once more": [*tiny, f"seed=range({count})", folder],
+            "watch": ["task=watch", folder],
+            "report": ["task=report", f"runs=sweep{count}"],
+        }
+        found = {}
+        for name, typed in commands.items():
+            before = time.process_time()
+            code, printed = here(*typed)
+            assert code == 0, printed
+            found[name] = time.process_time() - before
+        return found
+
+    seconds(2)  # imports
+    few, many = seconds(75), seconds(300)
+    assert {name: many[name] / few[name] <= 4 * 1.25 for name in few} == dict.fromkeys(few, True)

@@ -75,9 +75,10 @@ def difference(one: Path, other: Path) -> float:
 
 
 def losses(folder: Path) -> list[float]:
-    """The total of every iteration."""
+    """The total of every iteration, and of what a validation says of them."""
     [path] = folder.rglob("metrics.csv")
-    return [float(row["loss/total"]) for row in logged(path) if "loss/total" in row]
+    names = "loss/total", "train_loss"
+    return [float(row[name]) for row in logged(path) for name in names if name in row]
 
 
 def on(ranks: int, batch: int) -> list[str]:

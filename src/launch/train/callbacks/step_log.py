@@ -70,7 +70,11 @@ class StepLog(pl.Callback):
 
 
 def log_validation(trainer: pl.Trainer, module: ScheduledModule) -> None:
-    """Write the metrics of the latest validation in the row of the current iteration."""
+    """Write the metrics of the latest validation in the row of the current iteration.
+
+    Every rank has made the whole of it; what only a training can tell it knows of its own part.
+    """
+    module.training_metrics = mean_over_ranks(module.training_metrics)
     for logger in trainer.loggers:
         logger.log_metrics(module.metrics | module.training_metrics, step=module.iteration)
 
