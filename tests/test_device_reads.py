@@ -44,12 +44,16 @@ TINY_STAGES = [
 EXPERIMENTS = {
     "sr/loss_ramps": [],
     "sr/gan_step": [],
+    "sr/gan_ramp": ["+losses.second={type: gan, gan_type: hinge, shares: gan}"],
     "sr/disc_mask": [],
     "roi/stochastic": [],
     "roi/seed_literal": [],
+    "smoke/autoencoder": [],
     "smoke/weighted": [],
+    "smoke/reference_mask": [],
     "winding/mask_stages": TINY_STAGES,
     "winding/adaptive": [s for s in TINY_STAGES if "snap.masks" not in s],
+    "winding/dilation": [],
     "pbr/phase_b": [],
 }
 
