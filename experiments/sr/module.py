@@ -74,6 +74,14 @@ class SuperResolution(AdversarialModule):
         self.scores = Scores()
         self.panel: list[np.ndarray] = []
 
+    def setup(self, stage: str) -> None:
+        made_for = getattr(getattr(self.trainer, "datamodule", None), "scale", self.scale)
+        if made_for != self.scale:
+            raise ConfigError(
+                f"module.scale is {self.scale}, but the data is for {made_for}; give data.scale, "
+                "which module and network follow"
+            )
+
     def on_fit_start(self) -> None:
         for name in self.losses:
             if isinstance(self.losses[name], LDL) and "network" not in self.ema:
@@ -82,6 +90,11 @@ class SuperResolution(AdversarialModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         low, high = batch["low"], batch["high"]
         pred = self.network(low)
+        if pred.shape != high.shape:
+            raise ConfigError(
+                f"the network makes {pred.shape[-1] / low.shape[-1]:g} pixels of one, module.scale "
+                f"is {self.scale}; give data.scale, which module and network follow"
+            )
         total, _ = self.losses(**{n: self.loss_inputs(n, pred, low, high) for n in self.losses})
         self.play(total, real=high, fake=pred)
 

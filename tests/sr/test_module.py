@@ -1,5 +1,7 @@
 """Super-resolution: what a loss needs, and what other programs can read."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hydra.utils import instantiate
@@ -67,6 +69,16 @@ def test_a_whole_picture_of_2k_is_validated_tile_by_tile_with_the_same_scores():
     assert tiled[0] == pytest.approx(whole[0], abs=1e-5)
     values = 3 * 2**2  # of the last layer, for a pixel of low resolution
     assert (whole[1], tiled[1]) == (values * 204 * 1020, values * 128 * 128)
+
+
+def test_scales_that_differ_are_an_error():
+    module = build({"pixel": {"type": "l1"}})  # x2
+    with pytest.raises(ConfigError, match=r"makes 2 pixels of one, module\.scale is 2; give data"):
+        module.training_step({"low": torch.rand(1, 3, 8, 8), "high": torch.rand(1, 3, 32, 32)}, 0)
+    data = SimpleNamespace(scale=4)
+    module.trainer = SimpleNamespace(datamodule=data)
+    with pytest.raises(ConfigError, match=r"module\.scale is 2, but the data is for 4"):
+        module.setup("fit")
 
 
 def test_ldl_without_an_average_is_an_error():

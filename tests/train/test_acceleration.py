@@ -51,6 +51,26 @@ def test_names_of_autocast_are_mixed_precisions(name, meant):
     assert acceleration.precision(name) == meant
 
 
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"devices": 1}, "auto"),
+        ({"devices": [0]}, "auto"),
+        ({"devices": [1]}, "auto"),
+        ({"devices": 2}, "ddp_find_unused_parameters_true"),
+        ({"devices": 1, "num_nodes": 2}, "ddp_find_unused_parameters_true"),
+        ({"devices": 2, "strategy": "ddp"}, "ddp"),
+    ],
+)
+def test_on_several_devices_a_discriminator_may_rest(settings, found):
+    assert acceleration.strategy({"strategy": "auto"} | settings) == found
+
+
+def test_a_strategy_that_nobody_knows_names_the_nearest():
+    with pytest.raises(ConfigError, match=r"knows no 'dpp'\. Did you mean 'ddp'"):
+        acceleration.strategy({"strategy": "dpp", "devices": 1})
+
+
 def test_the_optimizer_is_fused_where_it_can_be_and_nothing_else_was_said():
     (optimizer,) = prepared(Net(), fused=True).configure_optimizers()
     assert optimizer.param_groups[0]["fused"] is True

@@ -1,6 +1,7 @@
 """Generator and discriminator: who is run and stepped when."""
 
 import copy
+import warnings
 
 import lightning.pytorch as pl
 import pytest
@@ -96,6 +97,14 @@ def test_the_generators_side_leaves_no_gradient_in_the_discriminator():
     module.terms(10).backward()
     assert all(p.grad is None for p in module.discriminators["gan"].parameters())
     assert all(p.grad is not None for p in module.network.parameters())
+
+
+def test_a_warm_up_that_the_game_cuts_short_is_told():
+    with pytest.warns(UserWarning, match=r"warmup_iters=15, but losses\.gan .* iteration 10 on"):
+        Copy(objective.build(LOSSES), Counting(), warmup_iters=15)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Copy(objective.build(LOSSES), Counting(), warmup_iters=10)
 
 
 def test_each_optimizer_has_the_parameters_of_its_player():
@@ -239,17 +248,3 @@ def test_each_optimizer_has_a_scaler_of_its_own_and_gradients_are_clipped_unscal
     assert [s.factor for s in scalers] == [8.0 * 2**6, 1024.0 * 2**6]
     assert all(s.seen == ["unscaled", "stepped"] * 6 for s in scalers)
     assert scaled.iteration == 6
-
-
-def test_r3gan_plays_in_bfloat16():
-    module = Copy(
-        objective.build({"pixel": {"type": "l1"}, "gan": LATE | {"start_iter": 0}}),
-        nn.Conv2d(1, 1, 3),
-    ).bfloat16()
-    real = torch.rand(2, 1, 8, 8).bfloat16()
-    fake = module.network(real)
-    total, _ = module.losses(pixel=(fake, real), gan=module.game("gan", fake, real))
-    total.backward()
-    module.add_gradients = lambda loss, player: loss.backward()
-    module.train_discriminator("gan", real, fake.detach())
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())

@@ -161,6 +161,21 @@ def test_a_cycle_that_would_have_ended_by_now_is_refused(tmp_path) -> None:
         fit(Line(adamw(**OLD), one_cycle(4)), tmp_path / "next.ckpt", path)
 
 
+def test_a_scheduler_that_waits_for_a_metric_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ReduceLROnPlateau follows a metric"):
+        learning_rate.scheduled(
+            torch.optim.lr_scheduler.ReduceLROnPlateau, adamw()(nn.Linear(1, 1).parameters())
+        )
+
+
+def test_a_cycle_that_ends_before_the_run_is_refused_before_it_starts(tmp_path) -> None:
+    module = Line(adamw(**OLD), one_cycle(4))
+    module.iterations = 6
+    with pytest.raises(ConfigError, match=r"ends after 4 steps, the run after 6; give .*=6"):
+        fit(module, tmp_path / "last.ckpt")
+    assert not module.rates
+
+
 def test_a_cycle_whose_rise_is_one_step_is_refused_with_what_to_change(tmp_path) -> None:
     """torch divides by the length of the rise, 0.1 * 10 - 1."""
     with pytest.raises(ConfigError, match="change pct_start or the number of steps"):

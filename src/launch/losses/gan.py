@@ -95,18 +95,13 @@ class GAN(nn.Module):
     ) -> dict[str, Tensor]:
         """Terms of r3gan, without autocast: second derivatives do not survive float16.
 
-        Images that autocast has made half go back to float32. Where the discriminator itself is
-        half, so are its images, and only means and penalties are in float32.
+        Images that autocast has made half go back to float32.
         """
-        mixed = torch.is_autocast_enabled(real.device.type)
         with no_autocast(real):
             penalised = self.gamma > 0
-            real, fake = (
-                (image.float() if mixed else image).requires_grad_(penalised)
-                for image in (real, fake)
-            )
+            real, fake = (image.float().requires_grad_(penalised) for image in (real, fake))
             real_logits, fake_logits = discriminate(real), discriminate(fake)
-            terms = {"relativistic": F.softplus((fake_logits - real_logits).float()).mean()}
+            terms = {"relativistic": F.softplus(fake_logits - real_logits).mean()}
             if penalised:
                 terms["r1"] = self.gamma / 2 * gradient_penalty(real, real_logits)
                 terms["r2"] = self.gamma / 2 * gradient_penalty(fake, fake_logits)
@@ -122,7 +117,7 @@ def gradient_penalty(images: Tensor, logits: Tensor) -> Tensor:
     """
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     per_image = logits.numel() / len(images)
-    return gradient.float().square().sum(dim=(1, 2, 3)).mean() / per_image
+    return gradient.square().sum(dim=(1, 2, 3)).mean() / per_image
 
 
 GENERATOR: dict[str, Callable[[Tensor], Tensor]] = {

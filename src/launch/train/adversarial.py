@@ -5,10 +5,12 @@ import warnings
 from typing import Any, cast
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, nearest
 from launch.losses.gan import GAN
+from launch.schedules import Schedule, silent_intervals
 from launch.train.learning_rate import scheduled
 from launch.train.module import OptimizerFactory, ScheduledModule, SchedulerFactory
 from launch.train.objective import ScheduledLosses
@@ -53,6 +55,8 @@ class AdversarialModule(ScheduledModule):
                 f"losses.{next(iter(self.owners))} is a GAN: set module.discriminator and "
                 "module.discriminator_optimizer"
             )
+        for name in self.owners:
+            warn_of_short_warm_up(name, losses.terms[name].weight, warmup_iters)
         self.discriminators = nn.ModuleDict(
             {
                 n: copy.deepcopy(cast(nn.Module, discriminator))
@@ -132,6 +136,20 @@ class AdversarialModule(ScheduledModule):
             if self.games_of(name):
                 self.step(self.player(name))
         super().update()
+
+
+def warn_of_short_warm_up(name: str, weight: Schedule, warmup_iters: int) -> None:
+    """Say that a game begins before its discriminator has had its warm-up."""
+    if not warmup_iters or weight.unit == "epoch":
+        return
+    silent = silent_intervals({name: weight}, warmup_iters)
+    begins = silent[0][1] if silent and silent[0][0] == 0 else 0
+    if begins < warmup_iters:
+        rank_zero_warn(
+            f"module.warmup_iters={warmup_iters}, but losses.{name} is active from iteration "
+            f"{begins} on, before which its discriminator has {begins} updates; raise "
+            f"losses.{name}.start_iter"
+        )
 
 
 def owners(losses: ScheduledLosses) -> dict[str, str]:

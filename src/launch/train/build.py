@@ -141,7 +141,7 @@ def build_trainer(
         accelerator=settings["accelerator"],
         devices=settings["devices"],
         num_nodes=settings.get("num_nodes", 1),
-        strategy=settings["strategy"],
+        strategy=acceleration.strategy(settings),
         precision=acceleration.precision(settings["precision"]),  # type: ignore[arg-type]
         max_epochs=1,
         accumulate_grad_batches=module.accumulate if automatic else 1,

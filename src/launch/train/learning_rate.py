@@ -5,7 +5,7 @@ run takes its hyper-parameters from the configuration, and from the checkpoint h
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from launch.errors import ConfigError
 from launch.schedules import Unit
@@ -70,16 +70,36 @@ def scheduled(factory: Any, optimizer: Optimizer, **options: Any) -> LRScheduler
     """The scheduler of an optimizer, from a partial of its class.
 
     Raises:
-        ConfigError: for settings of which torch makes none.
+        ConfigError: for settings of which torch makes none, and for one that waits for a metric.
     """
     try:
-        return factory(optimizer, **options)
+        made = factory(optimizer, **options)
     except (ValueError, TypeError, ZeroDivisionError) as error:
         name = getattr(getattr(factory, "func", factory), "__name__", "the scheduler")
         reason = f"{type(error).__name__}: {error}"
         if isinstance(error, ZeroDivisionError):  # OneCycleLR's rise is pct_start * total_steps - 1
             reason = "its first phase is a single step; change pct_start or the number of steps"
         raise ConfigError(f"module.lr_scheduler: {name} cannot be made so: {reason}") from error
+    if isinstance(made, ReduceLROnPlateau):
+        raise ConfigError(
+            "module.lr_scheduler: ReduceLROnPlateau follows a metric, but here learning rates are "
+            "functions of the iteration; take another, such as CosineAnnealingLR"
+        )
+    return made
+
+
+def require_long_enough(schedulers: Iterable[LRScheduler], iterations: int) -> None:
+    """
+    Raises:
+        ConfigError: if a cycle of a given length, stepped at every iteration, ends before the run.
+    """
+    for scheduler in schedulers:
+        length = getattr(scheduler, "total_steps", None)
+        if length is not None and length < iterations:
+            raise ConfigError(
+                f"module.lr_scheduler: {type(scheduler).__name__} ends after {length} steps, the "
+                f"run after {iterations}; give module.lr_scheduler.total_steps={iterations}"
+            )
 
 
 # Resuming

@@ -314,6 +314,9 @@ class ScheduledModule(pl.LightningModule):
             if changes and self.global_rank == 0:
                 print(f"other settings than before: {'; '.join(changes)}", flush=True)
             self._written = None
+        by_hand, configured = not self.automatic_optimization, self.trainer.lr_scheduler_configs
+        each_step = [c.scheduler for c in configured if by_hand or c.interval == "step"]
+        learning_rate.require_long_enough(cast(list[LRScheduler], each_step), self.iterations)
         optimizers[0].register_step_post_hook(self._completed_update)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
