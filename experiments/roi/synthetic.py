@@ -16,6 +16,7 @@ from scipy.ndimage import zoom
 from torch.utils.data import Dataset
 
 from launch.experiments.roi.loading import Item, XrayData, normalised
+from launch.tools.drawn import drawn
 from launch.train.data import Key, rng
 
 FINDINGS = ("Nodule", "Infiltration", "Cavity")
@@ -129,19 +130,30 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
+def arrays(
+    part: int, count: int, size: int, seed: int, prevalence: float, shortcut: float
+) -> dict[str, np.ndarray]:
+    """The first X-rays of a part."""
+    xrays = [draw(rng(seed, part, n), size, prevalence, shortcut) for n in range(count)]
+    return {
+        "images": normalised(np.stack([x.image for x in xrays])),
+        "labels": np.stack([x.labels for x in xrays]),
+        "regions": np.stack([x.regions.any(0) for x in xrays]),
+        "distractors": np.stack([x.distractors for x in xrays]),
+    }
+
+
 class Xrays(Dataset[Item]):
     """Drawn X-rays, all in memory; image n of a part depends on (part, n) and the data seed."""
 
     def __init__(
         self, part: str, count: int, size: int, seed: int, prevalence: float, shortcut: float
     ) -> None:
-        number = PARTS[part]
-        drawn = [draw(rng(seed, number, n), size, prevalence, shortcut) for n in range(count)]
+        kept = drawn(arrays, PARTS[part], count, size, seed, prevalence, shortcut)
+        found = {name: torch.from_numpy(values) for name, values in kept.items()}
         self.names = [f"{part}_{n:05}" for n in range(count)]
-        self.images = torch.from_numpy(normalised(np.stack([x.image for x in drawn])))[:, None]
-        self.labels = torch.from_numpy(np.stack([x.labels for x in drawn]))
-        self.regions = torch.from_numpy(np.stack([x.regions.any(0) for x in drawn]))[:, None]
-        self.distractors = torch.from_numpy(np.stack([x.distractors for x in drawn]))[:, None]
+        self.images, self.labels = found["images"][:, None], found["labels"]
+        self.regions, self.distractors = found["regions"][:, None], found["distractors"][:, None]
 
     def __len__(self) -> int:
         return len(self.images)

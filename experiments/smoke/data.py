@@ -14,6 +14,7 @@ from launch.experiments.smoke.recorded import RecordedSmoke
 from launch.experiments.smoke.samples import SmokeData
 from launch.experiments.smoke.simulate import Regime
 from launch.experiments.smoke.windows import Windows
+from launch.tools.drawn import drawn
 
 VALIDATION_CLIPS = 10_000  # simulated clips from this number on are validated on
 
@@ -71,7 +72,8 @@ class SimulatedSmoke(SmokeData):
 
     def simulated(self, count: int, first: int, storm: float = 0) -> simulate.Smoke:
         settings = (count, self.clip_frames, self.size, self.simulation_seed, self.regime)
-        return simulate.cached(self.cache, *settings, first, storm)
+        kept = drawn(simulate.arrays, *settings, first, storm, folder=self.cache)
+        return simulate.Smoke(**kept)
 
     @staticmethod
     def frames_of(smoke: simulate.Smoke) -> list[np.ndarray]:

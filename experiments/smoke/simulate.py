@@ -5,18 +5,15 @@ onto velocities without divergence by FFT. Buoyancy and vorticity confinement as
 and Jensen, "Visual Simulation of Smoke", SIGGRAPH 2001, sections 2 and 3.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from launch.record import storage
 from launch.train.data import rng
 
 Regime = Literal["determined", "uncertain"]
@@ -90,21 +87,9 @@ def simulate(
     return Smoke(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def cached(
-    folder: Path, clips: int, frames: int, size: int, seed: int, regime: Regime, first: int = 0,
-    storm: float = 0,
-) -> Smoke:  # fmt: skip
-    """As `simulate`, kept in a file of `folder` under a name made from the settings."""
-    settings = (clips, frames, size, seed, regime, first, storm)
-    name = hashlib.sha256(repr((VERSION, *settings)).encode()).hexdigest()[:16]
-    path = folder / f"{regime}_{size}_{name}.npz"
-    if not path.is_file():
-        smoke = simulate(*settings)
-        with storage.replacing(path) as file:
-            np.savez(file, opacity=smoke.opacity, velocity=smoke.velocity)
-        return smoke
-    with np.load(path) as kept:
-        return Smoke(kept["opacity"], kept["velocity"])
+def arrays(*settings: Any) -> dict[str, np.ndarray]:
+    """As `simulate`, as arrays by name."""
+    return vars(simulate(*settings))
 
 
 # Causes

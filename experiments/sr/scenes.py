@@ -15,6 +15,11 @@ Draw = np.random.Generator
 Pattern = Callable[[Draw, int], np.ndarray]
 
 
+def scenes(part: int, count: int, side: int) -> dict[str, np.ndarray]:
+    """`pixels` of the first scenes of a part."""
+    return {"pixels": np.stack([scene(part, number, side) for number in range(count)])}
+
+
 def scene(part: int, number: int, side: int) -> np.ndarray:
     """(side, side, 3) uint8 RGB, the same whenever the numbers are the same."""
     draw = np.random.default_rng([part, number])

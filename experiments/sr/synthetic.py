@@ -8,7 +8,8 @@ from pydantic import NonNegativeInt, PositiveInt
 from launch.errors import ConfigError
 from launch.experiments.sr.metrics import smallest_side
 from launch.experiments.sr.pairs import Crops, Pair, WholeImages, shrink
-from launch.experiments.sr.scenes import scene
+from launch.experiments.sr.scenes import scenes
+from launch.tools.drawn import drawn
 from launch.train.data import ScheduledDataModule
 
 TRAINING, VALIDATION = 0, 1
@@ -57,8 +58,8 @@ class SyntheticScenes(ScheduledDataModule):
 
     def _pairs(self, part: int, count: int) -> list[Pair]:
         side = self.size - self.size % self.scale
-        scenes = [scene(part, number, side) for number in range(count)]
-        highs = [np.ascontiguousarray(pixels.transpose(2, 0, 1)) for pixels in scenes]
+        pixels = drawn(scenes, part, count, side)["pixels"]
+        highs = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in pixels]
         for high in highs:
             self._digest.update(high.tobytes())
         return [Pair(high, shrink(high, self.scale)) for high in highs]

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from launch.experiments.smoke.simulate import advect, cached, project, simulate
+from launch.experiments.smoke.simulate import advect, project, simulate
 
 
 def test_a_clip_depends_on_its_seed_and_number_only():
@@ -52,10 +52,3 @@ def test_advection_by_a_pixel_moves_by_a_pixel():
     moved = advect(field, right)
     torch.testing.assert_close(moved[..., 1:], field[..., :-1])
     assert moved[..., 0].abs().max() < 1e-5
-
-
-def test_the_cache_gives_the_same_clips(tmp_path):
-    first = cached(tmp_path, 2, 3, 16, 0, "determined")
-    assert len(list(tmp_path.iterdir())) == 1
-    second = cached(tmp_path, 2, 3, 16, 0, "determined")
-    assert (first.opacity == second.opacity).all() and (first.velocity == second.velocity).all()
