@@ -159,6 +159,16 @@ def test_pixels_that_are_not_square_are_told(tmp_path, name):
     assert "not square (2:1)" in read(write(tmp_path / "x", **{name: [2, 1]})).assumed[-1]
 
 
+@pytest.mark.parametrize(
+    ("towards", "told"),
+    [(["L", "F"], 0), (["A", "F"], 0), (["R", "F"], 1), (["L", "H"], 1), (["L"], 0)],
+)
+def test_a_picture_that_lies_mirrored_is_told(tmp_path, towards, told):
+    assumed = read(write(tmp_path / "a.dcm", PatientOrientation=towards)).assumed
+    said = [phrase for phrase in assumed if phrase.startswith("its rows run towards")]
+    assert len(said) == told
+
+
 def test_a_sigmoid_window_is_soft(tmp_path):
     path = write(tmp_path / "x", WindowCenter=1700, WindowWidth=3000, VOILUTFunction="SIGMOID")
     expected = 1 / (1 + np.exp(-4 * (STORED.astype(float) - 1700) / 3000))

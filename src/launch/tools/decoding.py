@@ -70,7 +70,7 @@ def _is_tiff(path: Path) -> bool:
 def opened(path: Path) -> Image.Image:
     """The file behind its header, which is all that is read of it so far."""
     suffix = path.suffix.lower()
-    if path.exists() and not path.is_file():
+    if not path.is_file() and path.exists():
         raise UnreadableImageError(path, "it is no file of bytes")  # a pipe would never end
     if suffix == ".jxl":
         return _jpeg_xl(path)

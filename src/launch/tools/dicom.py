@@ -200,6 +200,10 @@ def _remarks(data: Any, padding: np.ndarray) -> Iterator[str]:
     modality = str(data.get("Modality") or "")
     if modality not in XRAYS:
         yield f"the file says that its modality is {modality}, which is no X-ray"
+    towards = [str(part) for part in data.get("PatientOrientation") or ()]
+    if len(towards) == 2 and (towards[0][:1] == "R" or towards[1][:1] == "H"):
+        rows, columns = towards
+        yield f"its rows run towards {rows} and its columns towards {columns}, taken as it lies"
     for name in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
         sides = _numbers(data.get(name))
         if len(sides) == 2 and sides[0] != sides[1]:
