@@ -113,6 +113,23 @@ def test_a_module_without_masks_reads_the_checkpoint_of_one_with_masks() -> None
     assert bare.images() == {} and not bare.built
 
 
+class Slope(Half):
+    """From 0 at the left border to 1 at the right one, which two columns say."""
+
+    def generate(self, iteration: int, state: Any, size: tuple[int, int], device: Any) -> Tensor:
+        return torch.tensor([[0.0, 1.0], [0.0, 1.0]])[None, None]
+
+
+def test_a_mask_coarser_than_the_image_is_stretched_over_it() -> None:
+    held = masks(ScheduledMask("a", ("data",), Slope()))
+    slope = torch.linspace(0, 1, 8).expand(1, 1, 8, 8)
+    torch.testing.assert_close(held.images()["a"], slope)
+    torch.testing.assert_close(held.effective("data"), slope)
+    at = torch.tensor([[[3.5, 1.0], [7.0, 7.0]]])
+    inside = torch.tensor([[[1.0, 0.5]]])
+    torch.testing.assert_close(held.effective("data", inside, at), torch.tensor([[[0.5, 0.5]]]))
+
+
 def test_one_label_twice_is_an_error_unless_in_different_stages() -> None:
     with pytest.raises(ConfigError, match="two masks have the label 'a'"):
         ScheduledMasks([ScheduledMask("a", ("x",), Half()), ScheduledMask("a", ("y",), Half())])

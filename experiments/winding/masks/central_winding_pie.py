@@ -11,7 +11,7 @@ whole turn on it is everything. `docs`: experiments/winding/README.md.
 
 import cmath
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,8 +24,9 @@ from launch.errors import LaunchError
 from launch.experiments.winding.masks.rasterise import Plane, wedge
 from launch.masks.progress import Growth, check_ramp, progress
 
-Array = np.ndarray
+Column = list[complex]
 SHORTEST = 1e-6  # pixels; below, a vector has no direction
+UNBOUND: Plane = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -67,26 +68,28 @@ class CentralWindingPie:
     def generate(
         self, iteration: int, state: Mapping[str, Any], size: tuple[int, int], device: torch.device
     ) -> Tensor:
-        """The mask (N, 1, H, W)."""
+        """The mask (N, 1, h, w), coarser than the image where its blur allows."""
         slices, rows, _, _ = state["xy_ema"].shape
         shares = self.shares(iteration, state)
         if self.open_at_end and min(shares) >= 1:
-            return torch.ones(slices, 1, *size, device=device)
+            return torch.ones((), device=device).expand(slices, 1, *size)
         ends = self.ends(rows, shares)
         columns = zip(*self.central_column(state), strict=True)
         pairs = [half_planes(column, links, ends) for column, links in columns]
-        planes, reflex = np.array([pair for pair, _ in pairs]), np.array([r for _, r in pairs])
+        planes, reflex = zip(*pairs, strict=True)
         self.count_undirected(planes)
         return self.keep_last(*wedge(planes, reflex, size, self.blur_sigma, device))
 
-    def central_column(self, state: Mapping[str, Tensor]) -> tuple[Array, Array]:
-        """Positions and left-to-right links of the central column, (N, R) complex: x + i y."""
-        xy, conn = state["xy_ema"].cpu().numpy(), state["xy_conn_ema"].cpu().numpy()
+    def central_column(self, state: Mapping[str, Tensor]) -> tuple[list[Column], list[Column]]:
+        """Positions and left-to-right links of the central column, for each slice.
+
+        As plain numbers: so few of them are counted faster so than by calls of a library.
+        """
+        xy, conn = state["xy_ema"], state["xy_conn_ema"]
         place = min(max(xy.shape[2] // 2 + self.center_off[0], 0), xy.shape[2] - 1)
-        x, y = xy[:, :, place, 0], xy[:, :, place, 1]
-        link = conn[:, :, place, 2] - conn[:, :, place, 0]
-        column, links = x + 1j * y, link[..., 0] + 1j * link[..., 1]
-        if not cmath.isfinite(column.sum() + links.sum()):
+        column = complex_numbers(xy[:, :, place])
+        links = complex_numbers(conn[:, :, place, 2] - conn[:, :, place, 0])
+        if not all(cmath.isfinite(sum(numbers)) for numbers in [*column, *links]):
             raise LaunchError(
                 "central_winding_pie_ema: the averaged mesh is not finite, so the fit has "
                 "diverged; lower the stage's lr"
@@ -131,9 +134,9 @@ class CentralWindingPie:
         below, above = (worst > self.residual_limit).tolist()
         return below, above
 
-    def count_undirected(self, planes: Array) -> None:
+    def count_undirected(self, planes: Sequence[Sequence[Plane]]) -> None:
         """Counts boundaries without a direction, which bound nothing; a fit warns of them."""
-        undirected = int((planes == 0).all(-1).sum())
+        undirected = sum(pair.count(UNBOUND) for pair in planes)
         self.memory["undirected"] = int(self.memory.get("undirected", 0)) + undirected
 
     def keep_last(self, mask: Tensor, missed: list[bool]) -> Tensor:
@@ -168,13 +171,18 @@ def advance(
     return fronts
 
 
+def complex_numbers(points: Tensor) -> list[Column]:
+    """Points (N, R, 2) as x + i y."""
+    return torch.view_as_complex(points.contiguous()).tolist()
+
+
 def half_planes(
-    column: Array, links: Array, ends: tuple[float, float, float]
+    column: Column, links: Column, ends: tuple[float, float, float]
 ) -> tuple[list[Plane], bool]:
     """Both half-planes `a x + b y + c >= 0` that keep the middle, and how they combine.
 
     Args:
-        column, links: (R) complex, x + i y.
+        column, links: R numbers x + i y.
         ends: fractional rows of the lower boundary, the middle and the upper boundary.
 
     Returns:
@@ -203,7 +211,7 @@ def half_plane(bound: complex, along: complex, inwards: complex, otherwise: comp
     Where `inwards` runs along the line, `otherwise` decides.
     """
     if abs(along) < SHORTEST:
-        return 0.0, 0.0, 0.0
+        return UNBOUND
     normal = 1j * along / abs(along)
     if (dot(normal, inwards) or dot(normal, otherwise)) < 0:
         normal = -normal
@@ -214,22 +222,27 @@ def dot(a: complex, b: complex) -> float:
     return a.real * b.real + a.imag * b.imag
 
 
-def directions(column: Array, links: Array) -> Array:
-    """The links (R); one without length is replaced by what is perpendicular to the column."""
-    known = np.abs(links) > SHORTEST
-    return links if known.all() else np.where(known, links, -1j * np.gradient(column))
+def directions(column: Column, links: Column) -> Column:
+    """The links; one without length is replaced by what is perpendicular to the column."""
+    if min(map(abs, links)) > SHORTEST:
+        return links
+    along = np.gradient(column).tolist()
+    return [link if abs(link) > SHORTEST else -1j * a for link, a in zip(links, along, strict=True)]
 
 
-def turned(across: Array, low: float, high: float) -> float:
-    """The angle by which directions (R) turn from one fractional row to another, in radians."""
-    steps = np.angle(across[1:] * across[:-1].conj())
-    first, last = int(low), min(int(high), len(steps) - 1)
-    whole = float(steps[first:last].sum())
-    return whole - (low - first) * float(steps[first]) + (high - last) * float(steps[last])
+def turned(across: Column, low: float, high: float) -> float:
+    """The angle by which directions turn from one fractional row to another, in radians."""
+    first, last = int(low), min(int(high), len(across) - 2)
+
+    def step(row: int) -> float:
+        return cmath.phase(across[row + 1] * across[row].conjugate())
+
+    whole = sum(map(step, range(first, last)))
+    return whole - (low - first) * step(first) + (high - last) * step(last)
 
 
-def at_row(values: Array, row: float) -> tuple[Any, Any]:
-    """Value and slope of (R) at a fractional row, as plain numbers."""
+def at_row(values: Column, row: float) -> tuple[complex, complex]:
+    """Value and slope at a fractional row."""
     first = min(int(row), len(values) - 2)
-    start, stop = values[first : first + 2].tolist()
-    return start + (row - first) * (stop - start), stop - start
+    slope = values[first + 1] - values[first]
+    return values[first] + (row - first) * slope, slope

@@ -42,15 +42,14 @@ class Dilation:
     def generate(
         self, iteration: int, state: Mapping[str, Any], size: tuple[int, int], device: torch.device
     ) -> Tensor:
-        """The mask (N, 1, H, W)."""
+        """The mask (N, 1, h, w) of cells."""
         cells = (max(2, round(size[0] / self.cell)), max(2, round(size[1] / self.cell)))
         open_cells = passable(state.get("valid"), cells)
         if "region" not in self.memory:
             self.memory["region"] = self.seed(state["xy_ema"], size, cells, open_cells)
             self.memory["grown"] = 0
         self.grow(iteration, open_cells)
-        soft = gaussian(self.memory["region"].to(device), self.blur_sigma)
-        return F.interpolate(soft, size=size, mode="bilinear", align_corners=True)
+        return gaussian(self.memory["region"].to(device), self.blur_sigma)
 
     def seed(
         self, xy: Tensor, size: tuple[int, int], cells: tuple[int, int], open_cells: Tensor | None

@@ -27,7 +27,10 @@ class MaskGenerator(Protocol):
     def generate(
         self, iteration: int, state: Mapping[str, Any], size: tuple[int, int], device: torch.device
     ) -> Tensor:
-        """A mask in [0, 1], (N, 1, H, W); N may be 1 where all slices share it."""
+        """A mask in [0, 1], (N, 1, h, w) stretched over the image, so that corners lie on corners.
+
+        N may be 1 where all slices share it; (h, w) may be less than `size` where it is smooth.
+        """
         ...
 
 
@@ -54,10 +57,18 @@ class ScheduledMask:
 
 @dataclass
 class Built:
-    """A mask image and the iteration it was drawn for."""
+    """A mask, the iteration it was drawn for, and (H, W) of the image that it is stretched over."""
 
     image: Tensor
     iteration: int
+    size: tuple[int, int]
+
+    @property
+    def whole(self) -> Tensor:
+        """(N, 1, H, W)."""
+        if self.image.shape[-2:] == self.size:
+            return self.image
+        return F.interpolate(self.image, size=self.size, mode="bilinear", align_corners=True)
 
 
 @dataclass
@@ -104,12 +115,13 @@ class ScheduledMasks(nn.Module):
             local, old = iteration - mask.start, kept.get(place)
             if old is None or not 0 <= local - old.iteration < every:
                 device = torch.device(state.get("device", "cpu"))
-                old = Built(mask.generator.generate(local, state, state["size"], device), local)
+                size = tuple(state["size"])
+                old = Built(mask.generator.generate(local, state, size, device), local, size)
             self.slot.images[place] = old
 
     def images(self) -> dict[str, Tensor]:
         """The masks of this iteration by label, each (N, 1, H, W)."""
-        return {self.masks[place].label: built.image for place, built in self.slot.images.items()}
+        return {self.masks[place].label: built.whole for place, built in self.slot.images.items()}
 
     def effective(
         self, loss_name: str, base: Tensor | None = None, at: Tensor | None = None
@@ -123,12 +135,15 @@ class ScheduledMasks(nn.Module):
         for place, built in self.slot.images.items():
             if loss_name not in self.masks[place].losses:
                 continue
-            mask = built.image if at is None else sample(built.image, at.detach())
+            whole = at is None
+            mask = built.whole if whole else sample(built.image, at.detach(), built.size)
             result = mask if result is None else result * mask
         return None if result is None else result.detach()
 
     def get_extra_state(self) -> dict[str, Any]:
-        images = {place: (old.image, old.iteration) for place, old in self.slot.images.items()}
+        images = {
+            place: (old.image, old.iteration, old.size) for place, old in self.slot.images.items()
+        }
         memory = [mask.memory for mask in self.masks]
         return {"memory": memory, "images": images, "built": self.slot.built}
 
@@ -143,12 +158,13 @@ class ScheduledMasks(nn.Module):
         self.slot = Slot(images, state["built"])
 
 
-def sample(image: Tensor, xy: Tensor) -> Tensor:
+def sample(image: Tensor, xy: Tensor, size: tuple[int, int] | None = None) -> Tensor:
     """Values of `image` (N, C, H, W) at pixel positions `xy` (N, ..., 2), as (N, C, ...).
 
-    Bilinear; pixel centres are at whole numbers; 0 outside. Differentiable in `xy`.
+    Bilinear; pixel centres are at whole numbers; 0 outside. Differentiable in `xy`. With `size`
+    the positions are in pixels of an image of (H, W), over which this one is stretched.
     """
-    height, width = image.shape[-2:]
+    height, width = size or image.shape[-2:]
     scale = xy.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
     grid = (xy * scale - 1).reshape(xy.shape[0], 1, -1, 2)
     if image.shape[0] != xy.shape[0]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from launch.errors import ConfigError, LaunchError
 from launch.experiments.winding.masks import central_winding_pie, rasterise
 from launch.experiments.winding.masks.central_winding_pie import CentralWindingPie, advance
-from launch.masks.scheduled import sample
+from launch.masks.scheduled import ScheduledMask, ScheduledMasks, sample
 
 SIZE = (80, 80)
 ROWS, COLUMNS = 21, 5
@@ -36,7 +36,9 @@ def fan(spread: float = 0.0, slices: int = 1, step: float = 3.0) -> dict[str, Te
 
 
 def draw(mask: CentralWindingPie, iteration: int, state: dict[str, Tensor]) -> Tensor:
-    return mask.generate(iteration, state, SIZE, torch.device("cpu"))
+    held = ScheduledMasks([ScheduledMask("pie", ("data",), mask)])
+    held.build(iteration, {**state, "size": SIZE})
+    return held.images()["pie"]
 
 
 def pie(**changed: object) -> CentralWindingPie:
@@ -80,8 +82,7 @@ def test_values_are_in_range_and_the_middle_is_always_inside(blur: float) -> Non
 
 
 def by_torch(planes, reflex, size, sigma, device) -> tuple[Tensor, list[bool]]:
-    lines = torch.from_numpy(planes).float()
-    return rasterise.wedge_torch(lines, torch.from_numpy(reflex), size, sigma), [False]
+    return rasterise.wedge_torch(torch.tensor(planes), torch.tensor(reflex), size, sigma), [False]
 
 
 def turning(half: float, shape: str = "circle", middle: tuple[float, float] = (150.0, 150.0)):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from launch.experiments.winding.masks.dilation import Dilation
@@ -14,7 +15,8 @@ def state(**more: Tensor) -> dict[str, Tensor]:
 
 
 def draw(mask: Dilation, iteration: int, seen: dict[str, Tensor]) -> Tensor:
-    return mask.generate(iteration, seen, SIZE, torch.device("cpu"))
+    cells = mask.generate(iteration, seen, SIZE, torch.device("cpu"))
+    return F.interpolate(cells, size=SIZE, mode="bilinear", align_corners=True)
 
 
 def test_it_starts_at_the_middle_vertex_and_moves_at_its_speed() -> None:
