@@ -289,8 +289,8 @@ def explained(error: BaseException | None) -> bool:
 
 def content(path: Path) -> str:
     """Digest of a file; nothing of those that hold a clock or a path, or are compared otherwise."""
-    apart = path.name in ("run.json", "metrics.csv") or path.suffix in (".ckpt", ".pt", ".lock")
-    if apart or path.name.startswith("profile"):
+    named = path.name.startswith(("run.json", "metrics.csv", "events.jsonl", "profile"))
+    if named or path.suffix in (".ckpt", ".pt", ".lock"):
         return ""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
