@@ -173,10 +173,12 @@ class GameFolder:
 def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, Path]]]:
     """Materials below a folder in the order of their names, with a file for each kind of map.
 
+    Files of one material lie in one folder: `oak_albedo.png` is not that of `oak/normal.png`.
+
     Args:
         notes: gets a sentence for every file that is left out.
     """
-    groups: dict[str, dict[str, Path]] = defaultdict(dict)
+    groups: dict[str, dict[Path, dict[str, Path]]] = defaultdict(lambda: defaultdict(dict))
     spelled: dict[str, str] = {}
     for path in game_files.walk(root):
         if path.suffix.lower() not in textures.SUFFIXES:
@@ -184,13 +186,19 @@ def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, P
         stem, kind = parse(path)
         name = (path.parent.relative_to(root) / stem).as_posix()
         name = spelled.setdefault(name.lower(), name)
+        files = groups[name][path.parent] if kind else {}
         if kind is None:
             notes.append(f"{path.relative_to(root)}: the name does not tell which map it is")
-        elif kind in groups[name]:
-            notes.append(f"{path.relative_to(root)}: {name} already has {groups[name][kind].name}")
+        elif kind in files:
+            notes.append(f"{path.relative_to(root)}: {name} already has {files[kind].name}")
         else:
-            groups[name][kind] = path
-    yield from sorted((name, files) for name, files in groups.items() if files)
+            files[kind] = path
+    for name, folders in sorted(groups.items()):
+        kept = max(folders, key=lambda folder: len(folders[folder]))
+        for path in (path for f, files in folders.items() if f != kept for path in files.values()):
+            place = kept.relative_to(root).as_posix()
+            notes.append(f"{path.relative_to(root)}: the files of {name} are those in {place}/")
+        yield name, folders[kept]
 
 
 def layout(root: Path) -> str:

@@ -81,6 +81,17 @@ def test_another_resolution_is_another_material(tmp_path):
     assert list(dict(group_files(tmp_path, []))) == ["oak_2k", "oak_4k"]
 
 
+def test_files_of_one_material_lie_in_one_folder(tmp_path):
+    """Else the colour of one would be joined with the relief of another."""
+    (tmp_path / "oak").mkdir()
+    for name in ("oak_albedo.png", "oak/albedo.png", "oak/normal.png"):
+        (tmp_path / name).touch()
+    notes = []
+    found = {name: set(files.values()) for name, files in group_files(tmp_path, notes)}
+    assert found == {"oak": {tmp_path / "oak/albedo.png", tmp_path / "oak/normal.png"}}
+    assert notes == ["oak_albedo.png: the files of oak are those in oak/"]
+
+
 def test_folders_behind_symbolic_links_are_read(tmp_path):
     (tmp_path / "elsewhere" / "oak").mkdir(parents=True)
     (tmp_path / "elsewhere" / "oak" / "albedo.png").touch()

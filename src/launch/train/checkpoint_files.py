@@ -67,9 +67,10 @@ def keep_weights_alone(run: Run) -> None:
     """
     if not run.best.is_file():
         return
-    same = read(run.best)["iteration"] == read(run.last)["iteration"]
-    for path in (run.best, run.last):
-        write(run, {k: v for k, v in read(path).items() if k != "optimizer_states"}, path)
+    best, last = read(run.best), read(run.last)
+    same = best["iteration"] == last["iteration"]
+    for path, content in ((run.best, best), *[(run.last, last)] * (not same)):
+        write(run, {k: v for k, v in content.items() if k != "optimizer_states"}, path)
     for path in (run.previous, *[run.last] * same):
         path.unlink()
 
