@@ -115,6 +115,13 @@ def test_a_gate_can_ask_for_another_try_with_a_remedy(climb, worker):
     assert len(worker.trained) == 3
 
 
+def test_a_remedy_that_two_gates_ask_for_is_given_once(climb, worker):
+    worker.histories = {"a": [[1.0, 2.0]], "a_retry": [[1.0, 0.9]]}
+    code, printed = climb(gated(f"{RETRY}}}, {RETRY}}}"))
+    assert code == 0
+    assert "once more with trainer.max_iterations=4\n" in printed
+
+
 @pytest.mark.parametrize(("then", "code", "count"), [("stop", 4, 2), ("warn", 0, 3)])
 def test_a_gate_that_stays_closed_after_its_remedy(climb, worker, then, code, count):
     worker.histories = {"a": [[1.0, 2.0]], "a_retry": [[1.0, 2.0]]}
