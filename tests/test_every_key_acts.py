@@ -125,6 +125,7 @@ SILENT: dict[str, dict[str, str]] = {
     "": {
         "trainer.checkpoint_every": "how often last.ckpt is replaced; its last content is the same",
         "trainer.mask_every": "without masks",
+        "trainer.strategy": "of several devices; see tests/train/test_acceleration.py",
         "trainer.threads": "read before the training, by what starts it",
         "trainer.fused": "the same update by another kernel",
         "trainer.tf32": "for GPUs",

@@ -66,11 +66,6 @@ def test_on_several_devices_a_discriminator_may_rest(settings, found):
     assert acceleration.strategy({"strategy": "auto"} | settings) == found
 
 
-def test_a_strategy_that_nobody_knows_names_the_nearest():
-    with pytest.raises(ConfigError, match=r"knows no 'dpp'\. Did you mean 'ddp'"):
-        acceleration.strategy({"strategy": "dpp", "devices": 1})
-
-
 def test_the_optimizer_is_fused_where_it_can_be_and_nothing_else_was_said():
     (optimizer,) = prepared(Net(), fused=True).configure_optimizers()
     assert optimizer.param_groups[0]["fused"] is True

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
-from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -43,15 +42,8 @@ def strategy(settings: Config) -> str:
     """Lightning's name of what trains on several devices.
 
     `auto` there lets parameters rest, as those of a discriminator do while its weight is 0.
-
-    Raises:
-        ConfigError: if Lightning knows no such strategy.
     """
     name, devices = settings["strategy"], settings["devices"]
-    known = ["auto", *StrategyRegistry.available_strategies()]
-    if name not in known:
-        guess = nearest(name, known) or f" It knows {', '.join(known)}."
-        raise ConfigError(f"trainer.strategy: Lightning knows no {name!r}.{guess}")
     listed = isinstance(devices, list) and len(devices) == 1
     one = devices == 1 or listed or (devices == "auto" and torch.cuda.device_count() < 2)
     alone = one and settings.get("num_nodes", 1) == 1
