@@ -60,8 +60,12 @@ def test_what_was_started_is_held_against_what_is_asked_for(monkeypatch):
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    [path] = folder.rglob("weights*.safetensors")
-    return load_file(path)
+    """Of every training of a run, by its place and name."""
+    return {
+        f"{path.relative_to(folder)}: {name}": value
+        for path in folder.rglob("*.safetensors")
+        for name, value in load_file(path).items()
+    }
 
 
 def difference(one: Path, other: Path) -> float:
@@ -75,10 +79,10 @@ def difference(one: Path, other: Path) -> float:
 
 
 def losses(folder: Path) -> list[float]:
-    """The total of every iteration, and of what a validation says of them."""
-    [path] = folder.rglob("metrics.csv")
+    """The total of every iteration, and what a validation says of them, of every training."""
+    rows = [row for path in sorted(folder.rglob("metrics.csv")) for row in logged(path)]
     names = "loss/total", "train_loss"
-    return [float(row[name]) for row in logged(path) for name in names if name in row]
+    return [float(row[name]) for row in rows for name in names if name in row]
 
 
 def on(ranks: int, batch: int) -> list[str]:
@@ -114,6 +118,7 @@ def test_ranks_train_what_one_does_with_the_whole_batch(scenario, tmp_path, monk
         code, printed = launch(*typed, *on(count, batch=4), f"run_dir={tmp_path / str(count)}")
         assert code == 0, printed
     one = tmp_path / "1"
+    assert losses(one) and weights(one)
     for several in (tmp_path / "2", tmp_path / "4"):
         assert losses(several) == pytest.approx(losses(one), rel=1e-5)
         assert difference(several, one) < 1e-3
