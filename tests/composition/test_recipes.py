@@ -1,6 +1,10 @@
 """One file, several configurations: scales, rungs, and losses by name."""
 
+import pickle
+
+import cloudpickle
 import pytest
+from hydra.core.singleton import Singleton
 from omegaconf import OmegaConf
 
 from launch.composition.compose import compose, started
@@ -164,3 +168,11 @@ def test_a_ladder_is_written_as_its_section_or_as_what_is_in_it(text, tmp_path, 
     with started():
         config = compose(["ladder=own"]).plain
     assert config["ladder"]["name"] == "own" and config["rungs"] is None
+
+
+def test_recipes_are_read_where_a_launcher_has_handed_on_the_state_of_hydra():
+    """As those of joblib and Ray do it, in a process of their own."""
+    with started():
+        Singleton.set_state(pickle.loads(cloudpickle.dumps(Singleton.get_state())))
+        composed = compose(["experiment=sr/static"]).plain
+    assert composed["scale"] == "demo" and composed["trainer"]["max_iterations"] == 1500

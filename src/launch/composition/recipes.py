@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
@@ -77,8 +77,12 @@ class Part:
         return f"overlay/rung/{self.scale}/{self.rung}/{file}"
 
 
-class RecipeSource(FileConfigSource):
-    """A folder of configuration files, and the parts of them as configurations of their own."""
+class FileConfigSource(file_config_source.FileConfigSource):
+    """A folder of configuration files, and the parts of them as configurations of their own.
+
+    Called as the one that it replaces: a launcher with processes of its own hands them Hydra's
+    state, to which Hydra adds its sources once more, and those are known by their names.
+    """
 
     def is_config(self, config_path: str) -> bool:
         name = config_path.removesuffix(".yaml")
@@ -287,7 +291,7 @@ def register(config_dir: str | None = None) -> None:
         folder.resolve() for folder in folders if folder.is_dir() and folder.resolve() != CONF
     ]
     Plugins.instance().register(OwnConfigurations)
-    SourcesRegistry.instance().types["file"] = RecipeSource
+    SourcesRegistry.instance().types["file"] = FileConfigSource
     OmegaConf.register_new_resolver("first_of", first_of, replace=True)
 
 
@@ -306,7 +310,7 @@ def rungs_of(name: str, places: Iterable[str | Path] = ()) -> list[str]:
     """The rungs of an experiment, as its file and those that it starts from have them."""
     file = f"experiment/{name}"
     looked_at = places or folders()
-    sources = (RecipeSource("", f"file://{folder}") for folder in looked_at)
+    sources = (FileConfigSource("", f"file://{folder}") for folder in looked_at)
     return list(dict.fromkeys(rung for source in sources for rung in source.rungs(file)))
 
 
