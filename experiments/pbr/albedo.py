@@ -13,8 +13,7 @@ from launch.experiments.pbr.models import condition_of
 from launch.experiments.pbr.phase import Batch, Phase, image_of, those, truth_mask
 from launch.experiments.pbr.pictures import row, tile, unknown
 from launch.losses.structural import SSIM
-from launch.train.module import OptimizerFactory, SchedulerFactory
-from launch.train.objective import Inputs, ScheduledLosses
+from launch.train.objective import Inputs
 
 
 class Albedo(Phase):
@@ -27,6 +26,7 @@ class Albedo(Phase):
         perceptual_metric: reported as `lpips_val`, `lpips_val_random` if untrained.
         overfit: validations in a row, in which that rises while the L1 falls, after which the run
             ends.
+        others: as in `Phase`.
     """
 
     kind = "u_alb"
@@ -34,24 +34,13 @@ class Albedo(Phase):
 
     def __init__(
         self,
-        losses: ScheduledLosses,
-        phase: str,
-        network: nn.Module,
-        optimizer: OptimizerFactory,
-        lr_scheduler: SchedulerFactory | None = None,
+        *,
         segformer: nn.Module | None = None,
         perceptual_metric: nn.Module | None = None,
         overfit: PositiveInt | None = None,
-        classes: PositiveInt = 7,
-        dropout: bool = True,
-        patience: PositiveInt | None = None,
-        watched: str = "val_loss",
-        validate_first: bool = False,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
-            validate_first,
-        )  # fmt: skip
+        super().__init__(**others)
         self.segformer = self.freeze(segformer)
         self.perceptual = [perceptual_metric] if perceptual_metric is not None else []
         self.similarity = SSIM()

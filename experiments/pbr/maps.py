@@ -23,8 +23,7 @@ from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_erro
 from launch.experiments.pbr.rules import checked
 from launch.experiments.pbr.tiles import TILE
 from launch.losses.structural import SSIM
-from launch.train.module import OptimizerFactory, SchedulerFactory
-from launch.train.objective import Inputs, ScheduledLosses
+from launch.train.objective import Inputs
 
 Maps = dict[str, Tensor]
 NOT_PREDICTED = "not predicted"
@@ -46,6 +45,7 @@ class MapsFromAlbedo(Phase):
         metal: index of the class metal.
         true_albedo_epochs: epochs on the true albedo.
         joint_epochs, joint_rate: the joint pass, and its share of the learning rate.
+        others: as in `Phase`.
     """
 
     kind = "u_maps"
@@ -53,27 +53,16 @@ class MapsFromAlbedo(Phase):
 
     def __init__(
         self,
-        losses: ScheduledLosses,
-        phase: str,
-        network: nn.Module,
-        optimizer: OptimizerFactory,
-        lr_scheduler: SchedulerFactory | None = None,
+        *,
         albedo: nn.Module | None = None,
         segformer: nn.Module | None = None,
-        classes: PositiveInt = 7,
         metal: NonNegativeInt = 4,
         true_albedo_epochs: NonNegativeInt = 0,
         joint_epochs: NonNegativeInt = 0,
         joint_rate: PositiveFloat = 0.25,
-        dropout: bool = True,
-        patience: PositiveInt | None = None,
-        watched: str = "val_loss",
-        validate_first: bool = False,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
-            validate_first,
-        )  # fmt: skip
+        super().__init__(**others)
         self.albedo, self.segformer = self.freeze(albedo), self.freeze(segformer)
         self.metal, self.true_albedo_epochs = metal, true_albedo_epochs
         self.joint_epochs, self.joint_rate = joint_epochs, joint_rate

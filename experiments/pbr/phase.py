@@ -56,13 +56,13 @@ class Phase(ScheduledModule):
         losses: ScheduledLosses,
         phase: str,
         network: nn.Module,
-        classes: int,
         optimizer: OptimizerFactory | None,
-        lr_scheduler: SchedulerFactory | None,
-        dropout: bool,
-        patience: PositiveInt | None,
-        watched: str,
-        validate_first: bool,
+        lr_scheduler: SchedulerFactory | None = None,
+        classes: PositiveInt = 7,
+        dropout: bool = True,
+        patience: PositiveInt | None = None,
+        watched: str = "val_loss",
+        validate_first: bool = False,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
         self.phase, self.network = phase, network

@@ -1,7 +1,6 @@
 """The first job of a phase: what is each pixel made of?"""
 
-from pydantic import PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
 from launch.experiments.pbr.adapters import merged
 from launch.experiments.pbr.augment import CONFIDENT
@@ -9,8 +8,7 @@ from launch.experiments.pbr.evaluation import DOMAIN, by_domain
 from launch.experiments.pbr.layers import UNKNOWN
 from launch.experiments.pbr.phase import Batch, Phase, image_of, those
 from launch.experiments.pbr.pictures import class_tile, row, tile
-from launch.train.module import OptimizerFactory, SchedulerFactory
-from launch.train.objective import Inputs, ScheduledLosses
+from launch.train.objective import Inputs
 
 
 class Segmentation(Phase):
@@ -23,24 +21,6 @@ class Segmentation(Phase):
 
     kind = "seg"
     columns = ("diffuse", "predicted class", "true class")
-
-    def __init__(
-        self,
-        losses: ScheduledLosses,
-        phase: str,
-        network: nn.Module,
-        optimizer: OptimizerFactory,
-        lr_scheduler: SchedulerFactory | None = None,
-        classes: PositiveInt = 7,
-        dropout: bool = True,
-        patience: PositiveInt | None = None,
-        watched: str = "val_loss",
-        validate_first: bool = False,
-    ) -> None:
-        super().__init__(
-            losses, phase, network, classes, optimizer, lr_scheduler, dropout, patience, watched,
-            validate_first,
-        )  # fmt: skip
 
     def loss_inputs(self, batch: Batch) -> dict[str, Inputs]:
         return self.terms(self.logits(batch), batch)

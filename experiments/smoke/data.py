@@ -2,25 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import DirectoryPath, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from launch.errors import MissingError
 from launch.experiments.smoke import clips, simulate
 from launch.experiments.smoke.clips import Source
-from launch.experiments.smoke.recorded import RecordedSmoke
+from launch.experiments.smoke.recorded import RecordedSmoke, WindowLength
 from launch.experiments.smoke.samples import SmokeData
 from launch.experiments.smoke.simulate import Regime
 from launch.experiments.smoke.windows import Windows
 from launch.tools.drawn import drawn
 
 VALIDATION_CLIPS = 10_000  # simulated clips from this number on are validated on
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-WindowLength = Literal[1] | Annotated[int, Field(ge=3)]
-"""One frame, or a context, a reference and a target."""
 
 
 class SimulatedSmoke(SmokeData):
@@ -89,31 +85,8 @@ class ClipFolders(RecordedSmoke):
 
     Args:
         root: looked through at any depth.
-        size: pixels of a side; frames are cut to their central square.
-        frames: frames of a window; 1 for the autoencoder, at least 3 for a flow.
-        stride: frames from one window to the next.
-        flip: mirror half of the windows, left to right.
-        validation_windows: at most this many are validated on.
-        validation_fraction: share of the recordings that is held out where there is no `val`.
+        others: as in `RecordedSmoke`.
     """
-
-    def __init__(
-        self,
-        root: DirectoryPath,
-        size: Annotated[int, Field(ge=16)] = 64,
-        frames: WindowLength = 16,
-        stride: PositiveInt = 8,
-        batch_size: PositiveInt = 24,
-        workers: NonNegativeInt = 0,
-        flip: bool = True,
-        validation_batch: PositiveInt = 16,
-        validation_windows: PositiveInt = 64,
-        validation_fraction: Fraction = 0.1,
-    ) -> None:
-        super().__init__(
-            root, size, frames, stride, batch_size, workers, flip,
-            validation_batch, validation_windows, validation_fraction,
-        )  # fmt: skip
 
     def sources(self) -> tuple[Sequence[Source], Sequence[Source] | None]:
         if not (self.root / "train").is_dir():
@@ -128,31 +101,11 @@ class FrameLists(RecordedSmoke):
     Args:
         root: the folder of the lists; paths in them start there.
         train, validation: names of the lists.
-        size: pixels of a side; frames are cut to their central square.
-        frames: frames of a window; 1 for the autoencoder, at least 3 for a flow.
-        stride: frames from one window to the next.
-        flip: mirror half of the windows, left to right.
-        validation_windows: at most this many are validated on.
+        others: as in `RecordedSmoke`.
     """
 
-    def __init__(
-        self,
-        root: DirectoryPath,
-        train: str = "train",
-        validation: str = "val",
-        size: Annotated[int, Field(ge=16)] = 64,
-        frames: WindowLength = 16,
-        stride: PositiveInt = 8,
-        batch_size: PositiveInt = 24,
-        workers: NonNegativeInt = 0,
-        flip: bool = True,
-        validation_batch: PositiveInt = 16,
-        validation_windows: PositiveInt = 64,
-    ) -> None:
-        super().__init__(
-            root, size, frames, stride, batch_size, workers, flip,
-            validation_batch, validation_windows, 0.1,
-        )  # fmt: skip
+    def __init__(self, *, train: str = "train", validation: str = "val", **others: Any) -> None:
+        super().__init__(validation_fraction=0.1, **others)
         self.train_list, self.validation_list = train, validation
 
     def sources(self) -> tuple[Sequence[Source], Sequence[Source] | None]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from lightning.pytorch.utilities import rank_zero_warn
+from pydantic import DirectoryPath, Field, NonNegativeInt, PositiveInt
 
 from launch.errors import MissingError
 from launch.experiments.smoke import clips
@@ -19,25 +20,37 @@ from launch.tools.split import hold_out
 
 SHORTEST = 3
 
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+WindowLength = Literal[1] | Annotated[int, Field(ge=3)]
+"""One frame, or a context, a reference and a target."""
+
 
 class RecordedSmoke(SmokeData):
     """What clips from files share: they are decoded once, split by recording, and bad ones named.
 
     `sources` gives for `train` and for `val` what is read.
+
+    Args:
+        size: pixels of a side; frames are cut to their central square.
+        frames: frames of a window; 1 for the autoencoder, at least 3 for a flow.
+        stride: frames from one window to the next.
+        flip: mirror half of the windows, left to right.
+        validation_windows: at most this many are validated on.
+        validation_fraction: share of the recordings that is held out where there is no `val`.
     """
 
     def __init__(
         self,
-        root: Path,
-        size: int,
-        frames: int,
-        stride: int,
-        batch_size: int,
-        workers: int,
-        flip: bool,
-        validation_batch: int,
-        validation_windows: int,
-        validation_fraction: float,
+        root: DirectoryPath,
+        size: Annotated[int, Field(ge=16)] = 64,
+        frames: WindowLength = 16,
+        stride: PositiveInt = 8,
+        batch_size: PositiveInt = 24,
+        workers: NonNegativeInt = 0,
+        flip: bool = True,
+        validation_batch: PositiveInt = 16,
+        validation_windows: PositiveInt = 64,
+        validation_fraction: Fraction = 0.1,
     ) -> None:
         super().__init__(frames, batch_size, workers, flip, validation_batch)
         self.root, self.size, self.stride = Path(root), size, stride

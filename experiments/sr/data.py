@@ -239,34 +239,8 @@ class HighResolutionFolder(Folder):
         others: as in `Folder`.
     """
 
-    def __init__(
-        self,
-        root: DirectoryPath | None,
-        scale: PositiveInt = 4,
-        crop: PositiveInt = 32,
-        batch_size: PositiveInt = 16,
-        workers: NonNegativeInt = 0,
-        augment: bool = True,
-        validation_images: PositiveInt = 8,
-        validation_size: PositiveInt | None = None,
-        validation_sets: dict[str, DirectoryPath] | None = None,
-        max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1,
-        memory_gigabytes: NonNegativeFloat = 4.0,
-        degradation: RealWorldDegradation | None = None,
-    ) -> None:
-        super().__init__(
-            root,
-            scale,
-            crop,
-            batch_size,
-            workers,
-            augment,
-            validation_images,
-            validation_size,
-            validation_sets,
-            max_bad_fraction,
-            memory_gigabytes,
-        )
+    def __init__(self, *, degradation: RealWorldDegradation | None = None, **others: Any) -> None:
+        super().__init__(**others)
         self.degradation = degradation
 
     def sources(self, folder: Path) -> list[Source]:

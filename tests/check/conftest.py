@@ -36,6 +36,15 @@ FILES = {
             honours_masks = True
             def __init__(self, width: PositiveInt, soil: Soil = "clay", *, wet: Share = 0.5): ...
 
+        class Sown(Bed):
+            def __init__(self, seed: str = "rye", **others):
+                super().__init__(3, wet=1.0, **others)
+
+        class Sorted(Bed):
+            def __init__(self, **others):
+                others.pop("odd", None)
+                super().__init__(**others)
+
         class Raised(Bed):
             honours_masks: ClassVar[bool] = False
 

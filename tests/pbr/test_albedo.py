@@ -9,7 +9,8 @@ from tests.pbr.networks import CLASSES, SIDE, Pointwise, losses, textures
 
 
 def albedo(**settings):
-    return Albedo(losses(l1=nn.L1Loss()), "A", Pointwise(3), None, **settings)
+    given = {"losses": losses(l1=nn.L1Loss()), "phase": "A", "network": Pointwise(3)}
+    return Albedo(**given, optimizer=None, **settings)
 
 
 def without_truth(batch, place=0):

@@ -86,7 +86,10 @@ def train(folder, start, rate, truth=True):
     adam = partial(torch.optim.Adam, lr=rate)
     losses = build({"l1": {"type": "l1"}})
     watched = CONFIG["main_metric"]["name"]
-    job = Albedo(losses, "D", Shift(start), adam, watched=watched, validate_first=True)
+    job = Albedo(
+        losses=losses, phase="D", network=Shift(start), optimizer=adam,
+        watched=watched, validate_first=True,
+    )  # fmt: skip
     run, data = Run(folder), Textures(truth)
     trainer, checkpoints = build_trainer(run, CONFIG, job)
     prepare_stream(job, data, 1, TRAINER)

@@ -179,7 +179,10 @@ def test_before_the_joint_pass_the_albedo_keeps_even_the_statistics_of_its_norms
 
 def maps_job(*terms: str) -> MapsFromAlbedo:
     losses = build({name: {"type": "l1"} for name in terms})
-    return MapsFromAlbedo(losses, "A", MapsUNet("tu-test_resnet"), ADAM, true_albedo_epochs=1)
+    return MapsFromAlbedo(
+        losses=losses, phase="A", network=MapsUNet("tu-test_resnet"), optimizer=ADAM,
+        true_albedo_epochs=1,
+    )  # fmt: skip
 
 
 def test_unknown_maps_cost_nothing():
@@ -257,7 +260,9 @@ def test_a_network_in_another_memory_format_is_the_same():
     image = torch.rand(1, 6, 32, 32)
     with torch.no_grad():
         before = network(image)
-        job = MapsFromAlbedo(build({"ao_l1": {"type": "l1"}}), "D", network, ADAM)
+        job = MapsFromAlbedo(
+            losses=build({"ao_l1": {"type": "l1"}}), phase="D", network=network, optimizer=ADAM
+        )
         prepare_module(job, {"channels_last": True})
         after = job.network(image)
     assert job.network.state_dict().keys() == plain.keys()
@@ -275,7 +280,10 @@ def test_a_network_in_another_memory_format_is_the_same():
     ],
 )
 def test_an_albedo_that_looks_worse_while_its_l1_falls_ends_its_training(lpips, l1, ends):
-    job = Albedo(build({"l1": {"type": "l1"}}), "A", nn.Conv2d(6, 3, 1), ADAM, overfit=3)
+    job = Albedo(
+        losses=build({"l1": {"type": "l1"}}), phase="A", network=nn.Conv2d(6, 3, 1),
+        optimizer=ADAM, overfit=3,
+    )  # fmt: skip
     job._trainer = SimpleNamespace(state=SimpleNamespace(fn="fit"), should_stop=False)
     for perceived, error in zip(lpips, l1, strict=True):
         job.watch_overfit({"lpips_val_random": perceived, "u_alb_L1": error})

@@ -96,8 +96,9 @@ def train(folder, rate, stop=EPOCHS * BATCHES):
     losses = build({"roughness_l1": {"type": "l1"}, "albedo_l1": {"type": "l1"}})
     adam = partial(torch.optim.Adam, lr=0.1)
     job = MapsFromAlbedo(
-        losses, "C", Maps(), adam, albedo=Shift(), joint_epochs=JOINT, joint_rate=rate / 0.1
-    )
+        losses=losses, phase="C", network=Maps(), optimizer=adam,
+        albedo=Shift(), joint_epochs=JOINT, joint_rate=rate / 0.1,
+    )  # fmt: skip
     job.albedo.requires_grad_(True)
     run, data = Run(folder), Textures()
     resume = run.last if run.last.is_file() else None

@@ -16,7 +16,8 @@ MASKED = {"roughness_l1": nn.L1Loss(), "metallic_bce": nn.BCELoss()}
 
 
 def maps(**settings):
-    return MapsFromAlbedo(losses(**MASKED), "A", Heads(), ADAM, **settings)
+    given = {"losses": losses(**MASKED), "phase": "A", "network": Heads(), "optimizer": ADAM}
+    return MapsFromAlbedo(**given, **settings)
 
 
 def test_metallic_is_a_probability_and_the_rest_as_it_is():
@@ -95,11 +96,12 @@ def test_what_a_network_converts_is_bounded_and_in_the_order_of_the_files():
     assert maps().game_condition(image) is None
 
 
-def test_a_picture_shows_what_is_unknown_as_unknown():
-    batch = textures()
-    batch["truth"][0, 1] = 0  # no true roughness
-    named = unknown("not predicted")
-    true, pred = (look("row", maps, batch, named, 0) for maps in (batch, dict(batch)))
-    assert true.shape == pred.shape
-    assert (true != pred).any()
-    assert (look("row", batch, batch, named, 1) == look("row", dict(batch), batch, named, 1)).all()
+def test_a_picture_shows_what_is_missing_as_missing():
+    batch, named = textures(), unknown("class")
+    whole, lacking, other = (
+        look("row", batch, batch, named, 0, missing, reason)
+        for missing, reason in [([], "unknown"), (["roughness"], "unknown"), (["ao"], "unknown")]
+    )
+    assert whole.shape == lacking.shape == other.shape
+    assert (whole != lacking).any() and (lacking != other).any()
+    assert (whole == look("row", batch, batch, named, 0, [], "another reason")).all()

@@ -71,7 +71,10 @@ def networks() -> MapsFromAlbedo:
             torch.nn.init.normal_(module.weight, std=0.3)
     loss, optimizer = ScheduledLosses({}), partial(torch.optim.SGD, lr=0.1)
     albedo, segformer = AlbedoUNet("tu-test_resnet"), SegFormer("mit_b0")
-    module = MapsFromAlbedo(loss, "B", maps, optimizer, albedo=albedo, segformer=segformer)
+    module = MapsFromAlbedo(
+        losses=loss, phase="B", network=maps, optimizer=optimizer,
+        albedo=albedo, segformer=segformer,
+    )  # fmt: skip
     return module.eval().requires_grad_(False)
 
 

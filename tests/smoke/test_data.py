@@ -64,7 +64,7 @@ def test_a_clip_in_both_lists_is_refused(tmp_path):
     for split in ("train", "val"):
         (tmp_path / f"{split}.txt").write_text("\n".join(names))
     with pytest.raises(MissingError, match=r"1 clips are in both train\.txt and val\.txt"):
-        FrameLists(tmp_path, size=16).setup("fit")
+        FrameLists(root=tmp_path, size=16).setup("fit")
 
 
 def test_videos_are_clips(tmp_path):

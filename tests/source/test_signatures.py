@@ -41,6 +41,17 @@ def test_the_losses_have_the_signatures_that_python_sees(target: str):
     assert list(found.arguments) == [p.name for p in seen if p.kind == p.POSITIONAL_OR_KEYWORD]
 
 
+def test_keywords_that_are_passed_on_are_arguments_of_the_base():
+    found = signature("garden.beds.Sown")
+    assert list(found.arguments) == ["soil", "seed"]  # it gives width and wet itself
+    assert not found.open
+
+
+def test_keywords_that_are_looked_at_may_be_anything():
+    found = signature("garden.beds.Sorted")
+    assert found.open and not found.arguments
+
+
 def test_a_class_with_a_built_in_base_has_no_readable_signature():
     assert signature("garden.beds.Foreign") is None
 

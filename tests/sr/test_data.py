@@ -22,7 +22,7 @@ def fit(data, batches=2, seed=0):
 
 
 def small(root, kind=HighResolutionFolder, **settings):
-    return kind(root, **({"scale": 4, "crop": 8, "batch_size": 4} | settings))
+    return kind(root=root, **({"scale": 4, "crop": 8, "batch_size": 4} | settings))
 
 
 def lows(data):
@@ -254,7 +254,7 @@ def test_the_fingerprint_changes_with_the_files(folder, save):
 
 def test_bicubic_on_photographs_scores_what_matlab_s_does(photos):
     """Measured with the kernel matrices of test_resize in double precision: x4, 4 photos."""
-    data = fit(HighResolutionFolder(photos, validation_images=4))
+    data = fit(HighResolutionFolder(root=photos, validation_images=4))
     scores = [
         (psnr_y(high, batch["high"], 4).item(), ssim_y(high, batch["high"], 4).item())
         for batch in data.val_dataloader()

@@ -51,7 +51,7 @@ def signature(target: str, anywhere: bool = False) -> Signature | None:
         except ConfigError as error:
             raise TargetError(error.message) from error
         return replace(_of_function(found.module, found.node.args), of_function=True)
-    return next(_constructors(found), Signature()) if found.body else None
+    return _constructor([*lineage(found)]) if found.body else None
 
 
 def class_constant(target: str, name: str) -> Any:
@@ -72,17 +72,40 @@ def class_constant(target: str, name: str) -> Any:
     return None
 
 
-def _constructors(found: Definition) -> Iterator[Signature | None]:
-    """What constructs an object, nearest class first; None where source does not show it."""
-    for definition in lineage(found):
+def _constructor(classes: list[Definition | None]) -> Signature | None:
+    """That of the nearest class of a lineage which has one; None where source does not show it."""
+    for place, definition in enumerate(classes):
         if definition is None:
-            yield None
-            continue
+            return None
         for statement in definition.body:
             if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-                yield _of_function(definition.module, statement.args, bound=1)
+                own = _of_function(definition.module, statement.args, bound=1)
+                call = _passes_on(definition.node, statement)
+                base = _constructor(classes[place + 1 :]) if call else None
+                return _with_base(own, base, call) if base and call else own
         if _is_dataclass(definition):
-            yield Signature(_fields(definition))
+            return Signature(_fields(definition))
+    return Signature()
+
+
+def _passes_on(node: ast.AST, init: ast.FunctionDef) -> ast.Call | None:
+    """`super().__init__(..., **kwargs)` with all further keywords, if that is all they are for."""
+    name = init.args.kwarg.arg if init.args.kwarg else None
+    uses = [n for n in ast.walk(init) if isinstance(n, ast.Name) and n.id == name]
+    if len(uses) != 1 or len(getattr(node, "bases", ())) != 1:
+        return None
+    for call in (n for n in ast.walk(init) if isinstance(n, ast.Call)):
+        passed = any(keyword.value is uses[0] for keyword in call.keywords)
+        if passed and ast.unparse(call.func) == "super().__init__":
+            return None if any(isinstance(a, ast.Starred) for a in call.args) else call
+    return None
+
+
+def _with_base(own: Signature, base: Signature, call: ast.Call) -> Signature:
+    """The arguments of a base that its class does not give by itself, then its own."""
+    given = {keyword.arg for keyword in call.keywords}
+    left = [*base.arguments.items()][len(call.args) :]
+    return Signature({k: a for k, a in left if k not in given} | own.arguments, base.open)
 
 
 def _of_function(module: Module, given: ast.arguments, bound: int = 0) -> Signature:
