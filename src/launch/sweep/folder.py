@@ -10,7 +10,6 @@ from launch.record.run import Run, find_runs
 from launch.record.storage import read_json
 
 FILE = "sweep.json"
-ENDED = ("completed", "failed")
 NEVER = "not started"
 
 
@@ -54,10 +53,6 @@ class Sweep:
         """How every job does, by its place."""
         found = {job.place: self.run(job).status for job in self.jobs}
         return {place: NEVER if s == "missing" else s for place, s in found.items()}
-
-    def is_at_work(self) -> bool:
-        """Whether a process starts its jobs, here or on another machine with the same files."""
-        return Run(self.folder).is_locked()
 
 
 def totals(statuses: Iterable[str]) -> str:

@@ -122,19 +122,7 @@ def build_trainer(
     checkpoints = Checkpoints(
         run, settings["checkpoint_every"], main_metric["name"], main_metric["mode"]
     )
-    step_log = StepLog(settings["log_every"])
-    callbacks: list[pl.Callback] = [
-        LossSchedule(),
-        *([MaskSchedule(settings["mask_every"])] if module.scheduled_masks.masks else []),
-        EMAUpdate(),
-        Health(settings["log_every"]),
-        step_log,
-        checkpoints,
-        ImagePanels(run.folder / "images", settings["image_every"]),
-        RunRecord(run),
-        ProgressBar(step_log, run.name),
-        *own_callbacks(config.get("callbacks") or {}),
-    ]
+    callbacks = built_callbacks(run, config, module, checkpoints)
     automatic = module.automatic_optimization
     acceleration.prepare_device(settings)
     trainer = pl.Trainer(
@@ -166,10 +154,25 @@ def build_trainer(
     return trainer, checkpoints
 
 
-def own_callbacks(nodes: Config) -> list[pl.Callback]:
-    """Those that a configuration names."""
-    built = instantiate(nodes, _convert_="all").items()
-    return [of_kind(pl.Callback, callback, f"callbacks.{name}") for name, callback in built]
+def built_callbacks(
+    run: Run, config: Config, module: ScheduledModule, checkpoints: Checkpoints
+) -> list[pl.Callback]:
+    """The launcher's in the order in which they need one another, then those of `callbacks:`."""
+    settings = config["trainer"]
+    step_log = StepLog(settings["log_every"])
+    own = instantiate(config.get("callbacks") or {}, _convert_="all")
+    return [
+        LossSchedule(),
+        *([MaskSchedule(settings["mask_every"])] if module.scheduled_masks.masks else []),
+        EMAUpdate(),
+        Health(settings["log_every"]),
+        step_log,
+        checkpoints,
+        ImagePanels(run.folder / "images", settings["image_every"]),
+        RunRecord(run),
+        ProgressBar(step_log, run.name),
+        *(of_kind(pl.Callback, callback, f"callbacks.{name}") for name, callback in own.items()),
+    ]
 
 
 def hand_over_scaling(plugin: MixedPrecision, module: ScheduledModule) -> None:
