@@ -60,3 +60,13 @@ def test_one_that_was_stopped_ends_with_how_to_resume(run, capsys):
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"{run.folder}  resume: ")
     assert last.endswith(f"resume={run.folder}")
+
+
+@pytest.mark.parametrize(
+    ("code", "iteration", "word"),
+    [(143, 0, "resume: "), (1, 0, "resume: "), (3, 20, "resume: "), (2, 0, "repeat: typed")],
+)
+def test_a_run_is_resumed_unless_it_was_refused_before_it_began(run, code, iteration, word, capsys):
+    run.note("end", status="failed", iteration=iteration)
+    conclude(run, code)
+    assert word in capsys.readouterr().out.splitlines()[-1]

@@ -18,10 +18,11 @@ def conclude(run: Run, code: int) -> None:
     record = run.reread().record
     for line in [*numbers(record, run), *picture(record, run), took()]:
         print(line)
-    if code and record.get("task") == "train":
+    begun = record.get("iteration") or code not in (2, 3)
+    if code and begun and record.get("task") == "train":
         print(f"{run.folder}  resume: {command(f'resume={run.folder}')}")
         return
-    if record.get("task") == "train":
+    if not code and record.get("task") == "train":
         use = command("task=predict", f"from={run.folder}", "input=FOLDER", "output=FOLDER")
         print(f"next: {use}\n      {command('task=report')}")
     print(f"{run.folder}  repeat: {record.get('command')}")
