@@ -135,7 +135,10 @@ def test_a_completed_run_may_keep_its_weights_alone(run):
     assert storage.verify(run.best) and storage.verify(run.last)
 
 
-def test_of_a_last_checkpoint_that_is_the_best_one_is_enough(run):
+@pytest.mark.parametrize("saved_once", [False, True])
+def test_of_a_last_checkpoint_that_is_the_best_one_is_enough(saved_once, run):
+    if saved_once:
+        run.previous.unlink()
     checkpoint_files.write(run, content(2), run.best)
     checkpoint_files.keep_weights_alone(run)
     assert run.measured == run.best

@@ -72,7 +72,7 @@ def keep_weights_alone(run: Run) -> None:
     for path, content in ((run.best, best), *[(run.last, last)] * (not same)):
         write(run, {k: v for k, v in content.items() if k != "optimizer_states"}, path)
     for path in (run.previous, *[run.last] * same):
-        path.unlink()
+        path.unlink(missing_ok=True)  # a run that saved once has no generation before
 
 
 def resumable(run: Run) -> Path | None:
