@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import start
+from launch.record import storage
+from launch.record.run import REPOSITORY, Run
+from tests.command_line import launch, start
 
 pytestmark = pytest.mark.slow
 
@@ -34,14 +37,14 @@ RUN = [
 class Started:
     """A command in a session of its own, and what is left of it."""
 
-    def __init__(self, folder, *arguments, ignored=()):
+    def __init__(self, folder, *arguments, ignored=(), typed=RUN):
         def ignore():
             for number in ignored:
                 signal.signal(number, signal.SIG_IGN)
 
         self.folder = folder
-        typed = (*RUN, f"run_dir={folder}", *arguments)
-        self.process = start(*typed, start_new_session=True, preexec_fn=ignore)
+        whole = (*typed, f"run_dir={folder}", *arguments)
+        self.process = start(*whole, start_new_session=True, preexec_fn=ignore)
 
     def when(self, condition, seconds=120):
         deadline = time.monotonic() + seconds
@@ -52,7 +55,7 @@ class Started:
         return self
 
     def saved(self):
-        return (self.folder / "checkpoints" / "last.ckpt").exists()
+        return run_saved(self.folder)()
 
     def wait(self, seconds=60):
         code = self.process.wait(seconds)
@@ -65,6 +68,10 @@ class Started:
     @property
     def record(self):
         return json.loads((self.folder / "run.json").read_text())
+
+
+def run_saved(folder):
+    return (folder / "checkpoints" / "last.ckpt").exists
 
 
 def workers(folder) -> list[int]:
@@ -209,6 +216,110 @@ def test_a_sweep_stops_and_starts_no_other_job(tmp_path, number):
     os.kill(sweep.process.pid, number)
     assert sweep.wait() == 143
     assert not (tmp_path / "sweep" / "1" / "checkpoints").exists()
+
+
+def hanging(part, after, file):
+    """Typed for data that cannot be read any more at some moment."""
+    hangs = f"{{_target_: tests.start.watching.Hangs, part: {part}, after: {after}, file: {file}}}"
+    return f"+callbacks.hangs={hangs}"
+
+
+@pytest.mark.parametrize("workers_of_data", [0, 2])
+def test_a_hung_loader_is_interrupted_and_saved(tmp_path, monkeypatch, workers_of_data):
+    monkeypatch.setenv("LAUNCH_TARGETS", "tests")
+    file = tmp_path / "hangs"
+    typed = hanging("train", 20, file), f"data.workers={workers_of_data}"
+    run = Started(tmp_path / "run", *typed).when(file.exists).when(run_saved(tmp_path / "run"))
+    os.kill(run.process.pid, signal.SIGTERM)
+    assert run.wait() == 143
+    assert run.record["status"] == "interrupted"
+    assert storage.verify(Run(run.folder).last)
+
+
+def test_a_validation_that_takes_too_long_is_ended_after_stop_within(tmp_path, monkeypatch):
+    """Else it is finished first, so that a resume need not repeat it."""
+    monkeypatch.setenv("LAUNCH_TARGETS", "tests")
+    file = tmp_path / "hangs"
+    often = "trainer.validate_every=6", "trainer.stop_within=3"
+    run = Started(tmp_path / "run", hanging("validation", 0, file), *often).when(file.exists)
+    os.kill(run.process.pid, signal.SIGTERM)
+    assert run.wait() == 143
+    assert run.record["status"] == "interrupted"
+    assert storage.verify(Run(run.folder).last)
+
+
+def test_an_export_is_interrupted(tmp_path):
+    code, printed = launch(*RUN, "trainer.max_iterations=2", f"run_dir={tmp_path / 'run'}")
+    assert code == 0, printed
+    again = f"from={tmp_path / 'run'}", "task=export", f"output={tmp_path / 'out'}"
+    export = Started(tmp_path / "export", *again, typed=())
+    export.when(lambda: workers(export.folder))
+    os.kill(export.process.pid, signal.SIGTERM)
+    assert export.wait() == 143
+    assert not [*(tmp_path / "out").rglob("*")]
+
+
+def test_a_study_stops_and_starts_no_other_arm(tmp_path):
+    typed = "-m", "+study=sr_ramps", "study.seeds=[0,1]", *RUN[1:]
+    study = Started(tmp_path / "study", *typed, typed=())
+    study.when(lambda: [*study.folder.rglob("last.ckpt")])
+    os.killpg(study.process.pid, signal.SIGTERM)
+    assert study.wait() == 143
+    assert len([*study.folder.rglob("checkpoints")]) == 1
+
+
+def test_a_climb_stops_and_starts_no_other_rung(tmp_path):
+    """The whole says so, its first rung goes on from its checkpoint."""
+    typed = "+experiment=roi/deterministic", "trainer.accelerator=cpu", "trainer.threads=1"
+    climb = Started(tmp_path / "climb", *typed, "trainer.checkpoint_every=2", typed=())
+    climb.when(lambda: [*climb.folder.rglob("last.ckpt")])
+    os.kill(climb.process.pid, signal.SIGTERM)
+    assert climb.wait() == 143
+    assert climb.record["status"] == "interrupted"
+    [saved] = climb.folder.rglob("last.ckpt")
+    assert Run(saved.parent.parent).status == "interrupted"
+
+
+FRONT_END = """
+import sys
+from launch.start import pool
+from tests.conftest import answer
+with pool.opened():
+    for typed in sys.stdin:
+        print("ended with", answer(*typed.split())[0], flush=True)
+"""
+
+
+@pytest.mark.parametrize("count", [100])
+def test_group_signals_at_random_moments(tmp_path, count):
+    """One front end, as many trainings, a signal to its group in each: systemd, scancel, Ctrl-C."""
+    generator = random.Random(0)
+    front_end = subprocess.Popen(
+        [sys.executable, "-c", FRONT_END], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])},
+    )  # fmt: skip
+    assert front_end.stdin and front_end.stdout
+    for place in range(count):
+        folder = tmp_path / str(place)
+        front_end.stdin.write(" ".join([*RUN, f"run_dir={folder}"]) + "\n")
+        front_end.stdin.flush()
+        deadline = time.monotonic() + 120
+        while not (folder / "run.json").exists() or not run_saved(folder)():
+            assert front_end.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(generator.uniform(0, 0.5))
+        before = Run(folder).record["iteration"]
+        os.killpg(front_end.pid, generator.choice(ALL))
+        # Its workers print there too.
+        printed = (line for line in front_end.stdout if line.startswith("ended"))
+        assert next(printed) == "ended with 143\n", place
+        run = Run(folder)
+        assert run.status == "interrupted" and run.record["signal"], place
+        assert run.record["iteration"] >= before
+        assert storage.verify(run.last), place
+    front_end.stdin.close()
+    assert front_end.wait(60) == 0
 
 
 @pytest.mark.parametrize("send", [os.kill, os.killpg])

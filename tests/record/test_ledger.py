@@ -63,7 +63,7 @@ def test_a_record_that_is_damaged_or_gone_follows_from_the_events(run, left):
 
 
 def test_a_kill_between_event_and_record_is_made_up_by_the_next_owner(run, monkeypatch):
-    monkeypatch.setattr("launch.record.run.storage.write_json", lambda *_: None)
+    monkeypatch.setattr("launch.record.run.storage.write_json", lambda *_, **__: None)
     run.note("verdict", gate={"passed": True})
     monkeypatch.undo()
     assert read_json(run.folder / "run.json")["gate"] is None

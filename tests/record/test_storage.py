@@ -100,10 +100,11 @@ def test_side_outputs_only_warn(tmp_path, full, capsys):
 
 
 def test_what_killed_writers_left_is_removed_and_runs_below_are_left_alone(tmp_path):
-    left = [tmp_path / "run.json.7.partial", tmp_path / "checkpoints" / "last.ckpt.7.partial"]
+    deep = tmp_path / "result" / "surfaces" / "x.tif.7.partial"
+    left = [tmp_path / "run.json.7.partial", tmp_path / "checkpoints" / "last.ckpt.7.partial", deep]
     others = [tmp_path / "job" / "run.json.9.partial"]
-    for path in (*left, *others):
-        path.parent.mkdir(exist_ok=True)
+    for path in (*left, *others, tmp_path / ".lock", tmp_path / "job" / ".lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     storage.clean(tmp_path)
     assert [path for path in (*left, *others) if path.exists()] == others

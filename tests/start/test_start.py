@@ -1,16 +1,26 @@
 """A checked configuration becomes a run, with a worker that trains nothing."""
 
+import multiprocessing
+import os
+import random
 import subprocess
+import time
+from contextlib import AbstractContextManager
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from launch.composition.compose import compose, started
 from launch.errors import ConfigError, LaunchError, MissingError
 from launch.record.checksum import sha256
+from launch.record.ledger import events
 from launch.record.run import Run
 from launch.start import start
 from launch.start.start import Job, announce, checked, concluded, main_metric, perform
+from tests.conftest import answer
 
 STATIC = "experiment=sr/static"
 
@@ -140,3 +150,53 @@ def test_a_worker_that_does_not_stop_in_time_is_killed(tmp_path, monkeypatch):
     run.ask_to_stop()
     assert start.end_of(process, run, stop_within=0) == -9
     assert (len(sent), killed) == (1, [process])
+
+
+def slowly(run: Run, config: dict[str, Any], lock: int) -> int:
+    """Stands for the worker, long enough for another starter to come."""
+    time.sleep(0.2)
+    run.finish("completed", exit_code=0)
+    return 0
+
+
+def starts(folder: Path, seed: int, together: Barrier, delay: float) -> None:
+    """`python -m launch` that looks for the folder's owner at a moment of its own."""
+    lock = Run.lock
+
+    def at_the_moment(run: Run, patience: float = 0.0) -> AbstractContextManager[int]:
+        together.wait(60)
+        time.sleep(delay)
+        return lock(run, patience)
+
+    Run.lock = at_the_moment  # type: ignore[method-assign]
+    code, printed = answer(STATIC, f"seed={seed}", f"run_dir={folder}")
+    folder.with_suffix(f".{seed}").write_text(printed)
+    os._exit(code)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [100])
+def test_of_two_starters_one_owns_the_folder_and_the_other_is_told(tmp_path, monkeypatch, count):
+    """Up to 20 ms apart; what is recorded is the owner's."""
+    monkeypatch.setattr(start, "work", slowly)
+    fork = multiprocessing.get_context("fork")
+    generator = random.Random(0)
+    for place in range(count):
+        folder, together = tmp_path / str(place), fork.Barrier(2)
+        delays = [0.0, generator.uniform(0, 0.02)]
+        starters = [
+            fork.Process(target=starts, args=(folder, seed, together, delay))
+            for seed, delay in enumerate(generator.sample(delays, 2))
+        ]
+        for starter in starters:
+            starter.start()
+        for starter in starters:
+            starter.join(60)
+        codes = [starter.exitcode for starter in starters]
+        assert sorted(codes) == [0, 2], codes
+        owner = codes.index(0)
+        run = Run(folder)
+        assert run.record["seed"] == run.config["seed"] == owner
+        assert run.record["status"] == "completed"
+        assert [event["event"] for event in events(folder)] == ["start", "end"]
+        assert "at work in" in folder.with_suffix(f".{1 - owner}").read_text()

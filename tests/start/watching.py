@@ -1,5 +1,6 @@
-"""Callbacks that tests of ranks put into a training; `LAUNCH_TARGETS=tests` allows them."""
+"""Callbacks that tests put into a training; `LAUNCH_TARGETS=tests` allows them."""
 
+import time
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -47,4 +48,31 @@ class Read(Dataset):
     def __getitem__(self, key):
         with self.file.open("a") as file:
             file.write(f"{key[0]} {key[1]}\n")
+        return self.inner[key]
+
+
+class Hangs(pl.Callback):
+    """After some samples of `train` or `validation` reading takes for ever; `file` says when."""
+
+    def __init__(self, part: str, after: int, file: str) -> None:
+        self.part, self.after, self.file = f"{part}_set", after, Path(file)
+
+    def setup(self, trainer, pl_module, stage):
+        data = trainer.datamodule
+        if stage == "fit":
+            setattr(data, self.part, Hanging(getattr(data, self.part), self.after, self.file))
+
+
+class Hanging(Dataset):
+    def __init__(self, inner, after, file):
+        self.inner, self.left, self.file = inner, after, file
+
+    def __len__(self):
+        return len(self.inner)
+
+    def __getitem__(self, key):
+        self.left -= 1
+        if self.left < 0:
+            self.file.touch()
+            time.sleep(3600)
         return self.inner[key]

@@ -137,7 +137,11 @@ class Run:
         """Add an event to the ledger, which changes fields of the record. The lock must be held."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._record = self._ledger.append(event, **fields)
-        storage.write_json(self.folder / "run.json", self._record)
+        self._write(self._record)
+
+    def _write(self, record: dict[str, Any]) -> None:
+        """Not flushed, since it follows from the events, which are."""
+        storage.write_json(self.folder / "run.json", record, flush=False)
 
     def start(self, **fields: Any) -> None:
         """Begin the record: status running, and where the run comes from."""
@@ -165,7 +169,7 @@ class Run:
 
     def show(self, **fields: Any) -> None:
         """Change what `run.json` says until the next event: nothing has happened to the run."""
-        storage.write_json(self.folder / "run.json", self.record | fields)
+        self._write(self.record | fields)
 
     def derive(self) -> "Run":
         """Let `run.json` say what follows from the events, as one who was killed could not."""
@@ -174,7 +178,7 @@ class Run:
         if not self._record:
             path.unlink(missing_ok=True)
         elif self._record != ledger.readable(path):
-            storage.write_json(path, self._record)
+            self._write(self._record)
         return self
 
     def write_config(self, config: dict[str, Any]) -> None:

@@ -35,12 +35,13 @@ class StorageError(LaunchError):
 
 @contextmanager
 def replacing(
-    path: Path, mode: str = "wb", keep: Path | None = None, **options: Any
+    path: Path, mode: str = "wb", keep: Path | None = None, flush: bool = True, **options: Any
 ) -> Iterator[IO[Any]]:
     """A file to write to that takes the place of `path` when it is whole.
 
     Args:
         keep: gets what `path` was before.
+        flush: whether it is on the disk when this ends, which takes as long as the disk does.
         options: of `open`.
 
     Raises:
@@ -54,7 +55,8 @@ def replacing(
             with partial.open(mode, **options) as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if flush:
+                    os.fsync(file.fileno())
             if keep is not None and path.is_file():
                 _keep(path, keep)
             partial.replace(path)
@@ -96,14 +98,14 @@ def _keep(path: Path, other: Path) -> None:
         spare.replace(other)
 
 
-def write(path: Path, content: str | bytes) -> None:
+def write(path: Path, content: str | bytes, flush: bool = True) -> None:
     """Replace a file in one step, so that a reader never sees half of it."""
-    with replacing(path) as file:
+    with replacing(path, flush=flush) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
-def write_json(path: Path, content: Any) -> None:
-    write(path, json.dumps(content, indent=2, default=str) + "\n")
+def write_json(path: Path, content: Any, flush: bool = True) -> None:
+    write(path, json.dumps(content, indent=2, default=str) + "\n", flush)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -142,10 +144,14 @@ def append(path: Path, lines: str) -> None:
 
 def clean(folder: Path) -> None:
     """Remove what killed writers have left in a run folder, whose lock the caller holds."""
-    for place in (folder, folder / "checkpoints", folder / "images"):
-        for path in place.glob(f"*{PARTIAL}"):
-            with suppress(OSError):
-                path.unlink()
+    for place, inner, files in os.walk(folder):
+        if Path(place) != folder and ".lock" in files:  # a run of its own
+            inner.clear()
+            continue
+        for name in files:
+            if name.endswith(PARTIAL):
+                with suppress(OSError):
+                    Path(place, name).unlink()
 
 
 @contextmanager
