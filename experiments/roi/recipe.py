@@ -264,7 +264,7 @@ class XrayRecipe(ScheduledModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         if self.training_log:
-            checkpoint["training_log"] = self.training_log.state()
+            checkpoint["training_log"] = self.training_log.state(self.metrics)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)

@@ -94,10 +94,9 @@ class TrainingLog:
 
     def flush(self, metrics: Mapping[str, float]) -> None:
         """Write the row of the latest epoch, if it is still to be written, and print it."""
-        if not self.pending:
+        row = self._validated(metrics)
+        if not row:
             return
-        validated = {c: metrics[name] for c, name in VALIDATED.items() if name in metrics}
-        row = self.pending | validated
         self.rows.append([str(row.get(column, "")) for column in COLUMNS])
         self._write()
         shown = ("loss", "mask_mean", "mask_coverage", "temperature", *VALIDATED)
@@ -105,11 +104,16 @@ class TrainingLog:
         print(f"epoch {row['epoch']}  {values}", flush=True)
         self.pending = {}
 
-    def state(self) -> dict[str, Any]:
-        """For the checkpoint, in plain containers."""
+    def _validated(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """The row that is still to be written, with what the latest validation found; or none."""
+        found = {c: metrics[name] for c, name in VALIDATED.items() if name in metrics}
+        return self.pending | found if self.pending else {}
+
+    def state(self, metrics: Mapping[str, float]) -> dict[str, Any]:
+        """For the checkpoint, in plain containers; a resumed run has no metrics at first."""
         return {
             "sums": {k: float(v) for k, v in self.sums.items()},
             "steps": self.steps,
-            "pending": self.pending,
+            "pending": self._validated(metrics),
             "rows": [list(row) for row in self.rows],
         }

@@ -67,7 +67,7 @@ def test_a_resume_drops_later_epochs_and_goes_on_in_the_middle_of_one(tmp_path):
     epoch(log, 1)
     log.flush(METRICS)
     log.add({"full": torch.tensor(3.0)}, {"full": 2.0}, {})
-    state = log.state()
+    state = log.state({})
     log.end_epoch(2)
     log.flush(METRICS)
     resumed = TrainingLog(tmp_path / "log.csv", state)
@@ -108,7 +108,7 @@ def test_a_resume_after_another_run_took_the_file_gives_both_back(tmp_path):
     log = TrainingLog(tmp_path / "log.csv", {})
     epoch(log, 1)
     log.flush(METRICS)
-    state = log.state()
+    state = log.state({})
     with pytest.warns(UserWarning):
         other = TrainingLog(tmp_path / "log.csv", {})
     epoch(other, 1, value=7.0)
@@ -125,3 +125,12 @@ def test_a_file_with_other_columns_is_not_overwritten(tmp_path):
     with pytest.raises(ConfigError, match=r"other columns \(epoch, loss\)"):
         TrainingLog(path, {})
     assert path.read_text() == "epoch,loss\n1,2\n"
+
+
+def test_a_run_stopped_between_validation_and_row_keeps_what_was_validated(tmp_path):
+    log = TrainingLog(tmp_path / "log.csv", {})
+    epoch(log, 1)
+    resumed = TrainingLog(log.path, log.state(METRICS))
+    resumed.flush({})
+    (row,) = rows(log.path)
+    assert (row["val_auroc"], row["val_f1"]) == ("0.9", "0.8")
