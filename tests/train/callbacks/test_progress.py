@@ -48,6 +48,8 @@ def test_weights_are_labelled_and_only_the_active_ones_named():
     module = SimpleNamespace(metrics={"psnr_y": 27.123})
     assert describe(LATEST, module) == "loss 0.5  weights: l1 1, ssim 0.1  psnr_y 27.12"
     assert describe({}, module) == "psnr_y 27.12"
+    many = {"loss/total": 0.5} | {f"weight/{name}": 0.25 for name in "abcde"}
+    assert "weights: a 0.25, b 0.25, c 0.25, 2 more  " in describe(many, module)
 
 
 def test_hours_are_shown_where_there_are_any():

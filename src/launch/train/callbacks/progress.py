@@ -13,6 +13,8 @@ from launch.train.module import ScheduledModule
 
 FIRST_LINE, LONGEST = 15.0, 600.0
 """Seconds until the first line, each later one after three times as long, but not longer."""
+WEIGHTS = 3
+"""As many are named on a line; `metrics.csv` has them all."""
 
 
 class ProgressBar(pl.Callback):
@@ -101,10 +103,11 @@ def clock(seconds: float) -> str:
 
 
 def describe(latest: dict[str, float], module: ScheduledModule) -> str:
-    """The total, the weight of each active term if there are several, the first metrics."""
+    """The total, the weights of the first active terms if there are several, the first metrics."""
     parts = [f"loss {latest['loss/total']:.4g}"] if latest else []
     weights = {k.removeprefix("weight/"): v for k, v in latest.items() if k.startswith("weight/")}
     active = [f"{name} {value:.3g}" for name, value in weights.items() if value]
+    active[WEIGHTS:] = [f"{len(active) - WEIGHTS} more"] if len(active) > WEIGHTS else []
     parts += [f"weights: {', '.join(active)}"] if len(weights) > 1 else []
     parts += [f"{name} {value:.4g}" for name, value in list(module.metrics.items())[:2]]
     return "  ".join(parts)
