@@ -307,7 +307,7 @@ def test_so_is_an_animation_and_a_slice(tmp_path, monkeypatch):
     assert video.read(tmp_path / "a.gif", np.asarray).frames == []
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 20), np.uint8))
     with pytest.raises(pictures.UnreadableImageError, match="LAUNCH_LARGEST_PICTURE"):
-        volumes.tiff(tmp_path / "a.tif")
+        volumes.read(tmp_path / "a.tif")
 
 
 def test_the_size_of_pictures_is_one_setting():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from launch.experiments.pbr import mod_files, textures
+from launch.experiments.pbr import textures
 from launch.experiments.pbr.layers import SCALARS
 from launch.experiments.pbr.mod_files import Result, eight_bits, outputs, save, write_patcher
 from launch.experiments.pbr.tiles import FULL
@@ -68,16 +68,6 @@ def test_what_blocks_would_lose_stays_uncompressed_and_says_so(result, tmp_path)
 def test_the_nearest_of_8_bits():
     plane = np.array([0, 128, 129, 257 * 3, FULL - 128, FULL], np.uint16)
     assert eight_bits(plane).tolist() == [round(int(v) / 257) for v in plane]
-
-
-def test_an_interrupted_file_is_not_there(tmp_path):
-    def broken(path):
-        path.write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        mod_files.complete(tmp_path / "a" / "b.dds", broken)
-    assert not (tmp_path / "a" / "b.dds").exists()
 
 
 def test_the_patcher_matches_paths_of_windows(tmp_path):

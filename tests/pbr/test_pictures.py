@@ -57,7 +57,12 @@ def sample(game: list[int], known: bool = True) -> dict[str, torch.Tensor]:
 
 def job(batches: int = 5) -> MapsFromAlbedo:
     losses = build({"ao_l1": {"type": "l1"}})
-    made = MapsFromAlbedo(losses, "A", MapsUNet("tu-test_resnet"), None).eval()  # type: ignore[arg-type]
+    made = MapsFromAlbedo(
+        losses=losses,
+        phase="A",
+        network=MapsUNet("tu-test_resnet"),
+        optimizer=None,
+    ).eval()
     made.class_names = ("ceramic", "fabric")
     made.trainer = SimpleNamespace(num_val_batches=[batches])  # type: ignore[assignment]
     made.on_validation_epoch_start()
