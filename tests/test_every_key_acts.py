@@ -149,7 +149,13 @@ SILENT: dict[str, dict[str, str]] = {
         "module.frames_per_second": "for task=predict",
         "data.validation_batch": "each clip has noise of its own",
     },
-    "pbr/phase_b/albedo": {"module.dropout": "the U-Net has none; the SegFormer has"},
+    "pbr/phase_b/albedo": {
+        "module.dropout": "the U-Net has none; the SegFormer has",
+        **dict.fromkeys(
+            ("recipe.relief", "recipe.size", "recipe.unfreeze"),
+            "of other phases and data; typed, it is refused, see tests/front/test_mistakes.py",
+        ),
+    },
     "winding/mask_stages": {"data.spiral.slice_drift": "one slice; see data.spiral.slices"},
 }
 

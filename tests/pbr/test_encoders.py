@@ -86,7 +86,10 @@ def test_files_of_before_norms_counted_their_batches(tmp_path):
     state = get_encoder("resnet18", in_channels=3, weights=None).state_dict()
     counted = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     torch.save(counted, tmp_path / "a.pth")
-    load_encoder(get_encoder("resnet18", in_channels=6, weights=None), str(tmp_path / "a.pth"))
+    encoder = get_encoder("resnet18", in_channels=6, weights=None)
+    load_encoder(encoder, str(tmp_path / "a.pth"))
+    loaded, first = encoder.state_dict(), ("conv1.weight", "bn1.running_mean")  # take other input
+    assert all(torch.equal(loaded[k], v) for k, v in counted.items() if k not in first)
 
 
 @pytest.mark.parametrize("padding", ["zeros", "circular"])
