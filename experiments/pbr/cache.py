@@ -20,7 +20,7 @@ from launch.experiments.pbr.sources import Entry
 from launch.experiments.pbr.textures import UnreadableTextureError
 from launch.record import storage
 
-FORMAT = 3
+FORMAT = 4
 NO_CATEGORY = (
     "has no category: put it into a folder named after one, category/material/map.png, or write a "
     "manifest.csv with the columns file and cls"
@@ -29,11 +29,24 @@ NO_CATEGORY = (
 
 @dataclass
 class Prepared:
-    """Materials that can be used, and why others cannot; `counts` of categories as found."""
+    """Materials that can be used, and why others cannot.
+
+    Attributes:
+        counts: of categories as found.
+        assumed: phrase -> names of the materials of whose files it was assumed.
+    """
 
     materials: list[Material] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    assumed: dict[str, list[str]] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """What was assumed, a sentence each."""
+        return [
+            f"{phrase}, in {names[0]}" + f" and {len(names) - 1} more" * (len(names) > 1)
+            for phrase, names in self.assumed.items()
+        ]
 
     def why_so_few(self) -> str:
         """What was found instead of usable materials, in a sentence."""
@@ -86,6 +99,7 @@ def store(entry: Entry, folder: Path, size: int) -> None:
         loaded = entry.read()
         write(path.with_suffix(".npy"), pack(reduced(loaded.maps, size)))
         record = {"name": entry.name, "truth": loaded.truth, "derived": loaded.derived}
+        record["assumed"] = loaded.assumed
     except (UnreadableTextureError, ValueError, OSError, cv2.error) as error:
         record = {"name": entry.name, "bad": str(error), "passing": is_passing(error)}
     storage.write(path.with_suffix(".json"), json.dumps(record))
@@ -93,7 +107,10 @@ def store(entry: Entry, folder: Path, size: int) -> None:
 
 def is_passing(error: Exception) -> bool:
     """Whether it is the machine that failed and not the file, which may be read another time."""
-    return any(isinstance(e, OSError) and e.errno for e in (error, error.__cause__))
+    cause: BaseException | None = error
+    while cause is not None and not getattr(cause, "errno", None):
+        cause = cause.__cause__
+    return isinstance(cause, OSError)
 
 
 def write(path: Path, packed: np.ndarray) -> None:
@@ -126,5 +143,7 @@ def _collect(
         return
     packed = np.load(path.with_suffix(".npy"), mmap_mode="r")
     category = categories.index(entry.category or "")
+    for phrase in record["assumed"]:
+        result.assumed.setdefault(phrase, []).append(entry.name)
     truth, derived = tuple(record["truth"]), record["derived"]
     result.materials.append(Material(entry.name, entry.domain, category, packed, truth, derived))

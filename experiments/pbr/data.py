@@ -172,7 +172,7 @@ class Textures(ScheduledDataModule):
         self.prepared[domain] = prepared
         stamps = "".join(sorted(f"{e.name}|{e.stamp}" for e in entries))
         self._stamp += hashlib.sha256(stamps.encode()).hexdigest()
-        self.notes += getattr(source, "notes", [])
+        self.notes += [*getattr(source, "notes", []), *prepared.notes()]
         if domain == CLEAN:
             self.notes += self.categories.notes(prepared.counts)
         if len(prepared.materials) < 2:

@@ -103,6 +103,12 @@ class Header:
     start: int
 
     @property
+    def unbounded(self) -> bool:
+        """Whether numbers beyond [0, 1] can be in it, which `decode` cuts."""
+        numbers = isinstance(self.form, Numbers) and self.form.kind != WORD
+        return numbers or self.form in (BC6, BC6_SIGNED)
+
+    @property
     def bytes_needed(self) -> int:
         """Of the largest level."""
         if isinstance(self.form, Blocks):

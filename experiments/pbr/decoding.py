@@ -12,7 +12,7 @@ import numpy as np
 from launch.experiments.pbr import textures
 from launch.experiments.pbr.layers import TARGETS, Maps
 from launch.experiments.pbr.shading import occlusion_of, relight
-from launch.experiments.pbr.textures import UnreadableTextureError
+from launch.experiments.pbr.textures import Texture, UnreadableTextureError
 
 Convention = Literal["auto", "opengl", "directx"]
 SMALLEST = 32
@@ -32,6 +32,7 @@ class Loaded:
     maps: Maps
     truth: tuple[str, ...] = TARGETS
     derived: dict[str, str] = field(default_factory=dict)
+    assumed: list[str] = field(default_factory=list)
 
 
 def read_material(
@@ -43,7 +44,10 @@ def read_material(
         UnreadableTextureError: if a file is damaged, or has another shape than the others.
         ValueError: if there is neither a diffuse nor an albedo.
     """
-    return complete(decode(files, normals), diffuse_is_albedo, str(files))
+    stored = {kind: textures.stored(path) for kind, path in files.items()}
+    loaded = complete(unite(stored, files, normals), diffuse_is_albedo, str(files))
+    loaded.assumed = assumed(stored)
+    return loaded
 
 
 def complete(maps: Maps, diffuse_is_albedo: bool, key: str) -> Loaded:
@@ -99,32 +103,35 @@ def read_game(files: Mapping[str, Path], truth: Mapping[str, Path], normals: Con
     Raises:
         UnreadableTextureError: if a file is damaged, or has another aspect than the diffuse.
     """
-    maps = decode(files, normals)
+    own, true = ({kind: textures.stored(p) for kind, p in g.items()} for g in (files, truth))
+    maps = unite(own, files, normals)
     if min(maps["diffuse"].shape[:2]) < SMALLEST:
         raise ValueError(f"is smaller than {SMALLEST} pixels")
-    known = decode(truth, normals, maps["diffuse"].shape[:2]) if truth else {}
+    known = unite(true, truth, normals, maps["diffuse"].shape[:2]) if truth else {}
     maps |= {name: known[name] for name in (*TARGETS, "normal") if name in known}
     flat = np.broadcast_to(np.array([0, 0, 1], np.float32), maps["diffuse"].shape)
     maps.setdefault("normal", flat)
-    return Loaded(maps, tuple(name for name in TARGETS if name in known))
+    phrases = [*assumed(own), *(f"true {phrase}" for phrase in assumed(true))]
+    return Loaded(maps, tuple(name for name in TARGETS if name in known), assumed=phrases)
 
 
-def decode(
-    files: Mapping[str, Path], normals: Convention, shape: tuple[int, int] | None = None
-) -> Maps:
-    """Read files by kind, split packed ones, and bring all to one shape and convention."""
-    images = {kind: textures.read(path) for kind, path in files.items()}
-    return unite(images, files, normals, shape)
+def assumed(stored: Mapping[str, Texture]) -> list[str]:
+    """What is not in files or left out of them; heights are kept in 16 bits, the others in 8."""
+    return [
+        f"{kind}: {phrase}"
+        for kind, texture in stored.items()
+        for phrase in (texture.assumed if kind == "height" else texture.shortened)
+    ]
 
 
 def unite(
-    images: Mapping[str, np.ndarray],
+    stored: Mapping[str, Texture],
     files: Mapping[str, Path],
     normals: Convention,
     shape: tuple[int, int] | None = None,
 ) -> Maps:
-    """As `decode`, of images that have been read."""
-    raw = split_packed(images)
+    """Split packed files, and bring all to one shape and convention."""
+    raw = split_packed({kind: texture.pixels for kind, texture in stored.items()})
     shape = shape or max((image.shape[:2] for image in raw.values()), key=lambda s: s[0] * s[1])
     maps: Maps = {}
     for name, image in raw.items():

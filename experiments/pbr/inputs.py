@@ -40,12 +40,13 @@ def read_texture(one: Planned) -> Read:
         UnreadableTextureError: if the diffuse is damaged.
         ValueError: if it is no colour.
     """
-    diffuse = textures.quantised(textures.stored(one.texture.path))
+    file = textures.stored(one.texture.path)
+    diffuse = file.as_bytes
     clear = diffuse.shape[-1] == 4 and diffuse[..., 3].min() < 255
     alpha = np.ascontiguousarray(diffuse[..., 3]) if clear else None
     image = np.empty((*diffuse.shape[:2], 6), np.uint8)
     image[..., :3], image[..., 3:] = textures.colour(diffuse), FLAT
-    read = Read(image, alpha, None)
+    read = Read(image, alpha, None, [*file.shortened])
     if one.texture.normal is None:
         read.assumed.append("flat normals: there is no _n")
         return read
@@ -62,12 +63,14 @@ def add_normal(read: Read, path: Path, rule: Rule) -> None:
         UnreadableTextureError: if the file is damaged.
         ValueError: if its pixels do not correspond to those of the diffuse.
     """
-    stored = textures.quantised(textures.stored(path))
+    file = textures.stored(path)
+    stored = file.as_bytes
     (height, width), (h, w) = read.image.shape[:2], stored.shape[:2]
     if abs(height * w - width * h) > 2 * max(h, w):
         raise ValueError(f"{path.name} is {w}x{h}, the texture {width}x{height}")
     normal = textures.normal_bytes(stored, directx=rule.normals == "directx")
     read.image[..., 3:] = resized(normal, (height, width))
+    read.assumed += [f"{path.name}: {phrase}" for phrase in file.shortened]
     if stored.shape[-1] == 4 and textures.axes(stored)[0] != 3 and np.ptp(stored[..., 3]) > 0:
         read.specular = resized(stored[..., 3:], (height, width))[..., 0]
 

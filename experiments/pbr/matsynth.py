@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from pydantic import DirectoryPath
 
 from launch.errors import MissingError
 from launch.experiments.pbr import textures
-from launch.experiments.pbr.decoding import Loaded, complete, unite
+from launch.experiments.pbr.decoding import Loaded, assumed, complete, unite
 from launch.experiments.pbr.layers import CLEAN
 from launch.experiments.pbr.sources import Entry
+from launch.experiments.pbr.textures import Texture, UnreadableTextureError
+from launch.record import storage
 from launch.tools.names import inside
 
 MAPS = {
@@ -91,10 +93,12 @@ class Shard:
         """
         row = self.row(place)
         files = {kind: Path(f"{name}/{column}") for column, kind in MAPS.items() if row.get(column)}
-        images = {kind: self.image(row[path.name], path) for kind, path in files.items()}
-        return complete(unite(images, files, "opengl"), diffuse_is_albedo=False, key=name)
+        stored = {kind: self.texture(row[path.name], path) for kind, path in files.items()}
+        loaded = complete(unite(stored, files, "opengl"), diffuse_is_albedo=False, key=name)
+        loaded.assumed = assumed(stored)
+        return loaded
 
-    def image(self, stored: Row, path: Path) -> np.ndarray:
+    def texture(self, stored: Row, path: Path) -> Texture:
         """A picture as bytes in the row, or as a file beside the shard.
 
         Args:
@@ -105,10 +109,13 @@ class Shard:
         """
         content = stored.get("bytes")
         if content is not None:
-            return textures.decode(content, path)
+            with TemporaryDirectory() as folder:
+                file = Path(folder) / path.name
+                storage.write(file, content, flush=False)
+                return textures.stored(file)
         if stored.get("path"):
             return textures.stored(inside(self.path.parent, stored["path"], self.path))
-        raise textures.UnreadableTextureError(path, "has neither bytes nor a path")
+        raise UnreadableTextureError(path, "has neither bytes nor a path")
 
     def row(self, place: int) -> Row:
         """A row; going back begins the file anew."""

@@ -178,6 +178,8 @@ def announce(found: Found, known: Rules) -> None:
     if found.others:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.others.items()))
         print(f"left out files that are no textures: {kinds}", flush=True)
+    for sentence in textures.not_read(found.others):
+        print(sentence, flush=True)
     for pattern in known.unused():
         print(f"predict.yaml: {pattern} matches no texture", flush=True)
 

@@ -1,7 +1,7 @@
 """Where materials come from: the procedural generator, folders of materials, folders of a game."""
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -150,6 +150,7 @@ class GameFolder:
         manifest = read_manifest(self.root)
         found = game_files.scan(self.root)
         self.notes = [f"{file}: {reason}" for file, reason in found.left_out.items()]
+        self.notes += textures.not_read(found.others)
         if not found.textures:
             raise MissingError(
                 f"{self.root} has no diffuse textures ({' '.join(textures.SUFFIXES)}). "
@@ -180,8 +181,10 @@ def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, P
     """
     groups: dict[str, dict[Path, dict[str, Path]]] = defaultdict(lambda: defaultdict(dict))
     spelled: dict[str, str] = {}
+    others: Counter[str] = Counter()
     for path in game_files.walk(root):
         if path.suffix.lower() not in textures.SUFFIXES:
+            others[path.suffix.lower()] += 1
             continue
         stem, kind = parse(path)
         name = (path.parent.relative_to(root) / stem).as_posix()
@@ -193,6 +196,7 @@ def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, P
             notes.append(f"{path.relative_to(root)}: {name} already has {files[kind].name}")
         else:
             files[kind] = path
+    notes += textures.not_read(others)
     for name, folders in sorted(groups.items()):
         kept = max(folders, key=lambda folder: len(folders[folder]))
         for path in (path for f, files in folders.items() if f != kept for path in files.values()):

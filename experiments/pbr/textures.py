@@ -1,18 +1,21 @@
-"""Reading and writing texture files: png, jpg, tga, tif, bmp, webp, and the DDS of games."""
+"""Texture files: pictures, and the DDS of games."""
 
-import io
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from launch.experiments.pbr import dds
-from launch.tools.pictures import write_png
+from launch.tools import pictures
+from launch.tools.decoding import UnreadableImageError, named
 
-SUFFIXES = (".dds", ".png", ".jpg", ".jpeg", ".tga", ".tif", ".tiff", ".bmp", ".webp")
+SUFFIXES = pictures.SUFFIXES
 CONSTANT = 4 / 255  # a channel of a smaller spread holds nothing; compression moves it a little
 MID = 0.04  # distance from one half within which a constant red is the x of a flat normal map
 BAND = 512  # rows that are floats at once
+SHORTENED = "shortened to 8 bits per channel"
+UNBOUNDED = "floating point; what is beyond [0, 1] is cut"
 
 
 class UnreadableTextureError(Exception):
@@ -22,42 +25,72 @@ class UnreadableTextureError(Exception):
         super().__init__(f"{path.name}: {reason}")
 
 
-def read(path: Path) -> np.ndarray:
-    """A texture as (H, W, C) floats in [0, 1], with 1 to 4 channels; as stored, sRGB or not.
+@dataclass(frozen=True)
+class Texture:
+    """A file as it is stored, sRGB or not.
 
-    Two channels are x and y of a normal map.
+    Attributes:
+        pixels: (H, W, C) of uint8, uint16 or float32 in [0, 1], with 1 to 4 channels; two of them
+            are x and y of a normal map.
+        assumed: what the file does not say, or what of it is left out; a phrase each.
+    """
+
+    pixels: np.ndarray
+    assumed: tuple[str, ...] = ()
+
+    @property
+    def as_bytes(self) -> np.ndarray:
+        return quantised(self.pixels)
+
+    @property
+    def shortened(self) -> tuple[str, ...]:
+        """As `assumed`, of the bytes."""
+        return self.assumed if self.pixels.dtype == np.uint8 else (*self.assumed, SHORTENED)
+
+
+def stored(path: Path) -> Texture:
+    """A texture file, upright.
 
     Raises:
         UnreadableTextureError: for anything that does not decode.
     """
-    return floats(stored(path))
-
-
-def stored(path: Path) -> np.ndarray:
-    """As `read`, but bytes where the file has at most 8 bits per channel."""
     try:
-        return decode(path.read_bytes(), path)
-    except OSError as error:
-        raise UnreadableTextureError(path, error) from error
+        with named(path):
+            if not dds.is_dds(_head(path)):
+                return _of_picture(pictures.read(path, bits=16, fill=False))
+            content = path.read_bytes()
+            unbounded = dds.read_header(content).unbounded
+            return Texture(dds.decode(content), (UNBOUNDED,) if unbounded else ())
+    except UnreadableImageError as error:
+        raise UnreadableTextureError(path, error.reason) from error
 
 
-def decode(content: bytes, path: Path) -> np.ndarray:
-    """As `stored`, of the bytes of a file.
-
-    Args:
-        path: what the file is called.
-    """
-    try:
-        if dds.is_dds(content):
-            return dds.decode(content)
-        with Image.open(io.BytesIO(content)) as image:
-            return _levels(image)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise UnreadableTextureError(path, _without_address(error)) from error
+def not_read(suffixes: Mapping[str, int]) -> list[str]:
+    """A sentence about pictures of kinds that are not read, if there are any."""
+    kinds = sorted((kind, n) for kind, n in suffixes.items() if kind in pictures.NOT_READ)
+    said = ", ".join(f"{count} {kind}" for kind, count in kinds)
+    return [f"kinds of pictures that are not read: {said}; save PNG, TIFF or DDS"] if said else []
 
 
-def _without_address(error: Exception) -> str:
-    return str(error).split(" <_io")[0]
+def read(path: Path) -> np.ndarray:
+    """The pixels of `stored` as floats in [0, 1]."""
+    return floats(stored(path).pixels)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes, by which DDS is known whatever a file is called."""
+    if not path.is_file():  # such as a pipe, which would never end
+        return b""
+    with path.open("rb") as file:
+        return file.read(dds.EXTENDED)
+
+
+def _of_picture(picture: pictures.Picture) -> Texture:
+    """Grey with alpha has four channels too."""
+    pixels = picture.colour
+    if picture.alpha is not None:
+        pixels = np.dstack([*[pixels] * (3 if picture.grey else 1), picture.alpha])
+    return Texture(pixels, picture.assumed)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -67,39 +100,34 @@ def size_of(path: Path) -> tuple[int, int]:
         UnreadableTextureError: if that cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(dds.EXTENDED)
+        with named(path):
+            head = _head(path)
             if dds.is_dds(head):
                 header = dds.read_header(head)
                 header.check(path.stat().st_size)
-                return header.height, header.width
-            with Image.open(file) as image:
-                return image.height, image.width
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise UnreadableTextureError(path, _without_address(error)) from error
-
-
-def _levels(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):
-        return np.clip(np.asarray(image, np.float32) / 65535, 0, 1)[..., None]
-    if image.mode == "F":
-        return np.clip(np.asarray(image, np.float32), 0, 1)[..., None]
-    if image.mode not in ("L", "RGB", "RGBA"):
-        clear = "A" in image.mode or "transparency" in image.info
-        image = image.convert("RGBA" if clear else "RGB")
-    return np.atleast_3d(np.asarray(image))
+            else:
+                header = pictures.header(path)
+            return header.height, header.width
+    except UnreadableImageError as error:
+        raise UnreadableTextureError(path, error.reason) from error
 
 
 def floats(image: np.ndarray) -> np.ndarray:
-    """Bytes or floats as floats in [0, 1]."""
-    return image.astype(np.float32) / 255 if image.dtype == np.uint8 else image
+    """Whole numbers or floats as floats in [0, 1]."""
+    if image.dtype.kind == "f":
+        return image
+    return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
 def quantised(image: np.ndarray) -> np.ndarray:
-    """Bytes or floats in [0, 1] as bytes."""
+    """Whole numbers or floats in [0, 1] as bytes, in bands."""
     if image.dtype == np.uint8:
         return image
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    result = np.empty(image.shape, np.uint8)
+    for top in range(0, len(image), BAND):
+        part = slice(top, top + BAND)
+        result[part] = np.rint(np.clip(floats(image[part]), 0, 1) * 255)
+    return result
 
 
 def colour(image: np.ndarray) -> np.ndarray:
@@ -178,10 +206,3 @@ def normal_bytes(image: np.ndarray, directx: bool) -> np.ndarray:
         part = slice(top, top + BAND)
         result[part] = quantised((_vectors(floats(image[part]), places, directx) + 1) / 2)
     return result
-
-
-def write(path: Path, values: np.ndarray) -> None:
-    """8 bits per channel, 16 for what is called height; floats in [0, 1]."""
-    values = np.clip(values.squeeze(), 0, 1)
-    levels, kind = (65535, np.uint16) if path.stem.endswith("height") else (255, np.uint8)
-    write_png(path, np.rint(values * levels).astype(kind))

@@ -7,7 +7,7 @@ import pytest
 
 from launch.experiments.pbr import decoding
 from launch.experiments.pbr.decoding import Loaded, complete, fit, invert_height, unify_normals
-from launch.experiments.pbr.textures import UnreadableTextureError
+from launch.experiments.pbr.textures import Texture, UnreadableTextureError
 
 UP = np.array([0, 0, 1], np.float32)
 
@@ -85,7 +85,7 @@ def test_maps_of_other_resolutions_fit_if_their_aspect_does():
 
 
 def test_packed_planes_and_files_of_other_sizes_become_maps_of_one():
-    images = {"albedo": plain(0.5, 3, 16), "orm": plain(0.25, 3, 8)}
+    images = {"albedo": Texture(plain(0.5, 3, 16)), "orm": Texture(plain(0.25, 3, 8))}
     maps = decoding.unite(images, {}, "auto")
     assert {name: values.shape for name, values in maps.items()} == {
         "albedo": (16, 16, 3), "ao": (16, 16), "roughness": (16, 16), "metallic": (16, 16),

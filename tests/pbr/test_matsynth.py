@@ -97,7 +97,7 @@ def test_a_damaged_picture_is_named_and_stops_nothing(shards, tmp_path):
     source = shards([row("wood"), row("metal", 1, normal=broken), row("wood", 2, category=9)])
     prepared = prepare(source.entries(), Categories(), tmp_path / "cache", SIDE)
     assert [m.name for m in prepared.materials] == ["wood/wood_0"]
-    assert "normal: cannot identify image file" in prepared.bad["metal/metal_1"]
+    assert "normal: no known image format, or cut off" in prepared.bad["metal/metal_1"]
 
 
 def test_a_picture_may_be_a_file_beside_the_shard(shards, tmp_path):

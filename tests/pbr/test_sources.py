@@ -3,6 +3,7 @@
 import errno
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,14 +17,17 @@ from launch.experiments.pbr.layers import CLEAN, UNKNOWN, unpack
 from launch.experiments.pbr.shading import normals_of
 from launch.experiments.pbr.sources import GameFolder, MaterialFolder
 from launch.experiments.pbr.synthetic import material
+from launch.tools.pictures import write_png
 
 SIDE = 64
 
 
 def save(folder: Path, maps: dict[str, np.ndarray], names: dict[str, str] | None = None) -> None:
     for name, values in maps.items():
-        image = (values + 1) / 2 if name == "normal" else values
-        textures.write(folder / f"{(names or {}).get(name, name)}.png", image)
+        image = np.clip((values + 1) / 2 if name == "normal" else values, 0, 1).squeeze()
+        levels = np.rint(image * (65535 if name == "height" else 255))
+        path = folder / f"{(names or {}).get(name, name)}.png"
+        write_png(path, levels.astype(np.uint16 if name == "height" else np.uint8))
 
 
 def some(category: str = "stone", *names: str) -> dict[str, np.ndarray]:
@@ -129,7 +133,7 @@ def test_bad_materials_are_named_and_the_others_kept(tmp_path):
     for name in ("good", "shapes", "broken", "empty"):
         save(tmp_path / "data" / "stone" / name, some("stone"))
     save(tmp_path / "data" / "paper" / "box", some("stone"))
-    textures.write(tmp_path / "data/stone/shapes/height.png", np.zeros((SIDE, SIDE // 2)))
+    write_png(tmp_path / "data/stone/shapes/height.png", np.zeros((SIDE, SIDE // 2), np.uint8))
     (tmp_path / "data/stone/broken/ao.png").write_bytes(b"not a picture")
     for kind in ("albedo", "diffuse"):
         (tmp_path / f"data/stone/empty/{kind}.png").unlink()
@@ -160,7 +164,7 @@ def test_materials_are_decoded_once_and_reduced(tmp_path, monkeypatch):
     entries = MaterialFolder(tmp_path / "in").entries()
     first = prepare(entries, Categories(), tmp_path / "cache", 32).materials[0]
     assert first.size == (32, 32)
-    monkeypatch.setattr(textures, "read", lambda path: pytest.fail("decoded twice"))
+    monkeypatch.setattr(textures, "stored", lambda path: pytest.fail("decoded twice"))
     again = prepare(entries, Categories(), tmp_path / "cache", 32).materials[0]
     np.testing.assert_array_equal(first.packed, again.packed)
     window = unpack(np.stack(again.window(0, 0, 32, 32)))
@@ -172,11 +176,11 @@ def test_a_read_error_of_the_machine_is_not_remembered(tmp_path, monkeypatch):
     save(tmp_path / "in" / "stone" / "a", some("stone"))
     entries = MaterialFolder(tmp_path / "in").entries()
 
-    def fail(self):
-        raise OSError(errno.EIO, "Input/output error", str(self))
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", fail)
+        patch.setattr(Image, "open", fail)
         first = prepare(entries, Categories(), tmp_path / "cache", SIDE)
     assert "Input/output error" in first.bad["stone/a"]
     again = prepare(entries, Categories(), tmp_path / "cache", SIDE)
@@ -198,3 +202,15 @@ def test_a_game_folder_says_what_it_left_out(tmp_path):
     source = GameFolder(tmp_path)
     assert [entry.name for entry in source.entries()] == ["wall"]
     assert source.notes == ["wall_g.png: glow map of wall"]
+
+
+def test_what_is_shortened_or_not_read_is_told(tmp_path):
+    """Heights keep 16 bits, colours do not; EXR is what Poly Haven's normals come in."""
+    save(tmp_path / "stone/a", some("stone", "normal", "height"))
+    deep = np.random.default_rng(0).integers(0, 65536, (SIDE, SIDE, 3), np.uint16)
+    cv2.imwrite(str(tmp_path / "stone/a/albedo.png"), deep)
+    (tmp_path / "stone/a/roughness.exr").touch()
+    source = MaterialFolder(tmp_path)
+    prepared = prepare(source.entries(), Categories(), tmp_path / "cache", SIDE)
+    assert prepared.notes() == ["albedo: shortened to 8 bits per channel, in stone/a"]
+    assert source.notes == ["kinds of pictures that are not read: 1 .exr; save PNG, TIFF or DDS"]

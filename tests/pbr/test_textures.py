@@ -1,16 +1,19 @@
 """Texture files: modes, sizes, and normal maps in every way that games store them."""
 
+import os
 import struct
 
+import cv2
 import etcpak
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from launch.experiments.pbr import dds, textures
 from launch.experiments.pbr.layers import unit
 from launch.experiments.pbr.shading import normals_of
 from launch.experiments.pbr.textures import UnreadableTextureError, axes, normal_bytes, vectors
+from launch.tools.pictures import write_png
 
 SIDE = 64
 
@@ -136,10 +139,85 @@ def test_a_palette_with_transparency_has_alpha(tmp_path):
     assert textures.read(tmp_path / "a.png").shape == (4, 4, 4)
 
 
-def test_height_keeps_16_bits(tmp_path):
-    values = np.linspace(0, 1, 4096, dtype=np.float32).reshape(64, 64)
-    textures.write(tmp_path / "a_height.png", values)
-    np.testing.assert_allclose(textures.read(tmp_path / "a_height.png")[..., 0], values, atol=1e-5)
+DEEP = np.random.default_rng(0).integers(0, 65536, (8, 12, 4), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bits_stay_and_as_bytes_it_is_told(suffix, channels, tmp_path):
+    """Low values too: a flat height map is no picture of 12 bits."""
+    path, pixels = tmp_path / f"a.{suffix}", DEEP[..., :channels] // 20
+    cv2.imwrite(str(path), pixels if channels == 1 else pixels[..., [2, 1, 0, 3][:channels]])
+    found = textures.stored(path)
+    np.testing.assert_array_equal(found.pixels, pixels)
+    np.testing.assert_array_equal(found.as_bytes, np.rint(pixels / 257))
+    assert (found.assumed, found.shortened) == ((), ("shortened to 8 bits per channel",))
+    np.testing.assert_allclose(textures.read(path), pixels / 65535, atol=1e-6)
+
+
+@pytest.mark.parametrize("turn", [3, 6, 8])
+def test_photos_stand_upright(turn, tmp_path):
+    image = Image.fromarray((DEEP[..., :3] >> 8).astype(np.uint8).repeat(8, 0).repeat(8, 1))
+    exif = Image.Exif()
+    exif[0x112] = turn
+    image.save(tmp_path / "a.jpg", exif=exif, quality=95, subsampling=0)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg")))
+    np.testing.assert_allclose(textures.stored(tmp_path / "a.jpg").pixels, expected, atol=2)
+    assert textures.size_of(tmp_path / "a.jpg") == expected.shape[:2]
+
+
+def test_alpha_of_a_normal_map_hides_nothing(tmp_path):
+    """It is specular, and black where nothing shines: the normals there are what they are."""
+    pixels = np.full((8, 8, 4), (128, 128, 255, 0), np.uint8)
+    pixels[4:] = 200
+    write_png(tmp_path / "a_n.png", pixels)
+    np.testing.assert_array_equal(textures.stored(tmp_path / "a_n.png").pixels, pixels)
+
+
+def test_what_is_assumed_or_left_out_is_told(tmp_path):
+    """Frames, CMYK, profiles, floating point."""
+    image = Image.fromarray((DEEP[..., :3] >> 8).astype(np.uint8))
+    image.save(tmp_path / "a.gif", save_all=True, append_images=[image.rotate(180)])
+    image.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    Image.fromarray(np.float32(DEEP[..., 0] / 65535)).save(tmp_path / "float.tiff")
+    header = struct.pack("<7I", 124, 0x1007, 8, 12, 0, 0, 1) + bytes(44)
+    header += struct.pack("<2I4s5I", 32, 4, struct.pack("<I", 116), *[0] * 5) + bytes(20)
+    (tmp_path / "float.dds").write_bytes(b"DDS " + header + DEEP.astype("<f4").tobytes())
+    assert textures.stored(tmp_path / "a.gif").assumed == ("the first of 2 frames",)
+    assert "CMYK turned into RGB" in textures.stored(tmp_path / "cmyk.jpg").assumed[0]
+    assert "floating point" in textures.stored(tmp_path / "float.tiff").shortened[0]
+    high = textures.stored(tmp_path / "float.dds")
+    assert high.shortened == (textures.UNBOUNDED, textures.SHORTENED)
+    assert high.pixels.max() == 1
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tga", "a.dds"])
+def test_a_file_that_was_cut_off_is_named(name, tmp_path):
+    image = Image.fromarray((DEEP[..., :3] >> 8).astype(np.uint8).repeat(8, 0))
+    image.save(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(UnreadableTextureError, match=rf"{name}: .*(cut|truncated|no known)"):
+        textures.stored(tmp_path / name)
+
+
+def test_a_file_is_what_its_bytes_say(tmp_path):
+    """Modders rename."""
+    image = Image.fromarray((DEEP[..., :3] >> 8).astype(np.uint8))
+    image.save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.dds")
+    np.testing.assert_array_equal(textures.stored(tmp_path / "a.dds").pixels, np.asarray(image))
+    image.save(tmp_path / "b.dds")
+    (tmp_path / "b.dds").rename(tmp_path / "b.png")
+    np.testing.assert_array_equal(textures.stored(tmp_path / "b.png").pixels, np.asarray(image))
+    assert textures.size_of(tmp_path / "a.dds") == textures.size_of(tmp_path / "b.png") == (8, 12)
+
+
+def test_a_pipe_is_no_texture(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    for read in (textures.stored, textures.size_of):
+        with pytest.raises(UnreadableTextureError, match="no file of bytes"):
+            read(tmp_path / "a.png")
 
 
 def test_two_channels_are_no_colour():

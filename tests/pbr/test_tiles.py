@@ -122,7 +122,7 @@ def test_the_border_of_what_does_not_tile_is_that_of_its_mirror_image():
         network = nn.Conv2d(6, 7, 9, padding=4, padding_mode=beyond).requires_grad_(False)
         run = nn.Sequential(network, nn.Sigmoid())
         maps.append(convert_tiles(lambda i, c, n=run: n(i), image, None, (False, False), tile=64))
-    np.testing.assert_array_equal(*maps)
+    np.testing.assert_allclose(maps[0].astype(int), maps[1], atol=1)  # convolutions round otherwise
 
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 90), (33, 40)])

@@ -295,7 +295,7 @@ def test_a_profile_other_than_srgb_is_told(tmp_path):
         Image.fromarray(RGB).save(tmp_path / f"{name}.png", icc_profile=profile)
     assert read(tmp_path / "srgb.png").assumed == read(tmp_path / "broken.png").assumed == ()
     (said,) = read(tmp_path / "other.png").assumed
-    assert said.startswith("its colour profile is kept but not applied (")
+    assert said.startswith("its colour profile is not applied (")
 
 
 def test_what_lies_in_a_folder_beside_pictures(tmp_path):

@@ -135,23 +135,24 @@ def header(path: Path) -> Header:
         return Header(height, width, decoding.is_grey(image))
 
 
-def read(path: Path, bits: int | None = None) -> Picture:
+def read(path: Path, bits: int | None = None, fill: bool = True) -> Picture:
     """Grey, RGB, palette and CMYK files of 8 or 16 bits, or floats in [0, 1]; upright.
 
-    Of an animation the first frame, of several pages the first. Where nothing but one colour is
-    hidden under alpha 0, the colours of the nearest visible pixels take its place, so that no
-    fringe of it shows when the picture is filtered.
+    Of an animation the first frame, of several pages the first.
 
     Args:
         bits: of 16 that are in use; None trusts the file, and takes values that end below 4096
             for 12 bits, which `assumed` says. Give it for frames that belong together.
+        fill: where nothing but one colour is hidden under alpha 0, take the colours of the nearest
+            visible pixels, so that no fringe of it shows when the picture is filtered. Not for
+            files in which alpha is something else than opacity.
 
     Raises:
         UnreadableImageError: if the file is damaged, cut off, too large, or of a mode that has no
             one meaning as a picture.
     """
     with decoding.named(path), decoding.opened(path) as image:
-        return _decoded(path, image, bits)
+        return _decoded(path, image, bits, fill)
 
 
 def write(path: Path, picture: Picture) -> None:
@@ -188,7 +189,7 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 # Decoding
 
 
-def _decoded(path: Path, image: Image.Image, bits: int | None) -> Picture:
+def _decoded(path: Path, image: Image.Image, bits: int | None, fill: bool) -> Picture:
     assumed, grey = [*_assumptions(path, image)], decoding.is_grey(image)
     turn = decoding.orientation(image)
     if image.mode == "I" or decoding.tag(image, decoding.TIFF_KIND) == decoding.TIFF_SIGNED:
@@ -208,7 +209,7 @@ def _decoded(path: Path, image: Image.Image, bits: int | None) -> Picture:
     channels = pixels.shape[-1]
     colour = pixels[..., :1] if grey or channels < 3 else pixels[..., :3]
     alpha = pixels[..., -1] if channels in (2, 4) else None
-    if alpha is not None:
+    if fill and alpha is not None:
         colour, said = _uncovered(colour, alpha)
         assumed += said
     profile = None if image.mode in ("CMYK", "LAB") else image.info.get("icc_profile")
@@ -233,7 +234,7 @@ def _assumptions(path: Path, image: Image.Image) -> Iterator[str]:
         yield f"{unnamed} of its channels have no meaning in the file and are left out"
     name = decoding.profile_name(image)
     if name and "srgb" not in name.casefold():
-        yield f"its colour profile is kept but not applied ({name})"
+        yield f"its colour profile is not applied ({name})"
 
 
 def _in_use(
