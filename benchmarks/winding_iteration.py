@@ -3,14 +3,19 @@
     make bench-winding
 
 A slice of 400x400, a mesh of 81x7 and the terms of the shipped recipe. The plain loop is written
-the direct way, term by term, with the same Adam (fused), and has no masks.
+the direct way, term by term, with the same Adam (fused), and draws its mask with OpenCV as often.
+The last line switches the mask of one fit on and off: what it costs alone.
 """
 
 import argparse
 import math
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import cv2
+import lightning.pytorch as pl
+import numpy as np
 import torch
 import torch.nn.functional as F
 from side_by_side import TURN, Records, Turns, fit
@@ -36,13 +41,14 @@ LOSSES = {
     "step": "Step",
     "smooth_y": "SmoothAlong",
 }
+RAMP, BLUR = 4000, 3.0
 PIE = {
     "label": "pie",
     "_target_": "launch.experiments.winding.masks.central_winding_pie.CentralWindingPie",
     "ramp_start_it": 0,
-    "ramp_stop_it": 4000,
+    "ramp_stop_it": RAMP,
     "start_size_segs": 4,
-    "blur_sigma": 3.0,
+    "blur_sigma": BLUR,
     "losses": ["data_plain"],
 }
 SHAPE = {"windings": 7, "winding_step": 10.0, "rows_fraction": 2.0}
@@ -53,8 +59,7 @@ def stage(iterations: int) -> dict[str, Any]:
     return {"name": "all", "first": 0, "steps": iterations, "lr": [0.01], "params": params}
 
 
-def launched(iterations: int, mask_every: int | None) -> Turns:
-    """Seconds under `launch` with everything on, in turns with the plain loop."""
+def recipe(iterations: int) -> WindingFit:
     losses = {
         name: {
             "_target_": f"launch.experiments.winding.losses.{loss}",
@@ -62,12 +67,42 @@ def launched(iterations: int, mask_every: int | None) -> Turns:
         }
         for name, loss in LOSSES.items()
     }
-    module = WindingFit(objective.build(losses), stages=[stage(iterations)], **SHAPE)
+    return WindingFit(objective.build(losses), stages=[stage(iterations)], **SHAPE)
+
+
+def launched(iterations: int, mask_every: int | None) -> Turns:
+    """Seconds under `launch` with everything on, in turns with the plain loop."""
+    module = recipe(iterations)
     if mask_every:
         module.scheduled_masks = build_masks([PIE])
-    turns = Turns(plain())
+    turns = Turns(plain(mask_every))
     fit(module, SyntheticSpiral(SPIRAL), turns, iterations, mask_every=mask_every or 1)
     return turns
+
+
+class Switched(Turns):
+    """A mask drawn in every iteration on and off, 15 iterations each; off is the bare side.
+
+    Neither rows of the log nor checkpoints fall on one side only.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(iter(()))
+        self.masks = build_masks([PIE]).masks
+        self.side = ""
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx % 15:
+            return
+        if self.side:
+            self.seconds[self.side].append((time.process_time() - self.begun) * TURN / 15)
+        self.side = "bare" if self.side == "launch" else "launch"
+        masks = pl_module.scheduled_masks
+        masks.masks = self.masks if self.side == "launch" else ()
+        masks.build(batch_idx, pl_module.mask_state(batch))
+        self.begun = time.process_time()
 
 
 # The plain loop
@@ -94,7 +129,8 @@ def code(vector: Tensor) -> tuple[Tensor, Tensor]:
 class Plain:
     """The same terms, written one after the other."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, mask_every: int | None) -> None:
+        self.mask_every, self.mask, self.iteration = mask_every, torch.ones(1, 1, 1, 1), 0
         maps = torch.from_numpy(channels.stack())
         self.maps = [maps[:, i : i + 1] for i in range(5)]
         mesh = Mesh(channels.size, rows=81, columns=7)
@@ -109,6 +145,9 @@ class Plain:
         return (read(self.maps[4], xy.detach()) > 0.999).float()
 
     def step(self) -> Tensor:
+        if self.mask_every and self.averages and self.iteration % self.mask_every == 0:
+            self.mask = self.pie(*self.averages)
+        self.iteration += 1
         grid = rebuild(self.vertices)
         links = neighbours(grid, rebuild(self.offsets))
         xy = grid.permute(0, 2, 3, 1)
@@ -129,7 +168,29 @@ class Plain:
         fine = fine.permute(0, 2, 3, 1)
         place = torch.linspace(0, grid.shape[-1] - 1, columns)
         target = 0.5 + 0.5 * torch.cos(2 * math.pi * place)
-        return average((read(self.maps[0], fine) - target) ** 2, self.valid(fine))
+        mask = self.valid(fine)
+        if self.mask_every:
+            mask = mask * read(self.mask.expand(self.maps[0].shape), fine.detach())
+        return average((read(self.maps[0], fine) - target) ** 2, mask)
+
+    def pie(self, xy: Tensor, links: Tensor) -> Tensor:
+        """Between the links of two rows of the central column, drawn on the whole picture."""
+        column = xy[0, :, xy.shape[2] // 2].numpy()
+        across = (links[0, 2] - links[0, 0])[:, xy.shape[2] // 2].numpy()
+        last = len(column) - 1
+        span = 4 + (last - 4) * min(1.0, self.iteration / RAMP)
+        corners = []
+        for row, reach in (((last - span) / 2, 1e3), ((last + span) / 2, -1e3)):
+            first = min(int(row), last - 1)
+            share = row - first
+            place = column[first] + share * (column[first + 1] - column[first])
+            along = across[first] + share * (across[first + 1] - across[first])
+            along = reach * along / np.hypot(*along)
+            corners += [place - along, place + along]
+        image = np.zeros(self.maps[0].shape[-2:], np.uint8)
+        cv2.fillPoly(image, [np.rint(corners).astype(np.int32)], (255,))
+        image = cv2.GaussianBlur(image, (19, 19), BLUR)
+        return torch.from_numpy(image.astype(np.float32) / 255)[None, None]
 
     def along(self, xy: Tensor) -> Tensor:
         edges = xy[:, 1:] - xy[:, :-1]
@@ -177,9 +238,9 @@ class Plain:
             kept.mul_(0.99).add_(new, alpha=0.01)
 
 
-def plain() -> Iterator[None]:
+def plain(mask_every: int | None) -> Iterator[None]:
     """An iteration of the plain loop for each `next`."""
-    loop = Plain(spiral(SPIRAL, 0))
+    loop = Plain(spiral(SPIRAL, 0), mask_every)
     records = Records(optimizer=loop.optimizer)
     while True:
         records.keep(total=loop.step())
@@ -194,6 +255,9 @@ def main() -> None:
     print("400x400 slice, 81x7 mesh; CPU time of one thread")
     for name, every in (("no mask", None), ("mask every 10", 10), ("mask every 1", 1)):
         launched(iterations, every).report(name)
+    switched = Switched()
+    fit(recipe(iterations), SyntheticSpiral(SPIRAL), switched, iterations)
+    switched.report("mask every 1, against itself off")
 
 
 if __name__ == "__main__":
