@@ -59,7 +59,7 @@ def stage(iterations: int) -> dict[str, Any]:
     return {"name": "all", "first": 0, "steps": iterations, "lr": [0.01], "params": params}
 
 
-def recipe(iterations: int) -> WindingFit:
+def recipe(iterations: int, masked: bool) -> WindingFit:
     losses = {
         name: {
             "_target_": f"launch.experiments.winding.losses.{loss}",
@@ -67,15 +67,16 @@ def recipe(iterations: int) -> WindingFit:
         }
         for name, loss in LOSSES.items()
     }
-    return WindingFit(objective.build(losses), stages=[stage(iterations)], **SHAPE)
+    module = WindingFit(objective.build(losses), stages=[stage(iterations)], **SHAPE)
+    if masked:
+        module.scheduled_masks = build_masks([PIE])
+    return module
 
 
 def launched(iterations: int, mask_every: int | None) -> Turns:
     """Seconds under `launch` with everything on, in turns with the plain loop."""
-    module = recipe(iterations)
-    if mask_every:
-        module.scheduled_masks = build_masks([PIE])
     turns = Turns(plain(mask_every))
+    module = recipe(iterations, mask_every is not None)
     fit(module, SyntheticSpiral(SPIRAL), turns, iterations, mask_every=mask_every or 1)
     return turns
 
@@ -88,8 +89,7 @@ class Switched(Turns):
 
     def __init__(self) -> None:
         super().__init__(iter(()))
-        self.masks = build_masks([PIE]).masks
-        self.side = ""
+        self.side, self.masks = "", ()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -98,8 +98,9 @@ class Switched(Turns):
             return
         if self.side:
             self.seconds[self.side].append((time.process_time() - self.begun) * TURN / 15)
-        self.side = "bare" if self.side == "launch" else "launch"
         masks = pl_module.scheduled_masks
+        self.masks = self.masks or masks.masks
+        self.side = "bare" if self.side == "launch" else "launch"
         masks.masks = self.masks if self.side == "launch" else ()
         masks.build(batch_idx, pl_module.mask_state(batch))
         self.begun = time.process_time()
@@ -256,7 +257,7 @@ def main() -> None:
     for name, every in (("no mask", None), ("mask every 10", 10), ("mask every 1", 1)):
         launched(iterations, every).report(name)
     switched = Switched()
-    fit(recipe(iterations), SyntheticSpiral(SPIRAL), switched, iterations)
+    fit(recipe(iterations, True), SyntheticSpiral(SPIRAL), switched, iterations)
     switched.report("mask every 1, against itself off")
 
 

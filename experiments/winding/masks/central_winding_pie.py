@@ -9,7 +9,6 @@ part between the lines is the union of two half-planes instead of their intersec
 whole turn on it is everything. `docs`: experiments/winding/README.md.
 """
 
-import cmath
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from launch.errors import LaunchError
 from launch.experiments.winding.masks.rasterise import Plane, wedge
 from launch.masks.progress import Growth, check_ramp, progress
 
-Column = list[complex]
+Column = np.ndarray  # R numbers x + i y
 SHORTEST = 1e-6  # pixels; below, a vector has no direction
 UNBOUND: Plane = (0.0, 0.0, 0.0)
 
@@ -80,16 +79,13 @@ class CentralWindingPie:
         self.count_undirected(planes)
         return self.keep_last(*wedge(planes, reflex, size, self.blur_sigma, device))
 
-    def central_column(self, state: Mapping[str, Tensor]) -> tuple[list[Column], list[Column]]:
-        """Positions and left-to-right links of the central column, for each slice.
-
-        As plain numbers: so few of them are counted faster so than by calls of a library.
-        """
-        xy, conn = state["xy_ema"], state["xy_conn_ema"]
+    def central_column(self, state: Mapping[str, Tensor]) -> tuple[Column, Column]:
+        """Positions and left-to-right links of the central column, (N, R) each."""
+        xy, conn = (state[name].numpy(force=True) for name in ("xy_ema", "xy_conn_ema"))
         place = min(max(xy.shape[2] // 2 + self.center_off[0], 0), xy.shape[2] - 1)
         column = complex_numbers(xy[:, :, place])
         links = complex_numbers(conn[:, :, place, 2] - conn[:, :, place, 0])
-        if not all(cmath.isfinite(sum(numbers)) for numbers in [*column, *links]):
+        if not np.isfinite(column.sum() + links.sum()):
             raise LaunchError(
                 "central_winding_pie_ema: the averaged mesh is not finite, so the fit has "
                 "diverged; lower the stage's lr"
@@ -171,9 +167,9 @@ def advance(
     return fronts
 
 
-def complex_numbers(points: Tensor) -> list[Column]:
+def complex_numbers(points: np.ndarray) -> Column:
     """Points (N, R, 2) as x + i y."""
-    return torch.view_as_complex(points.contiguous()).tolist()
+    return points.astype(float).view(complex)[..., 0]
 
 
 def half_planes(
@@ -224,25 +220,21 @@ def dot(a: complex, b: complex) -> float:
 
 def directions(column: Column, links: Column) -> Column:
     """The links; one without length is replaced by what is perpendicular to the column."""
-    if min(map(abs, links)) > SHORTEST:
-        return links
-    along = np.gradient(column).tolist()
-    return [link if abs(link) > SHORTEST else -1j * a for link, a in zip(links, along, strict=True)]
+    short = np.abs(links) <= SHORTEST
+    return np.where(short, -1j * np.gradient(column), links) if short.any() else links
 
 
 def turned(across: Column, low: float, high: float) -> float:
     """The angle by which directions turn from one fractional row to another, in radians."""
     first, last = int(low), min(int(high), len(across) - 2)
-
-    def step(row: int) -> float:
-        return cmath.phase(across[row + 1] * across[row].conjugate())
-
-    whole = sum(map(step, range(first, last)))
-    return whole - (low - first) * step(first) + (high - last) * step(last)
+    steps = np.angle(across[first + 1 : last + 2] * across[first : last + 1].conj())
+    whole = steps[:-1].sum()
+    return float(whole - (low - first) * steps[0] + (high - last) * steps[-1])
 
 
 def at_row(values: Column, row: float) -> tuple[complex, complex]:
     """Value and slope at a fractional row."""
     first = min(int(row), len(values) - 2)
-    slope = values[first + 1] - values[first]
-    return values[first] + (row - first) * slope, slope
+    start, stop = values[first : first + 2].tolist()
+    slope = stop - start
+    return start + (row - first) * slope, slope

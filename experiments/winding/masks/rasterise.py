@@ -40,11 +40,11 @@ class Grid:
 
 @cache
 def grid_of(size: tuple[int, int], blur_sigma: float) -> Grid:
-    """No finer than a blur needs: a pixel for two thirds of a standard deviation."""
-    widest = max(1.0, blur_sigma / 1.5)
+    """No finer than a blur needs: a pixel for four fifths of a standard deviation."""
+    widest = max(1.0, blur_sigma / 1.25)
     few = [math.ceil((n - 1) / widest) + 1 for n in size]
     step = [(n - 1) / max(1, m - 1) for n, m in zip(size, few, strict=True)]
-    return Grid((few[0], few[1]), (step[0] or 1.0, step[1] or 1.0), math.ceil(widest))
+    return Grid((few[0], few[1]), (step[0] or 1.0, step[1] or 1.0), round(widest))
 
 
 def wedge(
@@ -116,15 +116,24 @@ def clip(polygon: Corners, plane: Plane) -> list[tuple[float, float]]:
 
 
 def filled(polygon: Corners, grid: Grid) -> Array:
-    """255 inside a polygon of (x, y) corners, uint8 of all parts; nothing below three corners."""
-    parts = grid.parts
-    image = np.zeros([parts * n for n in grid.size], np.uint8)
+    """255 inside a polygon of (x, y) corners, uint8 of all parts; nothing below three corners.
+
+    It is valid until the next call.
+    """
+    parts, image = grid.parts, canvas(grid)
+    image.fill(0)
     if len(polygon) >= 3:
         down, across = (parts * (1 << SHIFT) / step for step in grid.step)
         first = (parts - 1) / 2 * (1 << SHIFT)
         points = [(round(x * across + first), round(y * down + first)) for x, y in polygon]
         cv2.fillPoly(image, [np.array(points, np.int32)], (255,), lineType=cv2.LINE_8, shift=SHIFT)
     return image
+
+
+@cache
+def canvas(grid: Grid) -> Array:
+    """What `filled` draws on, the same each time: fresh pages of the system cost more."""
+    return np.empty([grid.parts * n for n in grid.size], np.uint8)
 
 
 def soften(sharp: Array, image: Array, grid: Grid, blur_sigma: float) -> None:
