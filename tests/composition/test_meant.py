@@ -69,6 +69,8 @@ def test_a_name_of_the_project_above_is_told_where_it_is(tmp_path, monkeypatch):
     "words, said",
     [
         (["seed", "=", "1"], "no spaces around ="),
+        (["seed=", "1"], "no spaces around ="),
+        (["+experiment=sr/static", "seed="], "seed= lacks its value; for none type seed=null"),
         (["sr/static"], "Did you mean +experiment=sr/static?"),
         (["pbr"], "Did you mean +ladder=pbr?"),
         (["validat"], "Did you mean task=validate?"),

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from launch.front import sweep
 from launch.record.run import Run
+from launch.record.storage import write_json
 from tests.command_line import launch, stopped
 
 SEEDS = range(6)
@@ -132,6 +134,29 @@ def test_a_second_person_is_told_who_is_at_work(here, monkeypatch):
     assert code == 2
     assert "ada on " in printed
     assert "task=cancel run_dir=sweep" in printed
+
+
+def test_what_another_began_meanwhile_is_not_written_over(here, monkeypatch, worker):
+    """Between the look at the folder and its lock, as a launcher that only submits allows."""
+    look = sweep.require_some
+
+    def look_then_lose(*arguments, **named):
+        write_json(Path("sweep/sweep.json"), {"jobs": [{"place": "0", "overrides": ["seed=9"]}]})
+        return look(*arguments, **named)
+
+    Path("sweep").mkdir()
+    monkeypatch.setattr(sweep, "require_some", look_then_lose)
+    code, printed = here("-m", "+experiment=sr/static", "seed=0,1", "run_dir=sweep")
+    assert code == 2
+    assert "sweep holds another sweep: it has seed=9" in printed
+    assert not worker.names
+
+
+def test_a_job_that_is_listed_twice_runs_once(here, worker):
+    code, printed = here("-m", "+experiment=sr/static", "seed=0,1,0", "run_dir=sweep")
+    assert code == 0, printed
+    assert "1 of 3 jobs repeat another and are left out" in printed
+    assert worker.names == ["0", "1"]
 
 
 def test_a_sweep_that_is_asked_to_stop_starts_no_further_job(here, worker):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import yaml
 from hydra import compose
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -159,7 +159,14 @@ def unnamed_options(error: Exception, overrides: list[str]) -> Iterator[str]:
 def unreadable(error: OverrideParseException) -> ConfigError:
     """What is no override; a value with odd characters is shown as it has to be quoted."""
     key, equals, value = error.override.partition("=")
+    if value.rstrip().endswith(","):
+        shorter = f"{key}={value.rstrip(', ')}"
+        return ConfigError(f"{error.override!r} ends with a comma; type {in_a_shell(shorter)}")
     text = f"{error.override!r} is not an override: {first_line(error)}"
+    called, bracket, _ = value.partition("(")
+    known = create_functions().functions
+    if bracket and called not in known and nearest(called, known):
+        return ConfigError(f"{text}.{nearest(called, known)}")
     typed = f"{key}={quoted(value)}"
     try:
         OverridesParser.create().parse_override(typed)

@@ -200,7 +200,9 @@ def refuse(arguments: list[str]) -> None:
     if not words:
         return
     told = " ".join(words)
-    if "=" in words or any(word.startswith("=") for word in words):
+    if [word for word in words if word.endswith("=")] == words:
+        raise ConfigError(f"{told} lacks its value; for none type {words[0]}null")
+    if any(word.startswith("=") or word.endswith("=") for word in words):
         raise ConfigError(f"{told}: there are no spaces around =, as in KEY=VALUE")
     before = arguments[arguments.index(words[0]) - 1] if arguments.index(words[0]) else ""
     if before and before not in words and not word_meant(words[0]):

@@ -60,12 +60,14 @@ def sweep(sweeper: BasicSweeper, arguments: list[str]) -> Swept:
     with open_dict(config):
         config.hydra.sweep.dir = str(folder)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={as_value(folder)}")
-    listed_now = listed(sweeper, arguments)
+    listed_now = once_each(listed(sweeper, arguments))
     loader.compose_all(config, listed_now)
     both = merged(folder, listed_now, config)
     jobs = [loader.placed(number, overrides) for number, overrides in enumerate(both)]
     refused = require_some(loader, folder, jobs, every=config.study is not None)
     with Run(folder).lock(SECONDS_TO_WAIT):
+        if merged(folder, listed_now, config) != both:  # which says itself if it is another sweep
+            raise ConfigError(f"{folder} was changed by another process just now; repeat this")
         Run(folder).forget_stop()
         write_json(folder / FILE, {"jobs": [asdict(job) for job in jobs], "written": now()})
         write(folder / "multirun.yaml", OmegaConf.to_yaml(config))
@@ -77,6 +79,14 @@ def sweep(sweeper: BasicSweeper, arguments: list[str]) -> Swept:
             start_all(sweeper, [launched(job) for job in open_jobs])
     detached = bool(open_jobs) and getattr(launcher, "is_detached", False)
     return Swept(folder, config.study, len(refused), detached)
+
+
+def once_each(jobs: list[Overrides]) -> list[Overrides]:
+    """Without those that are listed before, which is told: they would be the same run."""
+    kept = [list(job) for job in dict.fromkeys(map(tuple, jobs))]
+    if len(kept) < len(jobs):
+        print(f"{len(jobs) - len(kept)} of {len(jobs)} jobs repeat another and are left out")
+    return kept
 
 
 def start_all(sweeper: BasicSweeper, jobs: list[Overrides]) -> None:
