@@ -127,6 +127,7 @@ MISTAKES = [
     ("+experiment=pbr/phase_b/albedo recipe.relief=false", 2, "nothing reads it at scale=demo"),
     ("+experiment=pbr/phase_b/albedo recipe.size=64", 2, "nothing reads it at scale=demo"),
     ("+experiment=pbr/phase_b/albedo recipe.unfreeze=2", 2, "nothing reads it at scale=demo"),
+    ("+experiment=pbr/phase_b/albedo recipe.size=64 task=plan", 2, "nothing reads it at scale=d"),
     ("+experiment=pbr/phase_b ~losses.l1", 2, "Did you mean 'rungs.albedo.losses.l1'"),
     ("+experiment=pbr/phase_b losses.ce.loss_weight=2", 2, "'rungs.segformer.losses.ce.loss_w"),
     (f"{STATIC} +ladder=pbr", 2, "leave one of them out"),

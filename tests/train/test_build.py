@@ -115,6 +115,12 @@ def test_callbacks_of_a_configuration_come_beside_its_own(config, tmp_path):
     assert "EarlyStopping" in kinds and checkpoints in trainer.callbacks
 
 
+def test_masks_drawn_seldom_are_told_where_there_are_none(config, tmp_path):
+    seldom = changed(config, trainer={"mask_every": 7})
+    with pytest.warns(UserWarning, match="mask_every=7 does nothing: this run has no masks"):
+        trainer_of(seldom, tmp_path, build.build_module(seldom))
+
+
 def test_a_logger_without_a_place_writes_into_the_run(config, tmp_path):
     node = {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": None}
     run = Run(tmp_path)

@@ -2,11 +2,14 @@
 
 import errno
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hydra.errors import InstantiationException
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.trainer.states import TrainerFn, TrainerState, TrainerStatus
 
 from launch.errors import ConfigError, MissingError, NonFiniteError, PreemptedError
 from launch.record.run import Run
@@ -51,6 +54,20 @@ def test_every_end_is_recorded_with_its_code(run, monkeypatch, capsys, error, co
     record = Run(run.folder).record
     assert record["status"] == status
     assert said in record["error"] and said in capsys.readouterr().out
+
+
+def test_what_lightnings_callbacks_refuse_is_told_in_a_line(run, monkeypatch, capfd):
+    """A metric that nothing logs, which only the first validation can know."""
+    stopping = EarlyStopping(monitor="val_los", check_on_train_epoch_end=False)
+    state = TrainerState(TrainerStatus.RUNNING, TrainerFn.FITTING)
+    trainer = SimpleNamespace(
+        callback_metrics={"psnr_y": 1}, fast_dev_run=False, state=state, sanity_checking=False
+    )
+    monkeypatch.setattr(worker, "predict", lambda *_: stopping.on_validation_end(trainer, None))
+    assert worker.work(run, CONFIG) == 1
+    told = "".join(capfd.readouterr())
+    assert "`val_los` which is not available" in told and "`psnr_y`" in told
+    assert "Traceback" not in told
 
 
 def test_a_run_that_was_stopped_knows_where(run, monkeypatch):

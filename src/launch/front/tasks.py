@@ -273,6 +273,7 @@ def plan(composition: Composition, typed: Typed) -> int:
     folder = folder_of(composition)
     climber = Climber(Path(composition.whole.runs), "none", typed.of(*PASSED_ON))
     target = climber.described(composition)
+    configuration.require_read((training.composition for training in target.trainings()), typed)
     if target.ladder is not None and not target.ladder.of:
         from launch.ladder import plan as ladder_plan  # noqa: PLC0415 - plotting is slow to import
 

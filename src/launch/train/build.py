@@ -1,5 +1,6 @@
 """Builds what a run's configuration describes. The one place that instantiates."""
 
+import warnings
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -161,6 +162,9 @@ def built_callbacks(
     settings = config["trainer"]
     step_log = StepLog(settings["log_every"])
     own = instantiate(config.get("callbacks") or {}, _convert_="all")
+    if settings["mask_every"] > 1 and not module.scheduled_masks.masks:
+        message = f"trainer.mask_every={settings['mask_every']} does nothing: this run has no masks"
+        warnings.warn(message, stacklevel=2)
     return [
         LossSchedule(),
         *([MaskSchedule(settings["mask_every"])] if module.scheduled_masks.masks else []),

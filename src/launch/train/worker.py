@@ -46,6 +46,9 @@ from launch.train.weights import load_weights, save_weights
 
 Config = dict[str, Any]
 
+LIGHTNINGS = "/lightning/pytorch/callbacks/"
+"""Where an error is one of what was typed for a callback, and its message says all."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the task of one run folder; returns the exit code."""
@@ -106,7 +109,8 @@ def work(run: Run, config: Config) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in storage.STORAGE:
             return ended(run, config, storage.explained(error))
-        traceback.print_exc()
+        if LIGHTNINGS not in traceback.extract_tb(error.__traceback__)[-1].filename:
+            traceback.print_exc()
         return ended(run, config, LaunchError(f"{type(error).__name__}: {error}"))
     return 0
 
