@@ -77,8 +77,9 @@ test-slurm: $(READY) ## a real Slurm on this machine: needs root, apt-get instal
 test-slow: $(READY) ## the tests that train for minutes
 	$(BIN)/python -m pytest -m slow
 
-test-chaos: $(READY) ## kills, full and damaged disks at the writes of runs; every signal; seeded
-	CHAOS_KILLS=$(or $(KILLS),20) $(BIN)/python -m pytest -m 'slow or not slow' tests/test_chaos.py tests/test_signals.py
+test-chaos: $(READY) ## kills, full and damaged disks at every write of runs; every signal; seeded
+	CHAOS_KILLS=$(or $(KILLS),20) TMPDIR=$(or $(wildcard /dev/shm),/tmp) \
+		$(BIN)/python -m pytest -m 'slow or not slow' tests/test_chaos.py tests/test_signals.py
 
 test-wheel: $(READY) ## the wheel in an environment of its own, with its packages (3 GB)
 	FRESH=1 $(BIN)/python -m pytest -m slow tests/test_wheel.py

@@ -34,6 +34,10 @@ RUN = [
 ]
 
 
+TWO = "trainer.devices=2", "trainer.strategy=ddp"
+RANKS = pytest.mark.parametrize("ranks", [(), TWO], ids=["one rank", "two ranks"])
+
+
 class Started:
     """A command in a session of its own, and what is left of it."""
 
@@ -248,10 +252,11 @@ def test_a_validation_that_takes_too_long_is_ended_after_stop_within(tmp_path, m
     assert storage.verify(Run(run.folder).last)
 
 
-def test_an_export_is_interrupted(tmp_path):
+@RANKS
+def test_an_export_is_interrupted(tmp_path, ranks):
     code, printed = launch(*RUN, "trainer.max_iterations=2", f"run_dir={tmp_path / 'run'}")
     assert code == 0, printed
-    again = f"from={tmp_path / 'run'}", "task=export", f"output={tmp_path / 'out'}"
+    again = f"from={tmp_path / 'run'}", "task=export", f"output={tmp_path / 'out'}", *ranks
     export = Started(tmp_path / "export", *again, typed=())
     export.when(lambda: workers(export.folder))
     os.kill(export.process.pid, signal.SIGTERM)
@@ -259,8 +264,9 @@ def test_an_export_is_interrupted(tmp_path):
     assert not [*(tmp_path / "out").rglob("*")]
 
 
-def test_a_study_stops_and_starts_no_other_arm(tmp_path):
-    typed = "-m", "+study=sr_ramps", "study.seeds=[0,1]", *RUN[1:]
+@RANKS
+def test_a_study_stops_and_starts_no_other_arm(tmp_path, ranks):
+    typed = "-m", "+study=sr_ramps", "study.seeds=[0,1]", *RUN[1:], *ranks
     study = Started(tmp_path / "study", *typed, typed=())
     study.when(lambda: [*study.folder.rglob("last.ckpt")])
     os.killpg(study.process.pid, signal.SIGTERM)
@@ -268,10 +274,11 @@ def test_a_study_stops_and_starts_no_other_arm(tmp_path):
     assert len([*study.folder.rglob("checkpoints")]) == 1
 
 
-def test_a_climb_stops_and_starts_no_other_rung(tmp_path):
+@RANKS
+def test_a_climb_stops_and_starts_no_other_rung(tmp_path, ranks):
     """The whole says so, its first rung goes on from its checkpoint."""
     typed = "+experiment=roi/deterministic", "trainer.accelerator=cpu", "trainer.threads=1"
-    climb = Started(tmp_path / "climb", *typed, "trainer.checkpoint_every=2", typed=())
+    climb = Started(tmp_path / "climb", *typed, "trainer.checkpoint_every=2", *ranks, typed=())
     climb.when(lambda: [*climb.folder.rglob("last.ckpt")])
     os.kill(climb.process.pid, signal.SIGTERM)
     assert climb.wait() == 143
@@ -324,7 +331,7 @@ def test_group_signals_at_random_moments(tmp_path, count):
 
 @pytest.mark.parametrize("send", [os.kill, os.killpg])
 def test_two_ranks_agree_to_stop(tmp_path, send):
-    run = Started(tmp_path / "run", "trainer.devices=2", "trainer.strategy=ddp")
+    run = Started(tmp_path / "run", *TWO)
     run.when(run.saved)
     send(run.process.pid, signal.SIGTERM)
     assert run.wait() == 143
@@ -333,7 +340,7 @@ def test_two_ranks_agree_to_stop(tmp_path, send):
 
 
 def test_a_killed_rank_ends_the_run(tmp_path):
-    run = Started(tmp_path / "run", "trainer.devices=2", "trainer.strategy=ddp")
+    run = Started(tmp_path / "run", *TWO)
     run.when(run.saved)
     _, second = sorted(workers(run.folder))
     os.kill(second, signal.SIGKILL)

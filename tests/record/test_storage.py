@@ -85,6 +85,16 @@ def test_the_generation_before_is_kept(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["last", "previous"]
 
 
+def test_after_a_kill_between_keeping_and_replacing_nothing_is_left_over(tmp_path):
+    last, previous = tmp_path / "last", tmp_path / "previous"
+    last.write_bytes(b"first")
+    previous.hardlink_to(last)
+    with storage.replacing(last, keep=previous) as file:
+        file.write(b"second")
+    assert (last.read_bytes(), previous.read_bytes()) == (b"second", b"first")
+    assert sorted(tmp_path.iterdir()) == [last, previous]
+
+
 def test_a_disk_without_hard_links_keeps_it_too(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.EPERM, "no links here")

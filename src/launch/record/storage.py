@@ -11,6 +11,7 @@ import shutil
 import sys
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -41,7 +42,7 @@ def replacing(
 
     Args:
         keep: gets what `path` was before.
-        flush: whether it is on the disk when this ends, which takes as long as the disk does.
+        flush: whether it is on the disk when this ends; else its writer may be `flushing` it.
         options: of `open`.
 
     Raises:
@@ -63,6 +64,21 @@ def replacing(
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def flushing(file: IO[Any]) -> Iterator[None]:
+    """What is written so far is on the disk when this ends, which takes as long as the disk does;
+    something else can be done meanwhile.
+
+    Raises:
+        OSError: from the disk.
+    """
+    file.flush()
+    with ThreadPoolExecutor(1) as thread:
+        flushed = thread.submit(os.fsync, file.fileno())
+        yield
+        flushed.result()
 
 
 @contextmanager
@@ -96,6 +112,7 @@ def _keep(path: Path, other: Path) -> None:
         path.replace(other)
     else:
         spare.replace(other)
+        spare.unlink(missing_ok=True)  # still there if both were the same file, as after a kill
 
 
 def write(path: Path, content: str | bytes, flush: bool = True) -> None:

@@ -34,11 +34,12 @@ def write(run: Run, content: dict[str, Any], path: Path) -> None:
     keep = run.previous if path == run.last else None
     sealed = None
     try:
-        with storage.replacing(path, keep=keep) as file:
+        with storage.replacing(path, keep=keep, flush=False) as file:
             sealed = storage.Sealed(file)
             torch.save(content, sealed)  # pyright: ignore[reportArgumentType]
             noted = {"file": path.name, "crc32": sealed.seal()}
-            run.note("checkpoint", iteration=content["iteration"], checkpoint=noted)
+            with storage.flushing(file):
+                run.note("checkpoint", iteration=content["iteration"], checkpoint=noted)
     except OSError as error:
         raise storage.explained(error) from error
     except RuntimeError as error:
