@@ -21,6 +21,7 @@ from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
 from launch.experiments.pbr.predict import Settings, convert_folder, fingerprint
 from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_error, rerender_error
 from launch.experiments.pbr.rules import checked
+from launch.experiments.pbr.seams import Axes
 from launch.experiments.pbr.tiles import TILE
 from launch.losses.structural import SSIM
 from launch.train.objective import Inputs
@@ -39,7 +40,7 @@ class MapsFromAlbedo(Phase):
     Args:
         losses: any of `roughness_l1`, `roughness_ssim`, `metallic_l1`, `metallic_bce`, `ao_l1`,
             `height_l1`, `height_tv`, and `albedo_l1` for the joint pass.
-        network: (N, 6, H, W), condition -> maps.
+        network: (N, 6, H, W), condition, and in a conversion `torus` -> maps; see `MapsUNet`.
         albedo: this phase's, whose predictions are the input; null for the true albedo.
         segformer: this phase's, for FiLM and the classes of pixels; null leaves both out.
         metal: index of the class metal.
@@ -301,12 +302,16 @@ class MapsFromAlbedo(Phase):
         logits = self.segformer(image.to(self.device))
         return condition_of(logits, logits.new_ones(1))
 
-    def convert(self, image: Tensor, condition: Tensor | None) -> Tensor:
-        """Diffuse and normal (N, 6, H, W) -> albedo and the four maps (N, 7, H, W)."""
+    def convert(self, image: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
+        """Diffuse and normal (N, 6, H, W) -> albedo and the four maps (N, 7, H, W).
+
+        Args:
+            torus: axes (y, x) along which the image is a whole period.
+        """
         image = image.to(self.device)
         condition = None if condition is None else condition.to(self.device)
         albedo = self.albedo(image, condition) if self.albedo else image[:, :3]
-        maps = self.network(image_of(albedo, image[:, 3:]), condition)
+        maps = self.network(image_of(albedo, image[:, 3:]), condition, torus)
         maps["metallic"] = maps["metallic"].sigmoid()
         return torch.cat([albedo, *(maps[name] for name in SCALARS)], dim=1).clamp(0, 1).cpu()
 

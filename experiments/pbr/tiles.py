@@ -25,7 +25,7 @@ MULTIPLE = 32  # sides of what a network sees
 FULL = 65535
 CHANNELS = 7  # albedo, roughness, metallic, ao, height
 
-Convert = Callable[[Tensor, Tensor | None], Tensor]
+Convert = Callable[[Tensor, Tensor | None, Axes], Tensor]
 Condition = Callable[[Tensor], Tensor | None]
 
 
@@ -44,17 +44,20 @@ def convert_tiles(
     """Maps (7, H, W) in 16 bits of diffuse and normal, (H, W, 6) bytes, of any size.
 
     Args:
-        convert: (1, 6, h, w) and a condition of that size -> (1, 7, h, w) in [0, 1].
+        convert: (1, 6, h, w), a condition of that size and the axes along which that is a whole
+            period -> (1, 7, h, w) in [0, 1].
         context: condition of the whole texture (1, C, h, w), of any size.
-        torus: axes along which the texture tiles. A shift by half a tile shifts the maps.
+        torus: axes along which the texture tiles. A shift by half a tile shifts the maps; of a
+            texture that fits into a tile, a shift by what the networks reduce, too.
     """
     height, width = size = image.shape[:2]
     total = np.zeros((CHANNELS, height, width), np.uint16)
     rows, columns = (spans(n, tile, wrap) for n, wrap in zip(size, torus, strict=True))
+    period = torus[0] and len(rows[0].seen) == height, torus[1] and len(columns[0].seen) == width
     for y, x in product(rows, columns):
         part = network_input(image[y.seen[:, None], x.seen])
         condition = None if context is None else sampled(context, (y.seen, x.seen), size, torus)
-        maps = convert(part, condition)[0].float().cpu().numpy()
+        maps = convert(part, condition, period)[0].float().cpu().numpy()
         total[:, y.written[:, None], x.written] += _weighted(maps, y, x)
     return total
 

@@ -6,6 +6,7 @@ import torch
 
 from launch.experiments.pbr.relief import relief_of
 from launch.experiments.pbr.shading import normals_of
+from launch.experiments.pbr.synthetic import material
 
 SIDE = 64
 
@@ -33,6 +34,17 @@ def test_bumps_of_a_crop():
         -((y - 45) ** 2 + (x - 40) ** 2) / 40
     )
     assert alike(relief(height, 8.0), height) > 0.9
+
+
+@pytest.mark.parametrize("torus", [(True, True), (True, False), (False, True)])
+def test_where_a_picture_is_a_whole_period_a_shift_shifts_its_relief(torus):
+    maps = material(0, "stone", "clean", SIDE)
+    normals = torch.from_numpy(maps["normal"]).permute(2, 0, 1)[None].float()
+    shift = [19 * whole for whole in torus]
+    expected = relief_of(normals, torus).roll(shift, (-2, -1))
+    shifted = relief_of(normals.roll(shift, (-2, -1)), torus)
+    torch.testing.assert_close(shifted, expected, atol=1e-4, rtol=0)
+    assert alike(relief_of(normals, torus), maps["height"]) > 0.7
 
 
 def test_steeper_normals_are_the_same_relief():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from launch.experiments.pbr import tiles
 from launch.experiments.pbr.maps import MapsFromAlbedo
 from launch.experiments.pbr.models import AlbedoUNet, MapsUNet, SegFormer
-from launch.experiments.pbr.seams import seam_ratios
+from launch.experiments.pbr.seams import Axes, seam_ratios
 from launch.experiments.pbr.synthetic import material
 from launch.experiments.pbr.tiles import FULL, context_of, convert_tiles, mirrored, sampled, spans
 from launch.train.objective import ScheduledLosses
@@ -31,7 +31,7 @@ def blurring():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(6, 7, 9, padding=4), nn.Sigmoid()).eval()
 
-    def run(image: Tensor, condition: Tensor | None) -> Tensor:
+    def run(image: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
         with torch.no_grad():
             return network(image)
 
@@ -78,23 +78,31 @@ def networks() -> MapsFromAlbedo:
     return module.eval().requires_grad_(False)
 
 
-@pytest.mark.parametrize("side", [64, 128])
-def test_the_edge_of_a_tiling_texture_is_a_line_like_any_other(networks, monkeypatch, side):
-    """Shifted by half, the edges lie inside: the maps there are the same."""
+@pytest.mark.parametrize(
+    ("side", "tile", "shift", "seen"),
+    [(64, 64, 32, True), (128, 64, 64, True), (96, 96, 32, False), (128, 64, 32, False)],
+)
+def test_the_edge_of_a_tiling_texture_is_a_line_like_any_other(
+    networks, monkeypatch, side, tile, shift, seen
+):
+    """Shifted, the edges lie inside: the maps there are the same.
+
+    Where the texture fits into a tile, and without the classes that are `seen`, after other shifts
+    than by half too.
+    """
     monkeypatch.setattr(tiles, "WHOLE", 64)
     monkeypatch.setattr(tiles, "MARGIN", 32)
     both = True, True
 
     def maps_of(image: np.ndarray) -> np.ndarray:
-        context = context_of(networks.game_condition, image, both)
-        return convert_tiles(networks.convert, image, context, both, tile=64).astype(int)
+        context = context_of(networks.game_condition, image, both) if seen else None
+        return convert_tiles(networks.convert, image, context, both, tile).astype(int)
 
     image = image_of(side=side)
     maps = maps_of(image)
     assert maps.std(axis=(1, 2)).min() > 10 * STEPS
-    shift = side // 2, side // 2
-    shifted = maps_of(np.roll(image, shift, (0, 1)))
-    np.testing.assert_allclose(shifted, np.roll(maps, shift, (1, 2)), atol=STEPS)
+    shifted = maps_of(np.roll(image, (shift, shift), (0, 1)))
+    np.testing.assert_allclose(shifted, np.roll(maps, (shift, shift), (1, 2)), atol=STEPS)
 
 
 @pytest.mark.parametrize("side", [64, 100])
@@ -120,9 +128,12 @@ def test_the_border_of_what_does_not_tile_is_that_of_its_mirror_image():
     for beyond in ("zeros", "circular"):
         torch.manual_seed(0)
         network = nn.Conv2d(6, 7, 9, padding=4, padding_mode=beyond).requires_grad_(False)
-        run = nn.Sequential(network, nn.Sigmoid())
-        maps.append(convert_tiles(lambda i, c, n=run: n(i), image, None, (False, False), tile=64))
-    np.testing.assert_allclose(maps[0].astype(int), maps[1], atol=1)  # convolutions round otherwise
+
+        def run(image, condition, torus, network=network):
+            return network(image).sigmoid()
+
+        maps.append(convert_tiles(run, image, None, (False, False), tile=64))
+    np.testing.assert_allclose(maps[0].astype(int), maps[1], atol=1)  # sums are rounded otherwise
 
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 90), (33, 40)])
@@ -136,12 +147,16 @@ def test_any_size_comes_back_at_its_size(blurring, size):
 def test_pixels_stay_where_they_are_at_any_size():
     """What comes out is what went in: nothing is resized on the way."""
     image = np.random.default_rng(1).integers(0, 256, (70, 51, 6), np.uint8)
-    maps = convert_tiles(lambda i, c: torch.cat([i, i[:, :1]], 1), image, None, (True, False), 32)
+
+    def same(image, condition, torus):
+        return torch.cat([image, image[:, :1]], 1)
+
+    maps = convert_tiles(same, image, None, (True, False), 32)
     np.testing.assert_allclose(maps[:3] / FULL, image[..., :3].transpose(2, 0, 1) / 255, atol=2e-4)
 
 
 def test_a_constant_network_gives_constant_maps():
-    def constant(image: Tensor, condition: Tensor | None) -> Tensor:
+    def constant(image: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
         return image.new_full((1, 7, *image.shape[-2:]), 0.3)
 
     maps = convert_tiles(constant, image_of(), None, (False, True), tile=32)
@@ -186,7 +201,7 @@ def test_every_tile_gets_its_part_of_the_context():
     image = image_of()
     context = torch.rand(1, 7, SIDE, SIDE)
 
-    def given(part: Tensor, condition: Tensor | None) -> Tensor:
+    def given(part: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
         assert condition is not None
         return condition
 
