@@ -112,6 +112,19 @@ def test_what_is_typed_on_resume_is_part_of_the_command_and_of_its_history(here,
     assert yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["log_every"] == 3
 
 
+def test_what_is_refused_on_resume_leaves_the_run_its_configuration(here, worker):
+    worker.ends = {"run": [143, 2]}
+    here(STATIC, "run_dir=run")
+    run = Run(Path("run"))
+    before, written = run.record, (run.folder / "config.yaml").read_bytes()
+    assert here("resume=run", "data.batch_size=3")[0] == 2
+    assert (run.folder / "config.yaml").read_bytes() == written
+    kept = ("identity", "overrides", "command", "seed", "parents")
+    assert [run.reread().record[key] for key in kept] == [before[key] for key in kept]
+    code, printed = here(STATIC, "run_dir=run")
+    assert code == 0, printed
+
+
 # What is shown is what trains
 
 

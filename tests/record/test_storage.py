@@ -85,6 +85,25 @@ def test_the_generation_before_is_kept(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["last", "previous"]
 
 
+def test_a_disk_that_refuses_to_flush_leaves_what_was_there(tmp_path, monkeypatch):
+    path, done = tmp_path / "last", []
+    path.write_bytes(b"first")
+
+    def refuse(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(storage.os, "fsync", refuse)
+    with (
+        pytest.raises(OSError, match="Input/output"),
+        storage.replacing(path, flush=False) as file,
+    ):
+        file.write(b"second")
+        with storage.flushing(file):
+            done.append("meanwhile")
+    assert (done, path.read_bytes()) == (["meanwhile"], b"first")
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_after_a_kill_between_keeping_and_replacing_nothing_is_left_over(tmp_path):
     last, previous = tmp_path / "last", tmp_path / "previous"
     last.write_bytes(b"first")

@@ -11,9 +11,9 @@ import shutil
 import sys
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any
 
 from launch.errors import ConfigError, LaunchError
@@ -74,11 +74,23 @@ def flushing(file: IO[Any]) -> Iterator[None]:
     Raises:
         OSError: from the disk.
     """
+    failed: list[OSError] = []
+
+    def flush() -> None:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            failed.append(error)
+
     file.flush()
-    with ThreadPoolExecutor(1) as thread:
-        flushed = thread.submit(os.fsync, file.fileno())
+    thread = Thread(target=flush)
+    thread.start()
+    try:
         yield
-        flushed.result()
+    finally:
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 @contextmanager

@@ -37,6 +37,9 @@ from launch.start import pool, ranks
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
+REFUSED = 2
+"""Exit code of what is the user's to mend."""
+
 CHOSEN = ("hydra.searchpath",)
 """Overrides of Hydra's own that decide what is composed."""
 
@@ -168,26 +171,34 @@ def begun(job: Job, run: Run, lock: int) -> int:
 
 
 def changed(job: Job, run: Run) -> int:
-    """Continue a run with another configuration.
+    """Continue a run with another configuration; if that is refused it keeps its own.
 
     Raises:
         LaunchError: if another process is at work in the folder.
     """
     with run.lock() as lock:
         run.forget_stop()
-        made = {key: run.record[key] for key in ("overrides", "command", "experiment", "rung")}
+        before = run.record
+        configured = [run.folder / "config.yaml", *(run.folder / ".hydra").glob("*.yaml")]
+        written = {path: path.read_bytes() for path in configured}
+        made = {key: before[key] for key in ("overrides", "command", "experiment", "rung")}
         overrides = [*made["overrides"], *job.composition.overrides]
         resumed = command(f"resume={run.folder}", *job.composition.overrides)
+        # The one way in which identity may change: asked for by name, kept in the ledger.
+        origin = job.origin() | made | {"overrides": overrides, "command": command(*overrides)}
 
         def again() -> int:
-            # The one way in which identity may change: asked for by name, kept in the ledger.
-            origin = job.origin() | made | {"overrides": overrides, "command": command(*overrides)}
             run.resume(**origin, typed=resumed)
             run.write_config(job.config)
             keep(run, job.parents)
             return work(run, job.config, lock)
 
-        return under_hydra(job.composition, run.folder, again)
+        code = under_hydra(job.composition, run.folder, again)
+        if code == REFUSED and run.record["iteration"] == before["iteration"]:
+            for path, content in written.items():
+                storage.write(path, content)
+            run.note("refused", **{key: before.get(key) for key in origin})
+        return code
 
 
 def under_hydra(composition: Composition, folder: Path, task: Callable[[], int]) -> int:
