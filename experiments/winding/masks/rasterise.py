@@ -85,17 +85,22 @@ def clipped(planes: Sequence[Plane], union: bool, grid: Grid) -> Corners:
     """The polygon (x, y) of the image that lies in all half-planes.
 
     For a union it is the polygon that lies in none. A filled polygon covers what its border touches
-    too, so that each line lies half a part further in.
+    too, so that each line lies half a part further in, unless nothing would be left then.
     """
+    half = 0.5 * max(grid.step) / grid.parts
+    return cut(planes, union, grid, half) or cut(planes, union, grid, 0.0)
+
+
+def cut(planes: Sequence[Plane], union: bool, grid: Grid, inset: float) -> Corners:
+    """`clipped`, with each line `inset` pixels of the image further in."""
     (rows, columns), (down, across) = grid.size, grid.step
     beyond = 0.5 - 0.5 / grid.parts  # of a pixel, to the outermost parts
     left, right = -beyond * across, (columns - 1 + beyond) * across
     top, bottom = -beyond * down, (rows - 1 + beyond) * down
-    half = 0.5 * max(grid.step) / grid.parts
     polygon: Corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     for a, b, c in planes:
-        inside = (a, b, c - half) if a or b else (a, b, c)  # one without a direction bounds nothing
-        polygon = clip(polygon, (-a, -b, -c - half) if union else inside)
+        inside = (a, b, c - inset) if a or b else (a, b, c)  # without a direction: bounds nothing
+        polygon = clip(polygon, (-a, -b, -c - inset) if union else inside)
     return polygon
 
 
@@ -146,10 +151,19 @@ def soften(sharp: Array, image: Array, grid: Grid, blur_sigma: float) -> None:
         np.multiply(sharp, 1 / 255, out=image, dtype=np.float32)
         return
     if grid.parts > 1:
+        mirror(sharp, grid.parts)
+        mirror(sharp.T, grid.parts)
         sharp = cv2.resize(sharp, grid.size[::-1], interpolation=cv2.INTER_AREA)
     down, across = (kernel(blur_sigma / step, grid.parts) for step in grid.step)
     border = cv2.BORDER_REFLECT_101
     cv2.sepFilter2D(sharp, cv2.CV_32F, across / 255, down, dst=image, borderType=border)
+
+
+def mirror(sharp: Array, parts: int) -> None:
+    """Rows of parts beyond the image, half a pixel at each end, as the blur mirrors the others."""
+    beyond = parts // 2
+    sharp[:beyond] = sharp[parts - 1 : parts - 1 - beyond : -1]
+    sharp[-beyond:] = sharp[beyond - parts - 1 : -parts - 1 : -1]
 
 
 @cache
