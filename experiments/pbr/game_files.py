@@ -5,6 +5,7 @@ Games on Windows ignore the case of names, and so does everything here.
 
 import os
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,10 @@ EXCLUDED = {
     "interface": "menus, no material",
     "cubemaps": "surroundings, no material",
     "effects": "effects, no material",
+    "fomod": "pictures of an installer",
+    "__macosx": "what macOS adds to archives",
 }
+ARCHIVES = (".bsa", ".ba2", ".zip", ".7z", ".rar")
 NORMAL = {"n", "normal", "normals", "nrm", "norm", "nor", "nm", "normalmap"}
 OTHER_MAPS = {  # these suffixes are a game's own
     **{"msn": "model-space normals", "sk": "subsurface map", "s": "specular map"},
@@ -99,12 +103,12 @@ def walk(root: Path) -> Iterator[Path]:
 
 def _scan_folder(root: Path, folder: Path, paths: list[Path], forced: Forced, found: Found) -> None:
     excluded = [part for part in folder.parts if part.lower() in EXCLUDED]
-    stems = {path.stem.lower() for path in paths}
+    stems = {spelled_alike(path.stem) for path in paths}
     bases = stems | {base_of(stem) for stem in stems}
     normals = {}
     plain: dict[str, Path] = {}
     for path in sorted(paths, key=lambda p: (p.suffix.lower() != ".dds", p.name)):
-        file, stem = path.relative_to(root).as_posix(), path.stem.lower()
+        file, stem = path.relative_to(root).as_posix(), spelled_alike(path.stem)
         reason, is_normal = _what(stem, bases)
         if excluded and (excluded[0].lower() == "pbr" or not forced(file)):
             reason = f"in {excluded[0]}/: {EXCLUDED[excluded[0].lower()]}"
@@ -153,6 +157,19 @@ def _what(stem: str, bases: set[str]) -> tuple[str | None, bool]:
     if kind is None:
         return None, False
     return f"{kind} of {base}" if base in bases else f"{kind} without its texture {base}", False
+
+
+def spelled_alike(name: str) -> str:
+    """The same for names that differ in letter case, or in how accents are coded."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
+def name_in_game(path: Path) -> str | None:
+    """Path below the nearest folder `textures` above; None if there is none."""
+    above = [part.lower() for part in path.parent.parts]
+    if "textures" not in above:
+        return None
+    return Path(*path.parts[len(above) - above[::-1].index("textures") :]).as_posix()
 
 
 def base_of(stem: str) -> str:

@@ -5,8 +5,11 @@ made in tiles. Finished textures are kept when the same command is given again.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +22,7 @@ from torch import Tensor, nn
 from launch.errors import ConfigError, MissingError, nearest
 from launch.experiments.pbr import contact_sheet, game_files, mod_files, rules, seams, textures
 from launch.experiments.pbr.categories import KEPT
-from launch.experiments.pbr.game_files import Found
+from launch.experiments.pbr.game_files import Diffuse, Found
 from launch.experiments.pbr.inputs import Planned, Read, adjust, read_texture
 from launch.experiments.pbr.manifest import Manifest, Record
 from launch.experiments.pbr.mod_files import ColourFormat, Result, Written
@@ -28,6 +31,7 @@ from launch.experiments.pbr.textures import UnreadableTextureError
 from launch.experiments.pbr.tiles import TILE, context_of, convert_tiles
 
 SMALLEST = 32  # pixels of the shorter side
+LONGEST_NAME = 255 - 24  # bytes; what is being written has a longer name
 DOMAIN = 2  # channels of a condition after the classes
 
 
@@ -79,7 +83,7 @@ def convert_folder(
 
     Raises:
         MissingError: if there is no texture, or no such file of rules.
-        ConfigError: if the rules or the folders make no sense.
+        ConfigError: if the rules or the folders make no sense, or the destination is no folder.
     """
     root = root_of(source, destination)
     known = rules.read(settings.rules, source if source.is_dir() else root)
@@ -130,6 +134,9 @@ def only(found: Found, root: Path, source: Path) -> Found:
     """What was found, of one file."""
     file = source.relative_to(root).as_posix()
     reasons = {name: why for name, why in found.left_out.items() if name == file}
+    for texture in found.textures:
+        if texture.normal == source:
+            reasons[file] = f"is the normal map of {texture.path.name}; give that"
     return Found([t for t in found.textures if t.path == source], reasons)
 
 
@@ -141,7 +148,7 @@ def plan(root: Path, found: Found, known: Rules, names: Sequence[str]) -> list[P
     """
     planned: list[Planned] = []
     taken: dict[str, str] = {}
-    for texture in found.textures:
+    for texture in map(partial(as_in_game, Path(os.path.abspath(root))), found.textures):
         file = texture.path.relative_to(root).as_posix()
         rule = known(file)
         if rule.category not in (None, *names):
@@ -152,12 +159,20 @@ def plan(root: Path, found: Found, known: Rules, names: Sequence[str]) -> list[P
         before = next((taken[path] for path in made if path in taken), None)
         if before and not reason:
             reason = f"would overwrite an output of {before}"
+        if max(len(Path(path).name.encode()) for path in made) > LONGEST_NAME and not reason:
+            reason = "has a name too long for the files that are made of it"
         if reason:
             found.left_out[file] = reason
             continue
         taken |= dict.fromkeys(made, file)
         planned.append(Planned(texture, file, size, rule))
     return planned
+
+
+def as_in_game(root: Path, texture: Diffuse) -> Diffuse:
+    """Under the name that it has below the folder `textures` of a game, if there is one above."""
+    name = game_files.name_in_game(root / texture.name)
+    return replace(texture, name=name or texture.name)
 
 
 def look(path: Path, rule: Rule) -> tuple[tuple[int, int], str | None]:
@@ -178,6 +193,9 @@ def announce(found: Found, known: Rules) -> None:
     if found.others:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.others.items()))
         print(f"left out files that are no textures: {kinds}", flush=True)
+    archives = [suffix for suffix in game_files.ARCHIVES if suffix in found.others]
+    if archives:
+        print(f"archives are not opened ({' '.join(archives)}): extract them first", flush=True)
     for sentence in textures.not_read(found.others):
         print(sentence, flush=True)
     for pattern in known.unused():
@@ -191,7 +209,11 @@ def described(one: Planned, files: Sequence[str]) -> str:
 
 
 class Conversion:
-    """One run over planned textures."""
+    """One run over planned textures.
+
+    Raises:
+        ConfigError: if the destination cannot be written to.
+    """
 
     def __init__(
         self,
@@ -203,6 +225,11 @@ class Conversion:
     ) -> None:
         self.networks, self.destination = networks, destination
         self.settings, self.names = settings, names
+        try:
+            destination.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror
+            raise ConfigError(f"output={destination} cannot be written to: {reason}") from error
         said = settings.model_dump_json(exclude={"dry_run", "rules"})
         self.manifest = Manifest(destination, f"{identity}|{said}")
         self.kept = 0

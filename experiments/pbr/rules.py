@@ -64,7 +64,8 @@ class Rules:
         """
         for pattern, said in given.items():
             checked(Rule, said, f"{origin}: {pattern}")
-        self.given = {pattern.strip("/").lower(): dict(said) for pattern, said in given.items()}
+        plain = [pattern.replace("\\", "/").strip("/").lower() for pattern in given]
+        self.given = {p: dict(said) for p, said in zip(plain, given.values(), strict=True)}
         self.used: set[str] = set()
 
     def __call__(self, file: str) -> Rule:
@@ -121,7 +122,9 @@ def read(path: Path | None, folder: Path) -> Rules:
             raise MissingError(f"predict.rules={path} is not there")
         return Rules({})
     try:
-        given = yaml.safe_load(wanted.read_text()) or {}
+        given = yaml.safe_load(wanted.read_text("utf-8")) or {}
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{wanted} is no UTF-8 text: {error}; save it as that") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{wanted} is no YAML: {error}") from None
     if not isinstance(given, dict):

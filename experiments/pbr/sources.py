@@ -188,7 +188,7 @@ def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, P
             continue
         stem, kind = parse(path)
         name = (path.parent.relative_to(root) / stem).as_posix()
-        name = spelled.setdefault(name.lower(), name)
+        name = spelled.setdefault(game_files.spelled_alike(name), name)
         files = groups[name][path.parent] if kind else {}
         if kind is None:
             notes.append(f"{path.relative_to(root)}: the name does not tell which map it is")

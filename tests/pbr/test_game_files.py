@@ -1,8 +1,10 @@
 """Texture folders of games: every file is a texture, a normal map of one, or has a reason."""
 
+from pathlib import Path
+
 import pytest
 
-from launch.experiments.pbr.game_files import below_textures, scan
+from launch.experiments.pbr.game_files import below_textures, name_in_game, scan
 
 
 @pytest.fixture
@@ -39,11 +41,14 @@ def test_words_that_may_be_of_a_name_make_no_map(found, name):
         ("boulder_d.png", "boulder_d_n.png"),
         ("bag.tga", "BAG_Normal.tga"),
         ("roof.dds", "roof_nm.dds"),
+        ("mur_\u00e9.dds", "mur_e\u0301_n.dds"),  # an accent by itself, as macOS writes it
+        ("wall.v2.DDS", "WALL.V2_N.dds"),
+        ("壁 (1).dds", "壁 (1)_n.dds"),
     ],
 )
 def test_normals_are_found_whatever_the_letters(found, texture, normal):
     normals, left_out = found(texture, normal)
-    assert normals == {texture.split(".")[0]: normal}
+    assert normals == {texture.rsplit(".", 1)[0]: normal}
     assert left_out == {}
 
 
@@ -59,6 +64,8 @@ def test_normals_are_found_whatever_the_letters(found, texture, normal):
         ("torso_msn.dds", "model-space normals without its texture torso"),
         ("effects/smoke.dds", "in effects/: effects, no material"),
         ("mod/LOD/tree.dds", "in LOD/: distant models, no material"),
+        ("fomod/screen.png", "in fomod/: pictures of an installer"),
+        ("__MACOSX/textures/._wall.dds", "what macOS adds"),
         ("other/textures/pbr/wall.dds", "finished PBR textures, which are never input"),
     ],
 )
@@ -85,6 +92,18 @@ def test_the_textures_of_a_mod_are_found_from_its_root(tmp_path):
     assert below_textures(tmp_path) == tmp_path
     (tmp_path / "Textures").mkdir()
     assert below_textures(tmp_path) == tmp_path / "Textures"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/games/Data/Textures/arch/wall", "arch/wall"),
+        ("/mods/textures/mine/textures/wall", "wall"),
+        ("/mods/arch/textures", None),
+    ],
+)
+def test_a_game_looks_below_its_folder_of_textures(path, name):
+    assert name_in_game(Path(path)) == name
 
 
 def test_files_that_are_no_textures_are_counted(tmp_path):

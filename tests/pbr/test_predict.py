@@ -21,6 +21,7 @@ from launch.experiments.pbr.seams import Axes
 from launch.experiments.pbr.synthetic import material
 
 SIDE = 64
+PATCHER = "PBRNifPatcher/launch.json"
 CLASSES = 7
 
 
@@ -148,7 +149,7 @@ def test_maps_to_look_at(folder):
 def test_entries_of_the_patcher(folder):
     (folder / "predict.yaml").write_text("town/wall_001: {height_scale: 0.5}")
     _, out = convert(folder)
-    entries = json.loads((out / "PBRNifPatcher" / "launch.json").read_text())
+    entries = json.loads((out / PATCHER).read_text())
     scales = {entry["texture"]: entry["displacement_scale"] for entry in entries}
     assert scales == {"clutter\\odd": 1, "town\\Wall_001": 0.5, "town\\wall_002": 1}
 
@@ -281,6 +282,45 @@ def test_wrong_rules_stop_before_anything_is_written(folder, text, message):
 def test_output_among_the_input_is_refused(folder):
     with pytest.raises(ConfigError, match="would be read the next time"):
         convert_folder(Fixed(), "1", folder, folder / "out", Settings())
+
+
+def test_names_are_those_below_the_folder_of_textures(tmp_path):
+    """Archives hold folders of options; two of them with the same file give one."""
+    for file in ("00 Core/Textures/arch/Wall.dds", "01 Red/textures/arch/wall.dds", "01 Red/a.dds"):
+        (tmp_path / "mod" / file).parent.mkdir(parents=True, exist_ok=True)
+        colour = np.dstack([surface()["diffuse"] * 255, np.full((SIDE, SIDE), 255)])
+        content = b"".join(dds.encode([colour.astype(np.uint8)], "bc1", srgb=True))
+        (tmp_path / "mod" / file).write_bytes(content)
+    _, out = convert(tmp_path / "mod")
+    found = records(out)
+    assert found["01 Red/a.dds"]["name"] == "01 Red/a"
+    assert found["00 Core/Textures/arch/Wall.dds"]["name"] == "arch/Wall"
+    reason = found["01 Red/textures/arch/wall.dds"]["left_out"]
+    assert reason == "would overwrite an output of 00 Core/Textures/arch/Wall.dds"
+    assert (out / "textures/pbr/arch/Wall_rmaos.dds").is_file()
+    assert "arch\\Wall" in [e["texture"] for e in json.loads((out / PATCHER).read_text())]
+
+
+def test_a_name_that_leaves_no_room_for_its_maps_stops_nothing(folder):
+    (folder / "clutter" / "odd.png").rename(folder / "clutter" / f"{'x' * 240}.png")
+    counts, out = convert(folder)
+    assert counts["textures"] == 2
+    assert "name too long" in records(out)[f"clutter/{'x' * 240}.png"]["left_out"]
+
+
+def test_an_output_that_is_no_folder_is_refused(folder):
+    (folder.parent / "out").touch()
+    with pytest.raises(ConfigError, match="cannot be written to: File exists"):
+        convert(folder)
+
+
+def test_archives_and_normal_maps_alone_are_told(folder, capsys):
+    (folder / "more.bsa").touch()
+    convert(folder, dry_run=True)
+    assert "archives are not opened (.bsa): extract them first" in capsys.readouterr().out
+    with pytest.raises(MissingError, match="reasons are above"):
+        convert(folder / "town" / "wall_001_n.dds")
+    assert "is the normal map of Wall_001.dds; give that" in capsys.readouterr().out
 
 
 def test_a_mod_may_be_converted_into_itself(folder, tmp_path):

@@ -24,6 +24,12 @@ def test_patterns_are_folders_files_or_globs(pattern, expected):
     assert matches(pattern, "armor/iron/plate.dds") is expected
 
 
+def test_paths_may_be_written_as_on_windows():
+    assert (
+        Rules({"Armor\\Steel\\": {"class": "metal"}})("armor/steel/plate.dds").category == "metal"
+    )
+
+
 def test_later_patterns_win_key_by_key_whatever_the_letters():
     given = {"Armor": {"class": "metal", "metallic": 1}, "armor/strap.dds": {"class": "leather"}}
     rules = Rules(given)
@@ -56,6 +62,9 @@ def test_rules_are_read_from_the_folder_or_from_a_path(tmp_path):
     assert read(tmp_path / "predict.yaml", tmp_path / "elsewhere").given
     with pytest.raises(MissingError, match=r"other\.yaml is not there"):
         read(tmp_path / "other.yaml", tmp_path)
+    (tmp_path / "predict.yaml").write_bytes("# für".encode("latin-1"))
+    with pytest.raises(ConfigError, match="no UTF-8 text"):
+        read(None, tmp_path)
 
 
 @pytest.mark.parametrize(
