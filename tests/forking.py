@@ -61,6 +61,9 @@ class Disturbance:
             writes = event in CHANGES
         if not writes or not f"{arguments[0]}{os.sep}".startswith(f"{self.folder}{os.sep}"):
             return
+        there = os.path.lexists(arguments[0])
+        if (event == "os.mkdir" and there) or (event == "os.remove" and not there):
+            return  # nothing is written
         place = PLACES.index(self.here)
         self.counts[place] += 1
         if self.here != self.where:
@@ -143,7 +146,7 @@ class Forked:
     def __init__(self, pid):
         self.pid, self.code = pid, None
 
-    def wait(self, timeout=600):
+    def wait(self, timeout=7200):
         deadline = time.monotonic() + timeout
         while self.code is None:
             found, status = os.waitpid(self.pid, os.WNOHANG)

@@ -97,7 +97,7 @@ def test_at_no_write_does_a_disk_lose_anything(tmp_path, how, nowhere):
             require_nothing_lost(Run(hook.folder))
         return at
 
-    assert forked(task).wait() > 40
+    assert forked(task).wait() > 20
 
 
 STEPS = [
