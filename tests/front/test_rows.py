@@ -277,6 +277,7 @@ def test_a_damaged_run_is_named_unless_its_events_say_the_same(here, worker, con
         (["+study=sr_ramp"], "Did you mean 'sr_ramps'"),
         ([STATIC, "seed=range(1"], "is not an override"),
         ([STATIC, "seed=rang(3)"], "Did you mean 'range'?"),
+        ([STATIC, "seed=0,1", "extend=true,false"], "extend=true,false: holds for the whole sweep"),
         ([STATIC, "seed=0,1,"], "'seed=0,1,' ends with a comma; type"),
         ([STATIC, "from=/nowhere"], "no run or checkpoint"),
         (["+study=sr_ramps", STATIC], "+study=sr_ramps says itself which experiments it compares"),

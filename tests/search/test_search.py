@@ -30,7 +30,7 @@ def test_what_is_typed_beside_it_is_searched_or_holds_for_all():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"space": {}}, "space"),
+        ({"space": {}}, "nothing to choose; type a range"),
         ({"spaces": {}}, "there is no 'spaces'. Did you mean 'space'"),
         ({"sums": {"gan.target_iter": ["lengths"]}}, "lengths is not in the space. Did you mean"),
         ({"metric": "psnr"}, "metric and mode are given together"),

@@ -29,7 +29,7 @@ def test_a_choice_is_typed_as_it_was_written():
     assert curves.override(curves.texts[0]) == "+data.mix=[[0,1],[9,0]]"
 
 
-@pytest.mark.parametrize("text", ["3", "interval(0)", "glob(*)"])
+@pytest.mark.parametrize("text", ["3", "interval(0)", "interval(2, 1)", "glob(*)"])
 def test_what_leaves_no_choice_is_refused(text):
     with pytest.raises(ConfigError, match=r"space\.key"):
         dimension("key", text)

@@ -103,7 +103,8 @@ def tell(
     """What the sweep is about to do, and every job that it cannot start."""
     named = dict(zip((job.place for job in jobs), names(jobs), strict=True))
     done = len(jobs) - len(open_jobs) - len(refused)
-    print(f"{len(jobs)} jobs: {len(open_jobs)} to run, {done} completed already"
+    counted = f"{len(jobs)} job{'s' * (len(jobs) != 1)}"
+    print(f"{counted}: {len(open_jobs)} to run, {done} completed already"
           + (f", {len(refused)} that cannot run" if refused else ""), flush=True)  # fmt: skip
     for job, error in refused.items():
         print(f"{named[job.place]}: {error.message}", flush=True)
@@ -121,6 +122,10 @@ def listed(sweeper: BasicSweeper, arguments: list[str]) -> list[Overrides]:
     config, context = sweeper.config, sweeper.hydra_context
     assert config is not None and context is not None
     typed = Typed.read([*sweeper._parse_config(), *arguments])
+    several = [o.input_line for o in typed.parsed
+               if o.is_sweep_override() and o.key_or_group in OF_THE_SWEEP]  # fmt: skip
+    if several:
+        raise ConfigError(f"{several[0]}: holds for the whole sweep and takes one value")
     kept = typed.without(*OF_THE_SWEEP)
     if config.study is not None:
         return study.listed(config.study, kept)

@@ -40,7 +40,7 @@ class Search:
     """
 
     name: str
-    space: Annotated[dict[str, str], Field(min_length=1)]
+    space: dict[str, str]
     shared: list[str] = field(default_factory=list)
     sums: dict[str, list[str]] = field(default_factory=dict)
     trials: PositiveInt = 30
@@ -91,6 +91,8 @@ def read(config: DictConfig | Mapping[str, Any], typed: list[str]) -> Search:
         *(plain.get("shared") or []),
         *(text for text, o in pairs if not o.is_sweep_override()),
     ]
+    if not plain["space"]:
+        problems.append("nothing to choose; type a range, as module.optimizer.lr='interval(0, 1)'")
     try:
         search = TypeAdapter(Search).validate_python(plain)
         problems += contradictions(search)
