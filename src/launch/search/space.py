@@ -67,7 +67,7 @@ def dimension(key: str, text: str) -> Dimension:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"search: space.{key}: {reason}") from error
     sweep = override.value()
-    if isinstance(sweep, IntervalSweep) and not sweep.start < sweep.end:
+    if isinstance(sweep, IntervalSweep) and not float(sweep.start or 0) < float(sweep.end or 0):
         raise ConfigError(f"search: space.{key}: {text} is empty; write interval(LOW, HIGH)")
     if isinstance(sweep, ChoiceSweep):
         return Dimension(key, sweep, tuple(override.sweep_string_iterator()))
