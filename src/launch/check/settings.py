@@ -18,7 +18,7 @@ from launch.source.signatures import signature
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 Strategy = Literal[
-    "auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false"
+    "auto", "fsdp2", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false"
 ]
 Autocast = Literal["bf16", "bfloat16", "fp16", "float16", "fp32", "float32", "none"]
 Task = Literal[
@@ -44,8 +44,8 @@ class Trainer:
     of a weight may be lost, so that averages stand still and small rates train nothing; in double
     precision recipes, which make floats of bytes, would be float32 in part, without a word.
 
-    Networks are whole on every device: averages, checkpoints and exports read whole tensors, which
-    strategies that shard them do not leave.
+    `fsdp2` shares networks among the ranks and writes whole tensors into checkpoints (see
+    `launch.train.sharding`), which averages and exports read; other ways to shard do not.
     """
 
     max_iterations: PositiveInt | None

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
+from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -30,6 +31,7 @@ MIXED = {
     "float32": "32-true",
     "none": "32-true",
 }
+SHARDED = "fsdp2"
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
 
@@ -38,12 +40,16 @@ def precision(name: str | int) -> str | int:
     return MIXED.get(str(name), name)
 
 
-def strategy(settings: Config) -> str:
-    """Lightning's name of what trains on several devices.
+def strategy(settings: Config) -> str | Strategy:
+    """What trains on several devices, or Lightning's name of it.
 
     `auto` there lets parameters rest, as those of a discriminator do while its weight is 0.
     """
     name, devices = settings["strategy"], settings["devices"]
+    if name == SHARDED:
+        from launch.train.sharding import Sharded  # noqa: PLC0415 - slow to import
+
+        return Sharded()
     listed = isinstance(devices, list) and len(devices) == 1
     one = devices == 1 or listed or (devices == "auto" and torch.cuda.device_count() < 2)
     alone = one and settings.get("num_nodes", 1) == 1

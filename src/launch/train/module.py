@@ -216,6 +216,13 @@ class ScheduledModule(pl.LightningModule):
 
     # Training
 
+    def configure_model(self) -> None:
+        """Share the networks and their averages among the ranks, if `fsdp2` has set up any."""
+        if self.device_mesh is not None:
+            from launch.train import sharding  # noqa: PLC0415 - slow to import
+
+            sharding.shard(self, self.ema)
+
     def configure_optimizers(self) -> Any:
         """The configured optimizer over the trainable parameters, and its schedule per iteration.
 

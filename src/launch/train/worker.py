@@ -29,6 +29,7 @@ from launch.record.references import with_checkpoints
 from launch.record.run import Run
 from launch.record.stopping import Stopped, requests
 from launch.record.stream import Stream
+from launch.train.acceleration import SHARDED
 from launch.train.build import (
     build_data,
     build_module,
@@ -253,8 +254,11 @@ def conclude(run: Run, config: Config, module: ScheduledModule, checkpoints: Che
     """Record the result, and leave the weights of the best checkpoint for other programs."""
     found = {"metrics": module.metrics, "training_metrics": module.training_metrics}
     result = {"iteration": module.iteration, **found}
+    weights = run.folder / f"{module.weights_name}.safetensors"
+    if config["trainer"]["strategy"] == SHARDED:
+        module = build_module(config)  # a whole one
     load_weights(module, run.checkpoint, with_state=True)
-    save_weights(module, run.folder / f"{module.weights_name}.safetensors")
+    save_weights(module, weights)
     if not config["trainer"].get("keep_optimizer", True):
         keep_weights_alone(run)
     run.finish("completed", best=best(checkpoints), **result)

@@ -68,3 +68,14 @@ def test_the_loader_of_a_scenario_is_clocked():
     data = Data(2)
     data.setup("fit")
     assert isinstance(data.train_dataloader(), ClockedLoader)
+
+
+@pytest.mark.parametrize(("ranks", "learns", "told"), [(2, True, 1), (2, False, 0), (1, True, 0)])
+def test_batch_norms_that_learn_on_several_ranks_are_told(monkeypatch, ranks, learns, told):
+    said = []
+    monkeypatch.setattr("launch.train.callbacks.health.rank_zero_warn", said.append)
+    network = nn.Sequential(nn.BatchNorm2d(1)).train(learns)
+    Health(10).on_train_start(SimpleNamespace(world_size=ranks), network)
+    assert [text.startswith("batch norms learn from each rank's own part") for text in said] == (
+        [True] * told
+    )

@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_warn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from launch.train.module import ScheduledModule
 
@@ -24,6 +25,12 @@ class Health(pl.Callback):
         self.warned: set[str] = set()
         self.started = self.waited = 0.0
         self.batches = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        learn = (m for m in pl_module.modules() if isinstance(m, _BatchNorm) and m.training)
+        if trainer.world_size > 1 and any(learn):
+            self._warn(["batch norms learn from each rank's own part of a batch, so that several "
+                        "ranks are not one with the batch of all"])  # fmt: skip
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

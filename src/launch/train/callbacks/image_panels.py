@@ -35,17 +35,20 @@ class ImagePanels(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
         last = pl_module.iteration >= pl_module.iterations
-        if trainer.is_global_zero and (last or pl_module.iteration >= self.drawn + self.every):
+        if last or pl_module.iteration >= self.drawn + self.every:
             self.drawn = pl_module.iteration - pl_module.iteration % self.every
-            picture = self.draw(pl_module)
+            picture = self.draw(pl_module, trainer.is_global_zero)
             for logger in trainer.loggers:
                 if picture is not None and isinstance(logger, TracksPictures):
                     logger.log_picture(picture, pl_module.iteration)
 
-    def draw(self, module: ScheduledModule) -> np.ndarray | None:
-        """The picture, (H, W, 3), as it is saved; None if the module draws none."""
+    def draw(self, module: ScheduledModule, saves: bool = True) -> np.ndarray | None:
+        """The picture, (H, W, 3), as it is saved; None if the module draws none.
+
+        Every rank draws, since networks that are shared among them compute in all or in none.
+        """
         rows = module.image_panel()
-        if not rows:
+        if not rows or not saves:
             return None
         path = self.folder / f"iteration_{module.iteration:08}.png"
         picture = stack(rows)
