@@ -82,6 +82,8 @@ INNER = {
     "launch.show.planned": "torch, for the schedules of learning rates",
     "launch.show.report.report": "the server, which only watch=true needs",
     "launch.start.start": "plotting",
+    "launch.train.acceleration": "FSDP2, which few trainings share their networks by",
+    "launch.train.module": "FSDP2, as above",
     "launch.experiments.roi.recipe": "predict draws; the worker of a training does not",
 }
 """Modules that import others of ours inside a function, each with the reason."""
