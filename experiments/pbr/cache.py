@@ -97,7 +97,9 @@ def store(entry: Entry, folder: Path, size: int) -> None:
     record: dict[str, object]
     try:
         loaded = entry.read()
-        write(path.with_suffix(".npy"), pack(reduced(loaded.maps, size)))
+        packed = pack(reduced(loaded.maps, size))
+        with storage.replacing(path.with_suffix(".npy")) as file:
+            np.save(file, packed)
         record = {"name": entry.name, "truth": loaded.truth, "derived": loaded.derived}
         record["assumed"] = loaded.assumed
     except (UnreadableTextureError, ValueError, OSError, cv2.error) as error:
@@ -111,11 +113,6 @@ def is_passing(error: Exception) -> bool:
     while cause is not None and not getattr(cause, "errno", None):
         cause = cause.__cause__
     return isinstance(cause, OSError)
-
-
-def write(path: Path, packed: np.ndarray) -> None:
-    with storage.replacing(path) as file:
-        np.save(file, packed)
 
 
 def reduced(maps: Maps, size: int) -> Maps:

@@ -3,15 +3,15 @@
 Games on Windows ignore the case of names, and so does everything here.
 """
 
-import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from launch.experiments.pbr import textures
+from launch.tools.names import files_below
 
 EXCLUDED = {
     "pbr": "finished PBR textures, which are never input",
@@ -80,7 +80,7 @@ def scan(root: Path, forced: Forced = lambda name: False) -> Found:
     """
     found = Found()
     folders: dict[Path, list[Path]] = defaultdict(list)
-    for path in walk(root):
+    for path in files_below(root):
         if path.suffix.lower() in textures.SUFFIXES:
             folders[path.parent].append(path)
         else:
@@ -88,17 +88,6 @@ def scan(root: Path, forced: Forced = lambda name: False) -> Found:
     for folder, paths in sorted(folders.items()):
         _scan_folder(root, folder.relative_to(root), paths, forced, found)
     return found
-
-
-def walk(root: Path) -> Iterator[Path]:
-    """All files, through symbolic links to folders too, in the order of their names."""
-    seen = set()
-    for folder, names, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        names[:] = sorted(names) if real not in seen else []
-        if real not in seen:
-            yield from (Path(folder, name) for name in sorted(files))
-        seen.add(real)
 
 
 def _scan_folder(root: Path, folder: Path, paths: list[Path], forced: Forced, found: Found) -> None:

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat
 from torch import Tensor, nn
 
 from launch.experiments.pbr.albedo import albedo_terms, rooted
 from launch.experiments.pbr.evaluation import DOMAIN, SUFFIX, by_domain
 from launch.experiments.pbr.layers import SCALARS, TARGETS
-from launch.experiments.pbr.mod_files import ColourFormat, Written
 from launch.experiments.pbr.models import condition_of
 from launch.experiments.pbr.phase import Batch, Phase, image_of, those, truth_mask
 from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
@@ -22,7 +21,6 @@ from launch.experiments.pbr.predict import Settings, convert_folder, fingerprint
 from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_error, rerender_error
 from launch.experiments.pbr.rules import checked
 from launch.experiments.pbr.seams import Axes
-from launch.experiments.pbr.tiles import TILE
 from launch.losses.structural import SSIM
 from launch.train.objective import Inputs
 
@@ -274,25 +272,9 @@ class MapsFromAlbedo(Phase):
     def weights(self) -> dict[str, Tensor]:
         return self.evaluated("network").state_dict()
 
-    def predict(
-        self,
-        source: Path,
-        destination: Path,
-        write: Written = "dds",
-        dry_run: bool = False,
-        rules: str | None = None,
-        colour_format: ColourFormat = "bc7",
-        lossless_below: NonNegativeFloat = 38,
-        classes: list[str] | None = None,
-        tile: PositiveInt = TILE,
-    ) -> dict[str, float]:
-        """PBR textures for the folder of a game or a mod; see `predict.Settings`."""
-        settings = checked(
-            Settings,
-            {"write": write, "dry_run": dry_run, "rules": rules, "colour_format": colour_format,
-             "lossless_below": lossless_below, "classes": classes, "tile": tile},
-            "predict",
-        )  # fmt: skip
+    def predict(self, source: Path, destination: Path, **choices: Any) -> dict[str, float]:
+        """PBR textures for the folder of a game or a mod; choices are those of `Settings`."""
+        settings = checked(Settings, choices, "predict")
         return convert_folder(self, fingerprint(self), source, destination, settings)
 
     def game_condition(self, image: Tensor) -> Tensor | None:

@@ -24,6 +24,7 @@ from launch.experiments.pbr.decoding import (
 from launch.experiments.pbr.game_files import Diffuse
 from launch.experiments.pbr.layers import CLEAN, GAME
 from launch.experiments.pbr.naming import parse
+from launch.tools.names import files_below
 
 TRUTH = ("albedo", "normal", "rmaos", "height")  # kinds of files of a mod
 
@@ -182,7 +183,7 @@ def group_files(root: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, P
     groups: dict[str, dict[Path, dict[str, Path]]] = defaultdict(lambda: defaultdict(dict))
     spelled: dict[str, str] = {}
     others: Counter[str] = Counter()
-    for path in game_files.walk(root):
+    for path in files_below(root):
         if path.suffix.lower() not in textures.SUFFIXES:
             others[path.suffix.lower()] += 1
             continue
@@ -212,7 +213,7 @@ def layout(root: Path) -> str:
         "CATEGORY/MATERIAL/albedo.png, normal.png, roughness.png, or MATERIAL_albedo.png, "
         "MATERIAL_normal.png"
     )
-    found = [p for p in game_files.walk(root) if p.suffix.lower() in textures.SUFFIXES]
+    found = [p for p in files_below(root) if p.suffix.lower() in textures.SUFFIXES]
     if not found:
         return f"{rule}; no picture is there ({' '.join(textures.SUFFIXES)})"
     path = found[0].relative_to(root)

@@ -8,8 +8,8 @@ import numpy as np
 
 from launch.experiments.roi import radiographs
 from launch.experiments.roi.findings import Xray
-from launch.experiments.roi.radiographs import UnreadableXrayError
 from launch.tools import contact_sheet
+from launch.tools.pictures import UnreadableImageError
 
 DECODED = 100
 """Images that are decoded to tell what was assumed, spread over all."""
@@ -40,7 +40,7 @@ def remarks(path: Path) -> list[str]:
     """What is assumed about a file or lost of it, without the numbers of the single file."""
     try:
         found = radiographs.read(path)
-    except UnreadableXrayError as error:
+    except UnreadableImageError as error:
         return [f"left out, {error.reason}"]
     height, width = found.brightness.shape
     squeezed = ["not square, squeezed to a square"] if height != width else []
@@ -62,7 +62,7 @@ def draw(xrays: Sequence[Xray], path: Path) -> None:
     for xray in spread(xrays, contact_sheet.AT_MOST):
         try:
             brightness = radiographs.read(xray.path).brightness
-        except UnreadableXrayError:
+        except UnreadableImageError:
             continue
         grey = np.rint(brightness * 255).astype(np.uint8)
         shown.append((Path(xray.name).name, grey[..., None].repeat(3, axis=-1)))

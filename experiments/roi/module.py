@@ -6,7 +6,6 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities import rank_zero_warn
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from launch.experiments.roi.balancing import GradNorm
@@ -14,11 +13,9 @@ from launch.experiments.roi.filling import Fill, cover, random_blocks
 from launch.experiments.roi.grad_cam import grad_cam, smoothed_gradient
 from launch.experiments.roi.losses import DropToNormal
 from launch.experiments.roi.masks import Cutout, LearnedMask, RandomMask, Ratio
-from launch.experiments.roi.recipe import NetworkFactory, XrayRecipe, share
+from launch.experiments.roi.recipe import XrayRecipe, share
 from launch.experiments.roi.straight_through import MaskSample, top_k
 from launch.schedules import Schedule
-from launch.train.module import OptimizerFactory, SchedulerFactory
-from launch.train.objective import ScheduledLosses
 
 # N batch, C labels, S image side, s mask stride
 
@@ -37,37 +34,21 @@ class ClassifierTraining(XrayRecipe):
     for a second network with its own random masks, which takes no part but scores masks later.
 
     Args:
-        judge_weights: checkpoint of another run to take the judge from instead of training one.
         keep_ratio: area of the masks that are evaluated.
         saliency: where it looks, which those masks are made of; see `grad_cam.py`.
+        others: as in `XrayRecipe`.
     """
 
     def __init__(
         self,
-        losses: ScheduledLosses,
-        optimizer: OptimizerFactory,
-        classifier: NetworkFactory,
-        labels: list[str],
-        img_size: PositiveInt,
-        lr_scheduler: SchedulerFactory | None = None,
-        judge: NetworkFactory | None = None,
-        judge_weights: str | None = None,
+        *,
         keep_ratio: Ratio = 0.1,
         saliency: Literal["grad_cam", "gradient"] = "grad_cam",
-        mask_fill: Fill = "blur",
-        log_csv: str | None = None,
-        save: str | None = None,
+        **others: Any,
     ) -> None:
-        judged = judge if judge_weights or "judge" in losses else None
-        super().__init__(
-            losses, optimizer, lr_scheduler, labels, img_size, classifier, judged, mask_fill,
-            log_csv, save,
-        )  # fmt: skip
+        super().__init__(**others)
         self.keep_ratio = keep_ratio
         self.saliency = {"grad_cam": grad_cam, "gradient": smoothed_gradient}[saliency]
-        self.inherit("judge", judge_weights)
-        if self.judge is not None:
-            self.judge.requires_grad_("judge" in losses)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         image, labels = batch["image"], batch["labels"]
@@ -127,45 +108,31 @@ class MaskTraining(XrayRecipe):
     Args:
         mask: where masks come from; see `masks.py`.
         temperature: of the sampling, by epoch or iteration.
-        classifier_weights, judge_weights: checkpoints of an earlier rung to take them from.
+        classifier_weights: checkpoint of an earlier rung to take the classifier from.
         freeze_classifier: train the mask alone.
         dynamic_weights: let `balance` move the weights of its terms.
         balance: how; see `balancing.py`.
+        others: as in `XrayRecipe`.
     """
 
     def __init__(
         self,
-        losses: ScheduledLosses,
-        optimizer: OptimizerFactory,
-        classifier: NetworkFactory,
+        *,
         mask: LearnedMask | RandomMask | Cutout,
         temperature: Schedule,
-        labels: list[str],
-        img_size: PositiveInt,
-        lr_scheduler: SchedulerFactory | None = None,
-        judge: NetworkFactory | None = None,
         classifier_weights: str | None = None,
-        judge_weights: str | None = None,
         freeze_classifier: bool = False,
         mask_fill: Fill = "zero",
         dynamic_weights: bool = False,
         balance: nn.Module | None = None,
-        log_csv: str | None = None,
-        save: str | None = None,
+        **others: Any,
     ) -> None:
-        judged = judge if judge_weights else None
-        super().__init__(
-            losses, optimizer, lr_scheduler, labels, img_size, classifier, judged, mask_fill,
-            log_csv, save,
-        )  # fmt: skip
+        super().__init__(mask_fill=mask_fill, **others)
         self.mask: Any = mask
         self.keep_ratio, self.temperature = mask.keep_ratio, temperature
         self.frozen = freeze_classifier
         self.pretrained = getattr(self.classifier, "pretrained", True) or bool(classifier_weights)
         self.inherit("classifier", classifier_weights)
-        self.inherit("judge", judge_weights)
-        if self.judge is not None:
-            self.judge.requires_grad_(False)
         if freeze_classifier:
             self.classifier.requires_grad_(False)
         if dynamic_weights and isinstance(balance, GradNorm):

@@ -13,10 +13,9 @@ from launch.errors import LaunchError, MissingError
 from launch.experiments.roi import pictures, radiographs
 from launch.experiments.roi.filling import cover
 from launch.experiments.roi.loading import normalised
-from launch.experiments.roi.radiographs import UnreadableXrayError
 from launch.record import storage
 from launch.tools.names import distinct_names, refuse_overlap
-from launch.tools.pictures import write_png
+from launch.tools.pictures import UnreadableImageError, write_png
 
 if TYPE_CHECKING:
     from launch.experiments.roi.recipe import XrayRecipe
@@ -51,7 +50,7 @@ def predict_folder(recipe: "XrayRecipe", source: Path, destination: Path) -> dic
         name = path.relative_to(root).as_posix()
         try:
             rows.append({"image": name, **predict_file(recipe, path, destination, outputs[path])})
-        except UnreadableXrayError as error:
+        except UnreadableImageError as error:
             unreadable.append({"image": name, "reason": error.reason})
             print(f"left out: {error.message}", flush=True)
     write_rows(destination / "predictions.csv", rows)

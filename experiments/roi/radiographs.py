@@ -1,36 +1,18 @@
 """X-ray files as brightness, with what was assumed: pictures of every depth, and DICOM."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from launch.errors import LaunchError
 from launch.tools import dicom, pictures
-from launch.tools.dicom import UnreadableDicomError
+from launch.tools.dicom import Radiograph
 from launch.tools.names import files_below
 from launch.tools.pictures import UnreadableImageError
 
 SUFFIXES = (*pictures.SUFFIXES, *dicom.SUFFIXES)
 NO_PICTURES = (".csv", ".txt", ".json", ".md", ".html", ".xml", ".pdf", ".zip", ".gz")
 GREY = 0.02  # channels that differ less than this on average are those of a grey picture
-
-
-class UnreadableXrayError(LaunchError):
-    """A file that is no image, damaged, or of no one meaning as brightness."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path, self.reason = path, reason
-
-
-@dataclass(frozen=True)
-class Radiograph:
-    """Brightness (H, W) float32 in [0, 1], and what the file does not say, a phrase each."""
-
-    brightness: np.ndarray
-    assumed: tuple[str, ...]
 
 
 def find(folder: Path) -> list[Path]:
@@ -56,15 +38,9 @@ def read(path: Path) -> Radiograph:
     """Alpha is composited on black, colour becomes its luma.
 
     Raises:
-        UnreadableXrayError: if the file is damaged or no image.
+        UnreadableImageError: if the file is damaged, no image, or of no one meaning as brightness.
     """
-    try:
-        if is_picture(path):
-            return from_picture(pictures.read(path))
-        found = dicom.read(path)
-        return Radiograph(found.brightness, found.assumed)
-    except (UnreadableImageError, UnreadableDicomError) as error:
-        raise UnreadableXrayError(path, error.reason) from error
+    return from_picture(pictures.read(path)) if is_picture(path) else dicom.read(path)
 
 
 def from_picture(picture: pictures.Picture) -> Radiograph:

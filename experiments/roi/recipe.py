@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities import rank_zero_warn
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, MissingError
@@ -38,7 +39,9 @@ class XrayRecipe(ScheduledModule):
         labels: names of the findings, in the order of the data's labels.
         img_size: side of an image in pixels.
         classifier: `classes` -> network, image -> logits.
-        judge: `classes` -> the independent classifier that scores masks; null leaves that out.
+        judge: `classes` -> the independent classifier that scores masks; null leaves that out, and
+            so do no weights for it, unless the term `judge` trains it.
+        judge_weights: checkpoint of another run to take it from.
         mask_fill: what takes the place of hidden pixels.
         log_csv: file with a row per epoch, within the run folder unless absolute; what another run
             or rung has left there is renamed, not replaced.
@@ -50,21 +53,23 @@ class XrayRecipe(ScheduledModule):
     def __init__(
         self,
         losses: ScheduledLosses,
-        optimizer: OptimizerFactory | None,
-        lr_scheduler: SchedulerFactory | None,
-        labels: list[str],
-        img_size: int,
+        optimizer: OptimizerFactory,
         classifier: NetworkFactory,
-        judge: NetworkFactory | None,
-        mask_fill: Fill,
-        log_csv: str | None,
-        save: str | None,
+        labels: list[str],
+        img_size: PositiveInt,
+        lr_scheduler: SchedulerFactory | None = None,
+        judge: NetworkFactory | None = None,
+        judge_weights: str | None = None,
+        mask_fill: Fill = "blur",
+        log_csv: str | None = None,
+        save: str | None = None,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
         self.labels, self.img_size = labels, img_size
         self.mask_fill: Fill = mask_fill
         self.classifier = classifier(classes=len(labels))
-        self.judge: nn.Module | None = judge(classes=len(labels)) if judge else None
+        judged = judge if judge_weights or "judge" in losses else None
+        self.judge: nn.Module | None = judged(classes=len(labels)) if judged else None
         self.log_csv, self.save = log_csv, save
         self.thresholds: Tensor
         self.register_buffer("thresholds", torch.full((len(labels),), 0.5))
@@ -74,6 +79,9 @@ class XrayRecipe(ScheduledModule):
         self.found: dict[str, list[np.ndarray]] = {}
         self.panel: list[np.ndarray] = []
         self.missing: list[str] = []
+        self.inherit("judge", judge_weights)
+        if self.judge is not None:
+            self.judge.requires_grad_("judge" in losses)
 
     # What a recipe says
 
@@ -118,17 +126,10 @@ class XrayRecipe(ScheduledModule):
         if not Path(checkpoint).is_file():
             self.missing.append(f"module.{name}_weights: there is no file {checkpoint}")
             return
-        content = model_files.tensors(Path(checkpoint))
-        averaged = any(key.startswith(f"ema.{name}.") for key in content)
-        prefix = f"ema.{name}." if averaged else f"{name}."
-        state = {k.removeprefix(prefix): v for k, v in content.items() if k.startswith(prefix)}
         try:
-            self.get_submodule(name).load_state_dict(state)
-        except RuntimeError as error:
-            raise ConfigError(
-                f"module.{name}_weights: {checkpoint} holds another {name}: "
-                f"{str(error).splitlines()[1].strip()}"
-            ) from error
+            model_files.load(self.get_submodule(name), Path(checkpoint), part=name)
+        except ConfigError as error:
+            raise ConfigError(f"module.{name}_weights: {error.message}") from error
 
     def adopt(self, state: Any) -> None:
         """A checkpoint without a judge is scored by the one of `judge_weights`."""

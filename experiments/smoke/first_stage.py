@@ -4,16 +4,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt
-from torch import Tensor, nn
+from torch import Tensor
 
 from launch.experiments.smoke.autoencoder import VQAutoencoder
 from launch.experiments.smoke.latents import as_float
 from launch.experiments.smoke.metrics import psnr
 from launch.losses.gan import GAN
 from launch.train.adversarial import AdversarialModule
-from launch.train.module import OptimizerFactory, SchedulerFactory
-from launch.train.objective import Inputs, ScheduledLosses
+from launch.train.objective import Inputs
 
 PANEL_FRAMES = 8
 FEW_CODES = 0.1
@@ -28,28 +26,12 @@ class AutoencoderTraining(AdversarialModule):
     `warmup_iters` updates before; every other term gets (reconstruction, frames).
 
     Args:
-        losses: terms as above.
         autoencoder: the network; frozen and used by the next rung.
-        optimizer, lr_scheduler: of the autoencoder.
-        discriminator, discriminator_optimizer, discriminator_lr_scheduler: for each `gan` term.
-        warmup_iters: updates of the discriminator before the term sets in.
+        others: as in `AdversarialModule`.
     """
 
-    def __init__(
-        self,
-        losses: ScheduledLosses,
-        autoencoder: VQAutoencoder,
-        optimizer: OptimizerFactory,
-        lr_scheduler: SchedulerFactory | None = None,
-        discriminator: nn.Module | None = None,
-        discriminator_optimizer: OptimizerFactory | None = None,
-        discriminator_lr_scheduler: SchedulerFactory | None = None,
-        warmup_iters: NonNegativeInt = 0,
-    ) -> None:
-        super().__init__(
-            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer,
-            discriminator_lr_scheduler, warmup_iters,
-        )  # fmt: skip
+    def __init__(self, *, autoencoder: VQAutoencoder, **others: Any) -> None:
+        super().__init__(**others)
         self.autoencoder = autoencoder
         self.validation: list[dict[str, float]] = []
         self.moments: list[Tensor] = []

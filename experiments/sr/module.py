@@ -19,8 +19,7 @@ from launch.losses.ldl import LDL
 from launch.tools.exports import write_onnx
 from launch.tools.tiles import tiled
 from launch.train.adversarial import AdversarialModule
-from launch.train.module import OptimizerFactory, SchedulerFactory
-from launch.train.objective import Inputs, ScheduledLosses
+from launch.train.objective import Inputs
 
 # B batch, h w low resolution, s scale: low (B, 3, h, w), high and pred (B, 3, s*h, s*w), in [0, 1]
 
@@ -34,9 +33,7 @@ class SuperResolution(AdversarialModule):
     Args:
         losses: terms on (pred, target); a `gan` and an `ldl` type get what they need besides.
         network: low -> pred, of `scale`.
-        optimizer, lr_scheduler: of the network.
-        discriminator, discriminator_optimizer, discriminator_lr_scheduler: for each GAN term.
-        warmup_iters: updates of the discriminator before the GAN term sets in.
+        others: as in `AdversarialModule`.
         perceptual_metric: distance(pred, target) reported under its own `metric_name`.
         tile, overlap: low-resolution pixels of a tile and of its margin; larger pictures are
             enlarged tile by tile, in validations and by `task=predict`.
@@ -45,24 +42,16 @@ class SuperResolution(AdversarialModule):
 
     def __init__(
         self,
-        losses: ScheduledLosses,
+        *,
         network: nn.Module,
-        optimizer: OptimizerFactory,
         scale: PositiveInt,
-        lr_scheduler: SchedulerFactory | None = None,
-        discriminator: nn.Module | None = None,
-        discriminator_optimizer: OptimizerFactory | None = None,
-        discriminator_lr_scheduler: SchedulerFactory | None = None,
-        warmup_iters: NonNegativeInt = 0,
         perceptual_metric: nn.Module | None = None,
         tile: PositiveInt = 256,
         overlap: NonNegativeInt = 32,
         wrap: bool = False,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            losses, optimizer, lr_scheduler, discriminator, discriminator_optimizer,
-            discriminator_lr_scheduler, warmup_iters,
-        )  # fmt: skip
+        super().__init__(**others)
         self.network, self.scale = network, scale
         self.perceptual_metric = perceptual_metric
         if tile <= 2 * overlap:

@@ -16,6 +16,7 @@ import numpy as np
 from launch.errors import MissingError
 from launch.experiments.sr.pairs import Pair, Window, shrink
 from launch.tools import pictures
+from launch.tools.names import distinct_names
 from launch.tools.pictures import Header, UnreadableImageError
 
 HELD_OUT = 0.1
@@ -219,12 +220,5 @@ def hold_out(sources: Sequence[Source], at_most: int) -> tuple[list[Source], lis
 
 def _names(files: Sequence[Path], folder: Path) -> list[tuple[Path, str]]:
     """Names below a folder, without suffix unless two files differ in nothing else."""
-    short = [path.relative_to(folder).with_suffix("").as_posix() for path in files]
-    twice = {
-        name for name, other in zip(sorted(short), sorted(short)[1:], strict=False) if name == other
-    }
-    full = (path.relative_to(folder).as_posix() for path in files)
-    return [
-        (path, whole if name in twice else name)
-        for path, name, whole in zip(files, short, full, strict=True)
-    ]
+    names = distinct_names([path.relative_to(folder) for path in files])
+    return list(zip(files, names, strict=True))

@@ -1,6 +1,6 @@
 """The table of a ladder."""
 
-from launch.ladder.table import gate, markdown, sentences, shown
+from launch.ladder.table import gate, page, sentences, shown
 
 CLOSED = {"type": "ratio", "job": "", "passed": False, "action": "warn", "sentence": "0.1 < 0.2"}
 OPEN = {"type": "finite", "job": "", "passed": True, "action": None, "sentence": "all finite"}
@@ -12,7 +12,7 @@ def rung(**changed):
 
 
 def test_a_row_has_metrics_minutes_and_gates():
-    lines = markdown([rung()], ["psnr*"]).splitlines()
+    lines = page([rung()], ["psnr*"]).splitlines()
     assert [cell.strip() for cell in lines[0].strip("|").split("|")] == [
         *("rung", "job", "status", "psnr*", "minutes", "gates")
     ]
@@ -23,7 +23,7 @@ def test_a_row_has_metrics_minutes_and_gates():
 
 def test_a_job_that_has_not_ended_has_no_minutes():
     job = {"status": "running", "metrics": {}, "seconds": None}
-    row = markdown([rung(jobs={"b": job}, gate=None)], ["psnr"]).splitlines()[2]
+    row = page([rung(jobs={"b": job}, gate=None)], ["psnr"]).splitlines()[2]
     assert [cell.strip() for cell in row.strip("|").split("|")] == [
         *("toy/a", "b", "running", "", "", "")
     ]

@@ -9,13 +9,13 @@ from PIL import Image
 from launch.experiments.roi.loading import normalised
 from launch.experiments.roi.networks import TinyClassifier
 from launch.experiments.roi.radiographs import (
-    UnreadableXrayError,
     find,
     is_image,
     read,
     resized,
     size_of,
 )
+from launch.tools.pictures import UnreadableImageError
 
 SIDE = 64
 DOWN, ACROSS = np.indices((SIDE, SIDE)) / (SIDE - 1)
@@ -141,7 +141,7 @@ REFUSED = {
 def test_what_has_no_one_meaning_is_refused_by_name(tmp_path, name):
     write, said = REFUSED[name]
     write(tmp_path / name)
-    with pytest.raises(UnreadableXrayError, match=f"{name}: .*{said}"):
+    with pytest.raises(UnreadableImageError, match=f"{name}: .*{said}"):
         read(tmp_path / name)
 
 
@@ -150,9 +150,9 @@ def test_a_truncated_image_and_a_missing_one_are_named(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(UnreadableXrayError, match=r"a\.png"):
+    with pytest.raises(UnreadableImageError, match=r"a\.png"):
         read(path)
-    with pytest.raises(UnreadableXrayError, match="there is no such file"):
+    with pytest.raises(UnreadableImageError, match="there is no such file"):
         read(tmp_path / "b.png")
 
 

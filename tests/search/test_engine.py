@@ -16,10 +16,11 @@ def search(**settings):
     return read({"name": "s", "space": SPACE} | settings, [])
 
 
-def proposals(study, number):
+def proposals(study, searched, number):
     """The first values that trials get, each of which ends with its own value."""
     values = []
     for _ in range(number):
+        study.sampler = engine.sampler(searched, len(study.trials))
         trial = study.ask()
         values.append(trial.suggest_float("a", 0, 1))
         study.tell(trial, values[-1])
@@ -30,17 +31,17 @@ def proposals(study, number):
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, storage):
     (tmp_path / "parts").mkdir()
     described = search(storage=storage, sampler={"type": "TPESampler", "n_startup_trials": 2})
-    whole = proposals(engine.opened(described, "min", tmp_path), 6)
-    first = proposals(engine.opened(described, "min", tmp_path / "parts"), 3)
-    then = proposals(engine.opened(described, "min", tmp_path / "parts"), 3)
+    whole = proposals(engine.opened(described, "min", tmp_path), described, 6)
+    first = proposals(engine.opened(described, "min", tmp_path / "parts"), described, 3)
+    then = proposals(engine.opened(described, "min", tmp_path / "parts"), described, 3)
     assert first + then == whole
     assert len(set(whole)) == 6
 
 
 def test_another_seed_proposes_other_values(tmp_path):
     (tmp_path / "other").mkdir()
-    one = proposals(engine.opened(search(), "max", tmp_path), 2)
-    other = proposals(engine.opened(search(seed=1), "max", tmp_path / "other"), 2)
+    one = proposals(engine.opened(search(), "max", tmp_path), search(), 2)
+    other = proposals(engine.opened(search(seed=1), "max", tmp_path / "other"), search(seed=1), 2)
     assert one != other
 
 

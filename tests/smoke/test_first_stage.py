@@ -22,7 +22,7 @@ def training(terms=("reconstruction", "commitment"), **settings) -> AutoencoderT
     torch.manual_seed(0)
     losses = objective.build({name: TERMS[name] for name in terms})
     autoencoder = VQAutoencoder(channels=8, halvings=1, latent_channels=2, codes=4)
-    return AutoencoderTraining(losses, autoencoder, adam, **settings)
+    return AutoencoderTraining(losses=losses, autoencoder=autoencoder, optimizer=adam, **settings)
 
 
 def test_terms_get_what_they_compare():

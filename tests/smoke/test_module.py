@@ -359,7 +359,9 @@ def test_a_flow_does_not_train_on_an_autoencoder_that_shows_one_colour():
     ],
 )
 def test_an_autoencoder_is_judged_by_the_best_constant_picture(metrics, words):
-    module = AutoencoderTraining(objective.build({}), VQAutoencoder(channels=8), lambda p: None)
+    module = AutoencoderTraining(
+        losses=objective.build({}), autoencoder=VQAutoencoder(channels=8), optimizer=lambda p: None
+    )
     module.log_metrics(metrics)
     found = module.health()
     assert (

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
+from launch.record.history import seconds
 from launch.record.run import Run
 from launch.study.study import Study
 from launch.study.table import (
@@ -18,7 +19,6 @@ from launch.study.table import (
     difference,
     estimate,
     results,
-    seconds,
     table,
     write_csv,
 )
@@ -89,8 +89,8 @@ def test_results_leave_out_runs_that_did_not_complete(folder: Path) -> None:
 
 
 def test_cost_is_wall_clock_time(folder: Path) -> None:
-    assert seconds(Run(folder / "ramp" / "seed_0")) == 60
-    assert seconds(Run(folder / "nowhere")) is None
+    assert seconds(Run(folder / "ramp" / "seed_0").record) == 60
+    assert seconds(Run(folder / "nowhere").record) is None
 
 
 def test_table_reads_as_markdown(folder: Path) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from launch.tools.dicom import UnreadableDicomError, is_dicom, read, size, usual
+from launch.tools.decoding import UnreadableImageError
+from launch.tools.dicom import is_dicom, read, size, usual
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -100,7 +101,7 @@ def test_compressed_files_are_read_and_a_missing_decoder_is_named(tmp_path):
     np.testing.assert_allclose(read(tmp_path / "rle").brightness, PICTURE, atol=0.003)
     data.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLSLossless
     data.save_as(tmp_path / "jpeg")
-    with pytest.raises(UnreadableDicomError, match=r"jpeg: is damaged, or a decoder is missing \("):
+    with pytest.raises(UnreadableImageError, match=r"jpeg: is damaged, or a decoder is missing \("):
         read(tmp_path / "jpeg")
 
 
@@ -126,7 +127,7 @@ def test_damaged_or_unknown_compression_is_named(tmp_path, syntax):
     data.PixelData = pydicom.encaps.encapsulate([b"no pixels"])
     data["PixelData"].is_undefined_length = True
     data.save_as(tmp_path / "y")
-    with pytest.raises(UnreadableDicomError, match="y: is damaged, or a decoder is missing"):
+    with pytest.raises(UnreadableImageError, match="y: is damaged, or a decoder is missing"):
         read(tmp_path / "y")
 
 
@@ -135,7 +136,7 @@ def test_files_without_a_tag_that_pixels_need_are_named(tmp_path, name):
     data = pydicom.dcmread(write(tmp_path / "x"))
     del data[name]
     data.save_as(tmp_path / "y")
-    with pytest.raises(UnreadableDicomError, match=r"y: (is damaged|holds no picture)"):
+    with pytest.raises(UnreadableImageError, match=r"y: (is damaged|holds no picture)"):
         read(tmp_path / "y")
 
 
@@ -252,24 +253,24 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_has_no_one_brightness_is_refused_by_name(tmp_path, name):
     changes, said = REFUSED[name]
-    with pytest.raises(UnreadableDicomError, match=f"x: .*{said}"):
+    with pytest.raises(UnreadableImageError, match=f"x: .*{said}"):
         read(write(tmp_path / "x", **changes))
 
 
 def test_damaged_missing_and_other_files_are_named(tmp_path):
     path = write(tmp_path / "x")
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(UnreadableDicomError, match="is damaged"):
+    with pytest.raises(UnreadableImageError, match="is damaged"):
         read(path)
     path.write_bytes(b"nothing")
-    with pytest.raises(UnreadableDicomError, match="no DICOM"):
+    with pytest.raises(UnreadableImageError, match="no DICOM"):
         read(path)
-    with pytest.raises(UnreadableDicomError, match="no such file"):
+    with pytest.raises(UnreadableImageError, match="no such file"):
         read(tmp_path / "y")
     report = pydicom.dcmread(write(tmp_path / "z"))
     del report.PixelData
     report.save_as(tmp_path / "z")
-    with pytest.raises(UnreadableDicomError, match="holds no picture"):
+    with pytest.raises(UnreadableImageError, match="holds no picture"):
         read(tmp_path / "z")
 
 

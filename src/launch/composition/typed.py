@@ -20,21 +20,8 @@ GROUPS = ("experiment", "ladder", "study", "search", "scale")
 
 OF_SEVERAL = ("ladder", "study", "search")
 OF_THE_WHOLE = (
-    *(
-        *GROUPS,
-        "hydra",
-        "task",
-        "seed",
-        "run_dir",
-        "runs",
-        "from",
-        "extend",
-        "needs",
-        "accept",
-        "step",
-        "input",
-    ),
-    *("input", "output", "debug", "plan", "rungs", "trainer", "logger"),
+    *(*GROUPS, "hydra", "task", "seed", "run_dir", "runs", "from", "extend", "needs", "accept"),
+    *("step", "input", "output", "debug", "plan", "rungs", "trainer", "logger"),
 )
 """Root sections of a ladder, a study or a search itself; others are of what they train."""
 

@@ -5,6 +5,7 @@ from textwrap import shorten
 
 from launch.composition.recipes import description, folders, options
 from launch.record.run import CONF, Run, find_runs
+from launch.tools.columns import columns
 
 LISTED = ("experiment", "ladder", "study", "search")
 
@@ -44,8 +45,4 @@ def table(rows: list[tuple[str, Run]]) -> str:
         text = f"{metric} {value:.4g}" if value is not None else record.get("error") or "-"
         first = shorten(str(text).split("\n")[0], 80, placeholder=" ...")
         lines.append((name, str(record.get("task")), run.status, first, str(run.folder)))
-    widths = [max(len(line[i]) for line in lines) for i in range(5)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return columns(lines)

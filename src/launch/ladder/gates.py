@@ -94,9 +94,7 @@ class Finite(Gate):
     type: Literal["finite"]
 
     def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
-        broken = {
-            name: value for row in rows for name, value in row.items() if not math.isfinite(value)
-        }
+        broken = {n: value for row in rows for n, value in row.items() if not math.isfinite(value)}
         count = {"validations": float(len(rows))}
         if broken:
             return Verdict(False, broken | count, f"not finite: {', '.join(broken)}", self)
@@ -104,16 +102,22 @@ class Finite(Gate):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting(Gate):
-    """Counts validations since `metric` last improved by `min_delta`, relative."""
+class OfMetric(Gate):
+    """Judges by the course of one metric."""
 
     metric: str
-    mode: Mode = "min"
-    validations: PositiveInt = 4
-    min_delta: NonNegativeFloat = 0.01
 
     def metrics(self) -> Iterator[str]:
         yield self.metric
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting(OfMetric):
+    """Counts validations since `metric` last improved by `min_delta`, relative."""
+
+    mode: Mode = "min"
+    validations: PositiveInt = 4
+    min_delta: NonNegativeFloat = 0.01
 
     def waited(self, rows: Sequence[Row]) -> tuple[int, str]:
         name, values = series(rows, self.metric)
@@ -202,24 +206,20 @@ class Ratio(Gate):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forgetting(Gate):
+class Forgetting(OfMetric):
     """Open if `metric` is at most `drop` (relative) worse than in an earlier rung."""
 
     type: Literal["forgetting"]
-    metric: str
     since: str
     mode: Mode = "max"
     drop: PositiveFloat = 0.10
-
-    def metrics(self) -> Iterator[str]:
-        yield self.metric
 
     def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
         name, history = series(rows, self.metric)
         before, now = earlier.get(self.since, {}).get(name), history[-1]
         if before is None:
             return Verdict(None, {name: now}, f"{self.since} has not reported {name}", self)
-        loss = (before - now if self.mode == "max" else now - before) / (abs(before) or 1)
+        loss = worsening(before, now, self.mode)
         change = f"{abs(loss):.1%} {'worse' if loss > 0 else 'better'}"
         sentence = (
             f"{name} {now:.4g} is {change} than {before:.4g} in {self.since}; "
@@ -229,7 +229,7 @@ class Forgetting(Gate):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spike(Gate):
+class Spike(OfMetric):
     """Open if no validation is worse than `factor` times the one before it.
 
     Attributes:
@@ -237,12 +237,8 @@ class Spike(Gate):
     """
 
     type: Literal["spike"]
-    metric: str
     factor: PositiveFloat = 1.2
     since: str | None = None
-
-    def metrics(self) -> Iterator[str]:
-        yield self.metric
 
     def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
         name, history = series(rows, self.metric)
@@ -260,7 +256,7 @@ class Spike(Gate):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Threshold(Gate):
+class Threshold(OfMetric):
     """Open if the best value of `metric` is `at_least` or `at_most` so much.
 
     Attributes:
@@ -268,16 +264,12 @@ class Threshold(Gate):
     """
 
     type: Literal["threshold"]
-    metric: str
     at_least: float | None = None
     at_most: float | None = None
 
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("a threshold gate has either at_least or at_most")
-
-    def metrics(self) -> Iterator[str]:
-        yield self.metric
 
     def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
         name, history = series(rows, self.metric)
@@ -291,7 +283,7 @@ class Threshold(Gate):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start(Gate):
+class Start(OfMetric):
     """Open if the last validation is at most `drop` (relative) worse than the first.
 
     For jobs whose first validation is made before the first update, so that it is of the weights
@@ -299,19 +291,15 @@ class Start(Gate):
     """
 
     type: Literal["start"]
-    metric: str
     mode: Mode = "min"
     drop: NonNegativeFloat = 0.0
-
-    def metrics(self) -> Iterator[str]:
-        yield self.metric
 
     def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
         name, history = series(rows, self.metric)
         if len(history) < 2:
             return too_short(self, len(history), 2)
         before, now = history[0], history[-1]
-        loss = (before - now if self.mode == "max" else now - before) / (abs(before) or 1)
+        loss = worsening(before, now, self.mode)
         sentence = f"{name} went from {before:.4g} at the start to {now:.4g}"
         if self.drop:
             sentence += f"; {self.drop:.0%} worse is allowed"
@@ -362,6 +350,11 @@ def waited(values: Sequence[float], mode: Mode, min_delta: float) -> int:
         gained = math.isinf(best) or value < best - min_delta * abs(best)
         best, since = (value, 0) if gained else (best, since + 1)
     return since
+
+
+def worsening(before: float, now: float, mode: Mode) -> float:
+    """By how much a metric is worse than before, relative."""
+    return (before - now if mode == "max" else now - before) / (abs(before) or 1)
 
 
 def too_short(gate: Gate, got: int, needed: int) -> Verdict:

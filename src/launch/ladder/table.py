@@ -1,15 +1,15 @@
 """The table of a ladder: `ladder.json` and `ladder.md`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from launch.record import storage
-from launch.record.history import at_best, jobs_of
+from launch.record.history import at_best, jobs_of, seconds
 from launch.record.origin import now
 from launch.record.run import Run
+from launch.tools.columns import markdown
 
 
 def write(
@@ -26,7 +26,7 @@ def write(
     done = all(rung["status"] == "completed" for rung in rungs) and not code
     record = {"name": name, "status": "completed" if done else "interrupted", "exit_code": code}
     storage.write_json(folder / "ladder.json", record | {"written": now(), "rungs": rungs})
-    storage.write(folder / "ladder.md", f"# Ladder {name}\n\n{markdown(rungs, metrics)}")
+    storage.write(folder / "ladder.md", f"# Ladder {name}\n\n{page(rungs, metrics)}")
 
 
 def entry(experiment: str, run: Run) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def entry(experiment: str, run: Run) -> dict[str, Any]:
         job: {
             "status": r.status,
             "metrics": at_best(r),
-            "seconds": seconds(r),
+            "seconds": seconds(r.record),
             "parents": r.record.get("parents", []),
         }
         for job, r in jobs_of(run).items()
@@ -44,24 +44,14 @@ def entry(experiment: str, run: Run) -> dict[str, Any]:
     return facts | {"jobs": jobs, "gate": run.record.get("gate")}
 
 
-def seconds(run: Run) -> float | None:
-    """From start to end; time in which a run stood still counts."""
-    record = run.record
-    if not record.get("ended"):
-        return None
-    start, end = (datetime.fromisoformat(record[key]) for key in ("started", "ended"))
-    return (end - start).total_seconds()
-
-
-def markdown(rungs: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
+def page(rungs: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> str:
     """One line for each job, then every gate in a sentence."""
     lines = [["rung", "job", "status", *metrics, "minutes", "gates"]]
     lines += [row for rung in rungs for row in rows(rung, metrics)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
-    table = "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
     told = [f"- {rung['experiment']}: {line}" for rung in rungs for line in sentences(rung["gate"])]
-    return f"{table}\n\nMetrics are those of the best checkpoint.\n\n" + "\n".join([*told, ""])
+    return f"{markdown(lines)}\n\nMetrics are those of the best checkpoint.\n\n" + "\n".join(
+        [*told, ""]
+    )
 
 
 def rows(rung: Mapping[str, Any], metrics: Sequence[str]) -> Iterator[list[str]]:

@@ -1,7 +1,10 @@
 """What a run has left in its folder, read without torch."""
 
 import csv
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from launch.record.run import Run
 
@@ -23,6 +26,15 @@ def at_best(run: Run) -> dict[str, float]:
     """The metrics of the best checkpoint, from which later rungs start; else the last ones."""
     best = run.record.get("best") or {}
     return dict(best.get("metrics") or run.record.get("metrics", {}))
+
+
+def seconds(record: Mapping[str, Any]) -> float | None:
+    """From start to end, pauses of an interrupted run included; None while it has no end."""
+    try:
+        ended, started = (datetime.fromisoformat(record[key]) for key in ("ended", "started"))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (ended - started).total_seconds()
 
 
 def logged(path: Path) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """Optuna behind a search: where its trials are kept, and what it proposes next. No torch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -24,50 +24,6 @@ SAMPLERS = ("TPESampler", "RandomSampler", "GPSampler", "CmaEsSampler")
 """Those that can be seeded anew for every trial and know the earlier ones from the storage."""
 
 
-class ByNumber(BaseSampler):
-    """Makes a new sampler for each trial, seeded by its number.
-
-    What it proposes then follows from the trials that have ended and not from how many this process
-    has asked for, so that a search that was stopped goes on as if it had not been.
-    """
-
-    def __init__(self, make: Callable[[int], BaseSampler]) -> None:
-        self.make = make
-        self.inner = make(0)
-
-    def before_trial(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        self.inner = self.make(trial.number)
-        self.inner.before_trial(study, trial)
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: optuna.trial.FrozenTrial
-    ) -> Any:
-        return self.inner.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: optuna.trial.FrozenTrial, search_space: Any
-    ) -> dict[str, Any]:
-        return self.inner.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: optuna.trial.FrozenTrial,
-        param_name: str,
-        param_distribution: optuna.distributions.BaseDistribution,
-    ) -> Any:
-        return self.inner.sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(
-        self,
-        study: optuna.Study,
-        trial: optuna.trial.FrozenTrial,
-        state: optuna.trial.TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        self.inner.after_trial(study, trial, state, values)
-
-
 def opened(search: Search, mode: str, folder: Path) -> optuna.Study:
     """The study of a search in its storage, made if it is not there."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -75,7 +31,7 @@ def opened(search: Search, mode: str, folder: Path) -> optuna.Study:
         storage=storage(search.storage, folder),
         study_name=search.name,
         direction="maximize" if mode == "max" else "minimize",
-        sampler=ByNumber(lambda number: sampler(search, number)),
+        sampler=sampler(search, 0),
         pruner=pruner(search),
         load_if_exists=True,
     )
@@ -91,6 +47,11 @@ def storage(name: str, folder: Path) -> Any:
 
 
 def sampler(search: Search, number: int) -> BaseSampler:
+    """One for each trial, seeded by its number.
+
+    What it proposes then follows from the trials that have ended and not from how many this process
+    has asked for, so that a search that was stopped goes on as if it had not been.
+    """
     arguments = {"seed": search.seed * 100_003 + number}
     if search.constraints:
         arguments |= {"constraints_func": constraints}

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from launch.record.storage import replacing, write
 from launch.search.engine import CONSTRAINTS, ERROR, is_feasible
 from launch.search.search import Search
-from launch.study.table import aligned
+from launch.tools.columns import markdown
 
 SHOWN = 10
 FEWEST = 4
@@ -79,8 +79,8 @@ def page(folder: Path, search: Search, metric: str, study: optuna.Study) -> str:
         f"# Search {search.name}",
         f"{counts.total()} of {search.trials} trials: "
         + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())),
-        aligned([("trial", metric, *keys, "constraints kept", "folder"), *rows]) if rows else "",
-        aligned([("key", "importance"), *((k, f"{v:.2f}") for k, v in shares.items())])
+        markdown([("trial", metric, *keys, "constraints kept", "folder"), *rows]) if rows else "",
+        markdown([("key", "importance"), *((k, f"{v:.2f}") for k, v in shares.items())])
         + "\n\nThe share of each key in what tells the best tenth of the trials from the rest."
         if shares
         else "",

@@ -22,7 +22,7 @@ from launch.record.identity import differences
 from launch.record.run import Run
 from launch.record.storage import read_json, write_json
 from launch.search import results
-from launch.search.engine import CONSTRAINTS, ERROR, opened
+from launch.search.engine import CONSTRAINTS, ERROR, opened, sampler
 from launch.search.follow import Follower
 from launch.search.search import Search, read
 from launch.start import pool
@@ -67,15 +67,14 @@ class Searching:
         with Run(self.folder).lock():
             running = self.study.get_trials(states=(TrialState.RUNNING,))
             left = [t for t in running if not Run(self.place(t.number)).is_locked()]
-            if left:
-                trial = optuna.Trial(self.study, left[0]._trial_id)
-            elif len(self.study.get_trials(deepcopy=False)) < self.search.trials:
-                trial = self.study.ask()
-            else:
+            number = left[0].number if left else len(self.study.get_trials(deepcopy=False))
+            if number >= self.search.trials and not left:
                 return None
-            held.enter_context(Run(self.place(trial.number)).lock())
-            for dimension in self.search.dimensions:
-                suggest(trial, dimension.key, dimension.distribution())
+            self.study.sampler = sampler(self.search, number)
+            trial = optuna.Trial(self.study, left[0]._trial_id) if left else self.study.ask()
+            held.enter_context(Run(self.place(number)).lock())
+            for dimension in self.search.dimensions:  # a value that it has already stays
+                trial._suggest(dimension.key, dimension.distribution())
             return trial
 
     def train(self, trial: optuna.Trial) -> bool:
@@ -136,17 +135,6 @@ class Searching:
         reason = run.record.get("error") or f"no validation reports {self.metric}"
         trial.set_user_attr(ERROR, str(reason))
         self.study.tell(trial, state=TrialState.FAIL)
-
-
-def suggest(trial: optuna.Trial, key: str, what: optuna.distributions.BaseDistribution) -> None:
-    """Let the sampler choose, unless the trial has a value for it already."""
-    if isinstance(what, optuna.distributions.CategoricalDistribution):
-        trial.suggest_categorical(key, what.choices)
-    elif isinstance(what, optuna.distributions.IntDistribution):
-        trial.suggest_int(key, what.low, what.high, step=what.step, log=what.log)
-    else:
-        assert isinstance(what, optuna.distributions.FloatDistribution)
-        trial.suggest_float(key, what.low, what.high, step=what.step, log=what.log)
 
 
 def violation(verdict: Verdict) -> float:

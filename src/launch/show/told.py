@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from launch.tools.columns import columns
+
 BASELINES = ("baseline", "bicubic", "constant", "identity", "mean", "persistence", "random")
 """`psnr_y_bicubic` is the baseline of `psnr_y`, and so on: what needs no training."""
 
@@ -65,7 +67,4 @@ def lines(metrics: Mapping[str, float], main: str | None = None) -> list[str]:
     ]
     if not rows and main and main in metrics:
         rows = [(main, f"{metrics[main]:.4g}", "", "")]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)] if rows else []
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return columns(rows).splitlines()

@@ -1,15 +1,16 @@
 """The result of a study in numbers: means, 95 % intervals and paired differences."""
 
 import csv
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from statistics import fmean
 
+from launch.record.history import seconds
 from launch.record.run import Run
 from launch.record.storage import replacing
 from launch.study.study import Job, Study
+from launch.tools.columns import markdown
 from launch.tools.intervals import Estimate, Values, difference, estimate
 
 
@@ -29,15 +30,6 @@ def results(runs: dict[Job, Run], metric: str, condition: str, arm: str) -> Valu
     return {seed: float(values[metric]) for seed, values in found.items() if metric in values}
 
 
-def seconds(run: Run) -> float | None:
-    """Wall-clock time from start to end, pauses of an interrupted run included."""
-    record = run.record
-    if not record.get("started") or not record.get("ended"):
-        return None
-    ended, started = (datetime.fromisoformat(record[key]) for key in ("ended", "started"))
-    return (ended - started).total_seconds()
-
-
 # Markdown
 
 
@@ -54,7 +46,7 @@ def table(folder: Path, study: Study) -> str:
     ]
     parts = [
         f"# Study {study.name}",
-        aligned([heading, *lines]),
+        markdown([heading, *lines]),
         f"Means over seeds with Student's interval; differences are paired, seed by seed, with "
         f"{study.reference}. An interval that contains 0 shows no difference.",
         *unfinished(folder, study),
@@ -73,7 +65,7 @@ def rows(
         own = estimate(list(values.values()))
         against = None if arm == study.reference else difference(values, reference)
         found = [r for job, r in runs.items() if (job.condition, job.arm) == (condition, arm)]
-        times = [time for time in map(seconds, found) if time is not None]
+        times = [time for r in found if (time := seconds(r.record)) is not None]
         yield (
             metric,
             arm,
@@ -124,16 +116,6 @@ def unfinished(folder: Path, study: Study) -> Iterator[str]:
             yield f"**{job}: {run.status}.** {reason} ({run.folder})"
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table that can also be read as text; the first line is its heading."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [
-        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
-    ]
-    rule = ["-" * width for width in widths]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [padded[0], rule, *padded[1:]])
-
-
 def write_csv(folder: Path, study: Study) -> None:
     """Write `study.csv`, one row per job."""
     metrics = list(dict.fromkeys([*study.metrics, *study.baseline.values()]))
@@ -143,6 +125,6 @@ def write_csv(folder: Path, study: Study) -> None:
         for job in study.jobs():
             run = Run(folder / job.place)
             values = [run.all_metrics.get(metric, "") for metric in metrics]
-            time = seconds(run)
+            time = seconds(run.record)
             state = (run.status, "" if time is None else time)
             writer.writerow((job.condition, job.arm, job.seed, *state, *values, run.folder))

@@ -10,6 +10,7 @@ from typing import Any
 from launch.record import storage
 from launch.record.run import Run
 from launch.sweep.folder import Sweep, SweptJob, apart, names, totals
+from launch.tools.columns import columns
 from launch.tools.intervals import estimate
 
 SEED = "seed="
@@ -112,10 +113,3 @@ def over_seeds(setting: str, values: Sequence[float]) -> tuple[str, ...]:
     assert found is not None
     interval = " to ".join(f"{end:.4g}" for end in found.interval or ()) or "-"
     return setting, f"{found.mean:.4g}", interval, str(found.count)
-
-
-def columns(lines: Sequence[Sequence[str]]) -> str:
-    """Cells in columns, the first line as heading."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = ([c.ljust(w) for c, w in zip(line, widths, strict=True)] for line in lines)
-    return "\n".join("  ".join(cells).rstrip() for cells in padded)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from launch.errors import LaunchError
 from launch.tools import decoding
+from launch.tools.decoding import UnreadableImageError
 
 SUFFIXES = (".dcm", ".dicom", ".dic")
 DIRECTORY = "DICOMDIR"
@@ -22,14 +22,6 @@ APART = (
 )
 RARE = 0.05  # of the pixels: at most so many lie beyond it
 XRAYS = ("CR", "DX", "DR", "MG", "RG", "PX", "IO", "XA", "RF", "OT", "")
-
-
-class UnreadableDicomError(LaunchError):
-    """A file that is no DICOM picture, or none that has one meaning as brightness."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot read {path}: {reason}", exit_code=3)
-        self.path, self.reason = path, reason
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ def size(path: Path) -> tuple[int, int]:
     """(width, height) from the header.
 
     Raises:
-        UnreadableDicomError: if there is none.
+        UnreadableImageError: if there is none.
     """
     data = _dataset(path, stop_before_pixels=True)
     return int(data.get("Columns", 0)), int(data.get("Rows", 0))
@@ -66,20 +58,20 @@ def read(path: Path) -> Radiograph:
     a fifth of the range. Padding is black.
 
     Raises:
-        UnreadableDicomError: for damaged files, colour, several frames, and missing decoders.
+        UnreadableImageError: for damaged files, colour, several frames, and missing decoders.
     """
     data = _dataset(path)
     if "PixelData" not in data:
-        raise UnreadableDicomError(path, "holds no picture")
+        raise UnreadableImageError(path, "holds no picture")
     try:
         stored = _stored(data)
         padding = _padding(stored, data)
         shown, assumed = _of_interest(stored, padding, data)
-    except UnreadableDicomError as error:
-        raise UnreadableDicomError(path, error.reason) from error
+    except UnreadableImageError as error:
+        raise UnreadableImageError(path, error.reason) from error
     except Exception as error:  # decoders raise almost anything when bytes are damaged
         reason = f"is damaged, or a decoder is missing ({str(error).splitlines()[0]})"
-        raise UnreadableDicomError(path, reason) from error
+        raise UnreadableImageError(path, reason) from error
     if _inverted(data):
         shown = 1 - shown
     shown[padding] = 0
@@ -90,26 +82,26 @@ def _dataset(path: Path, **options: Any) -> Any:
     try:
         pydicom: Any = import_module("pydicom")
     except ImportError as error:
-        raise UnreadableDicomError(path, "is DICOM; pip install pydicom to read it") from error
+        raise UnreadableImageError(path, "is DICOM; pip install pydicom to read it") from error
     try:
         return pydicom.dcmread(path, **options)
     except FileNotFoundError as error:
-        raise UnreadableDicomError(path, "there is no such file") from error
+        raise UnreadableImageError(path, "there is no such file") from error
     except Exception as error:
-        raise UnreadableDicomError(path, f"is damaged or no DICOM ({error})") from error
+        raise UnreadableImageError(path, f"is damaged or no DICOM ({error})") from error
 
 
 def _stored(data: Any) -> np.ndarray:
     frames, samples = int(data.get("NumberOfFrames") or 1), int(data.get("SamplesPerPixel", 1))
     if frames > 1:
-        raise UnreadableDicomError(Path(), f"holds {frames} frames; one picture is wanted")
+        raise UnreadableImageError(Path(), f"holds {frames} frames; one picture is wanted")
     kind = data.get("PhotometricInterpretation", "")
     if samples > 1 or not kind.startswith("MONOCHROME"):
-        raise UnreadableDicomError(Path(), f"holds colour ({kind}); brightness is wanted")
+        raise UnreadableImageError(Path(), f"holds colour ({kind}); brightness is wanted")
     decoding.require_size(Path(), int(data.Rows), int(data.Columns))
     if int(data.get("HighBit", data.BitsStored - 1)) != data.BitsStored - 1:
         reason = f"keeps {data.BitsStored} bits below bit {data.HighBit}, not in the lowest ones"
-        raise UnreadableDicomError(Path(), reason)
+        raise UnreadableImageError(Path(), reason)
     pixels = np.squeeze(np.asarray(data.pixel_array))
     if not data.PixelRepresentation and data.BitsStored < data.BitsAllocated:
         pixels = pixels & ((1 << int(data.BitsStored)) - 1)  # above them old files keep overlays
@@ -163,7 +155,7 @@ def _windowed(values: np.ndarray, data: Any) -> tuple[np.ndarray, list[str]]:
     if centre + width / 2 < values.min() or centre - width / 2 > values.max():
         said.append(f"its window of {width:g} around {centre:g} holds none of its values")
     if width < 1 and (function == "LINEAR" or width <= 0):
-        raise UnreadableDicomError(Path(), f"a {function} window cannot be {width:g} wide")
+        raise UnreadableImageError(Path(), f"a {function} window cannot be {width:g} wide")
     if function == "SIGMOID":
         return 1 / (1 + np.exp(-4 * (values - centre) / width)), said
     if function == "LINEAR":

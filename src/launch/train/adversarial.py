@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
+from pydantic import NonNegativeInt
 from torch import Tensor, nn
 
 from launch.errors import ConfigError, nearest
@@ -29,6 +30,11 @@ class AdversarialModule(ScheduledModule):
     `training_step` calls `self.play(total, real, fake)`, and gives a GAN term the logits of
     `self.game(name, ...)`.
 
+    Args:
+        optimizer, lr_scheduler: of what is no discriminator.
+        discriminator, discriminator_optimizer, discriminator_lr_scheduler: for each GAN term.
+        warmup_iters: updates of a discriminator before its term sets in.
+
     Attributes:
         owners: GAN term -> the term whose discriminator it plays, most often itself.
         discriminators: by the term that they belong to, in the order of their optimizers.
@@ -38,11 +44,11 @@ class AdversarialModule(ScheduledModule):
         self,
         losses: ScheduledLosses,
         optimizer: OptimizerFactory,
-        lr_scheduler: SchedulerFactory | None,
-        discriminator: nn.Module | None,
-        discriminator_optimizer: OptimizerFactory | None,
-        discriminator_lr_scheduler: SchedulerFactory | None,
-        warmup_iters: int,
+        lr_scheduler: SchedulerFactory | None = None,
+        discriminator: nn.Module | None = None,
+        discriminator_optimizer: OptimizerFactory | None = None,
+        discriminator_lr_scheduler: SchedulerFactory | None = None,
+        warmup_iters: NonNegativeInt = 0,
     ) -> None:
         super().__init__(losses, optimizer, lr_scheduler)
         self.automatic_optimization = False

@@ -10,7 +10,7 @@ import sys
 import traceback
 import warnings
 from dataclasses import asdict
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,8 @@ def predict(run: Run, config: Config) -> None:
     module.to(device(config)).eval()
     chosen = config.get("predict") or {}
     known = signature(module.predict).parameters
-    for name in chosen.keys() - known.keys():
+    judges_itself = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values())
+    for name in () if judges_itself else chosen.keys() - known.keys():
         guess = nearest(name, known)
         raise ConfigError(f"predict.{name}: {type(module).__name__} has no such choice.{guess}")
     with torch.inference_mode():

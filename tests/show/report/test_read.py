@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from launch.record.history import seconds
 from launch.show.report.read import Notes, Reader, find, logged, read_run, thinned
 from tests.show.report.runs import make
 
@@ -14,7 +15,7 @@ def test_a_run_is_read_with_its_curves_and_the_events_of_its_schedules(tmp_path:
     run = read_run(make(tmp_path / "a"), notes)
     assert run is not None and not notes.found
     assert run.main_metric == ("psnr_y", "max") and run.main_value == 27.0
-    assert run.seconds == 300
+    assert seconds(run.record) == 300
     assert run.series["psnr_y"] == ([20, 40, 60], [25.5, 26.5, 27.0])
     assert run.series["loss/total"] == ([0, 20, 40, 60], [0.5, 0.4, None, 0.2])
     assert run.events == [(20, "losses.gan 0 → 1")]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from launch.record.history import seconds
 from launch.record.origin import now
 from launch.show.report import compare, pictures
 from launch.show.report.read import Notes, Reader, RunData, Series, find
@@ -84,7 +85,7 @@ def entry(run: RunData, common: str, most: int) -> Content:
         "folder": str(run.folder),
         "status": run.status,
         "record": record,
-        "seconds": run.seconds,
+        "seconds": seconds(run.record),
         "main": metric,
         "mode": mode,
         "baseline": baseline(metric, run.metrics) if metric else None,

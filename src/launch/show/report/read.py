@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,15 +87,6 @@ class RunData:
         """The main metric of the last validation, if it is a number."""
         value = self.metrics.get(self.main_metric[0]) if self.main_metric else None
         return value if value is not None and math.isfinite(value) else None
-
-    @property
-    def seconds(self) -> float | None:
-        """Wall-clock time from start to end, pauses of an interrupted run included."""
-        try:
-            ended, started = (datetime.fromisoformat(self.record[k]) for k in ("ended", "started"))
-        except (KeyError, TypeError, ValueError):
-            return None
-        return (ended - started).total_seconds()
 
     @property
     def kind(self) -> tuple[str, ...]:

@@ -56,8 +56,7 @@ class Checkpoints(pl.Callback):
         """Take over the state that a checkpoint holds of this callback."""
         self.load_state_dict(checkpoint_files.read(checkpoint)["callbacks"][self.state_key])
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         self.saved = pl_module.iteration
         self.trains = True
         self.before, requests.first = requests.first, self._hear
@@ -76,18 +75,16 @@ class Checkpoints(pl.Callback):
         return trainer.strategy.reduce_boolean_decision(requests.at is not None, all=False)
 
     def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+        self, trainer: pl.Trainer, pl_module: ScheduledModule, exception: BaseException
     ) -> None:
         """A wait for a batch was cut short, which is between two of them."""
-        assert isinstance(pl_module, ScheduledModule)
         between = not pl_module.batches % pl_module.accumulate
         if isinstance(exception, Stopped) and self.trains and between:
             self.save_last(trainer, pl_module)
 
     def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: ScheduledModule, *_: Any
     ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
         if pl_module.batches % pl_module.accumulate:
             return
         due = pl_module.iteration % self.every == 0 and pl_module.iteration != self.saved
@@ -97,13 +94,11 @@ class Checkpoints(pl.Callback):
         if asked:
             raise PreemptedError(pl_module.iteration)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_end(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         self.save_last(trainer, pl_module)
         self.trains, requests.first = False, self.before
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         if self.metric is None or trainer.state.fn != "fit":
             return
         self.offer(trainer, pl_module)

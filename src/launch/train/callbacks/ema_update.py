@@ -13,19 +13,10 @@ class EMAUpdate(pl.Callback):
     def __init__(self) -> None:
         self._seen: int | None = None
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         self._seen = pl_module.iteration
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: ScheduledModule, *_: Any) -> None:
         if pl_module.iteration != self._seen:
             pl_module.update_ema()
             self._seen = pl_module.iteration

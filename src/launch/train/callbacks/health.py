@@ -33,26 +33,17 @@ class Health(pl.Callback):
                         "ranks are not one with the batch of all"])  # fmt: skip
 
     def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: ScheduledModule, *_: Any
     ) -> None:
         if not self.started:
             self._start(trainer)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: ScheduledModule, *_: Any) -> None:
         self.batches += 1
         if self.batches >= self.every:
             self._report(trainer, pl_module)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         self.started = 0.0
         self._warn(pl_module.health())
 

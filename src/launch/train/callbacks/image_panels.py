@@ -32,8 +32,7 @@ class ImagePanels(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.drawn = state_dict["drawn"]
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         last = pl_module.iteration >= pl_module.iterations
         if last or pl_module.iteration >= self.drawn + self.every:
             self.drawn = pl_module.iteration - pl_module.iteration % self.every

@@ -13,15 +13,9 @@ class LossSchedule(pl.Callback):
     All micro-batches of one accumulated update see the same iteration.
     """
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        self._write(pl_module)
-
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._write(pl_module)
-
-    def _write(self, module: pl.LightningModule) -> None:
-        assert isinstance(module, ScheduledModule)
+    def on_train_batch_start(self, _: pl.Trainer, module: ScheduledModule, *__: Any) -> None:
         module.losses.iteration = module.iteration
         module.losses.epoch = module.epoch
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
+        self.on_train_batch_start(trainer, pl_module)

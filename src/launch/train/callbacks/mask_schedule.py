@@ -17,13 +17,11 @@ class MaskSchedule(pl.Callback):
         self.mask_every = mask_every
 
     def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: ScheduledModule, batch: Any, *_: Any
     ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
         self._write(pl_module, batch)
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         if not pl_module.scheduled_masks.built:
             self._write(pl_module, None)
 

@@ -33,8 +33,7 @@ class ProgressBar(pl.Callback):
         self.started = self.due = 0.0
         self.first = 0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         self.started = time.monotonic()
         self.due = FIRST_LINE
         self.first = pl_module.iteration
@@ -46,15 +45,7 @@ class ProgressBar(pl.Callback):
             self.bar.add_task("", total=pl_module.iterations, completed=self.first)
             self.bar.start()
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: ScheduledModule, *_: Any) -> None:
         if self.bar is not None:
             task = self.bar.task_ids[0]
             text = describe(self.step_log.latest, pl_module)
@@ -63,15 +54,12 @@ class ProgressBar(pl.Callback):
             self.due = time.monotonic() - self.started + min(2 * self.due, LONGEST)
             self._print(f"{clock(self._left(pl_module))} left", pl_module)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_end(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         if self.bar is None and trainer.is_global_zero:
             self._print(f"in {clock(time.monotonic() - self.started)}", pl_module)
         self._stop()
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, *_: Any) -> None:
         self._stop()
 
     def _stop(self) -> None:

@@ -12,13 +12,11 @@ class RunRecord(pl.Callback):
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         """Validations stay aligned with the iteration after a resume."""
-        assert isinstance(pl_module, ScheduledModule)
         trainer.fit_loop.epoch_loop.batch_progress.total.ready = pl_module.batches
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         if trainer.is_global_zero:
             found = {"metrics": pl_module.metrics, "training_metrics": pl_module.training_metrics}
             self.run.note("validation", iteration=pl_module.iteration, **found)

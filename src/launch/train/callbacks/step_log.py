@@ -28,27 +28,17 @@ class StepLog(pl.Callback):
         self._points: set[int] = set()
         self._learning_rate = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_start(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         changes = {c for t in pl_module.losses.terms.values() for c in t.weight.changes()}
         self._points = changes | {c - 1 for c in changes} | {pl_module.iterations - 1}
 
     def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: ScheduledModule, *_: Any
     ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
         pl_module.logged = self._is_row(pl_module.iteration)
         self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: ScheduledModule, *_: Any) -> None:
         iteration = pl_module.losses.iteration
         updated, records = pl_module.iteration != iteration, pl_module.recorded
         if updated and self._is_row(iteration):
@@ -63,8 +53,7 @@ class StepLog(pl.Callback):
     def _is_row(self, iteration: int) -> bool:
         return iteration % self.every == 0 or iteration in self._points
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, ScheduledModule)
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: ScheduledModule) -> None:
         if trainer.state.fn == "fit":
             log_validation(trainer, pl_module)
 
