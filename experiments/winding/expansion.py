@@ -5,14 +5,13 @@ schedule over it, and a mask works within the iterations of its stage and counts
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from launch.errors import ConfigError
 from launch.experiments.winding.masks import TYPES
-from launch.experiments.winding.spans import effects, pies, span
 from launch.experiments.winding.stages import Stage, parse, read
 from launch.experiments.winding.terms import TERMS
 
@@ -24,8 +23,7 @@ Config = dict[str, Any]
 def expand(config: Config, stages: Config | None, stages_file: str | None) -> Config:
     """The configuration with `losses`, `masks`, `trainer.max_iterations` and `module.stages`.
 
-    For `task=plan` it has in `stages` the span of every pie, where the slice's size is known. What
-    has no effect is a warning.
+    What has no effect is a warning.
 
     `stages_file` is JSON of the same form as `stages` and wins over it. Settings of a term that are
     no weights (`losses.gradmag.per_sample`) and masks that last the whole run may stand beside.
@@ -37,43 +35,31 @@ def expand(config: Config, stages: Config | None, stages_file: str | None) -> Co
     if not stages_file and not stages:
         raise ConfigError("a winding fit needs stages: or stages_file=PATH")
     fit = read(Path(stages_file)) if stages_file else parse(stages or {})
-    segments = column(config) if config.get("task") == "plan" else None
-    for sentence in effects(fit, segments):
+    for sentence in effects(fit):
         warnings.warn(sentence, stacklevel=2)
     trainer = config["trainer"]
-    drawn = {"stages": spans(fit, segments)} if segments is not None else {}
     return config | {
         "losses": losses(fit, config.get("losses") or {}),
         "masks": [*masks(fit), *(config.get("masks") or [])],
         "trainer": trainer | {"max_iterations": length(fit, trainer.get("max_iterations"))},
         "module": (config.get("module") or {}) | {"stages": [settings(stage) for stage in fit]},
-        **drawn,
     }
 
 
-def column(config: Config) -> int | None:
-    """Segments of a mesh's column, for a drawn slice whose layers run straight through it."""
-    module, data = config.get("module") or {}, config.get("data") or {}
-    known: tuple[Any, ...] = (
-        (data.get("spiral") or {}).get("size"),
-        module.get("mesh_step"),
-        module.get("rows_fraction"),
-    )
-    if not all(isinstance(n, int | float) and n > 0 for n in known):
-        return None
-    size, step, length = map(float, known)
-    return round(length * size / step)
-
-
-def spans(stages: Sequence[Stage], segments: int) -> Config:
-    """A schedule per pie in segments of the central column, which the plan draws."""
-    return {
-        f"{label}_segments": {
-            "_target_": "launch.schedules.Points",
-            "points": span(stages, label, segments),
-        }
-        for label in pies(stages)
-    }
+def effects(stages: Sequence[Stage]) -> Iterator[str]:
+    """What is in range and yet has no effect, or another than it seems, one sentence each."""
+    for stage in stages:
+        for mask in stage.masks:
+            place = f"mask {mask['label']!r} of stage {stage.name!r}"
+            off = [term for term in mask["losses"] if term not in stage.weights]
+            if off:
+                yield f"{place} also gates {', '.join(off)}, which has weight 0 there"
+            stop = mask.get("ramp_stop_it")
+            if isinstance(stop, int) and stop > stage.steps:
+                yield (
+                    f"{place} grows until iteration {stop}, but its stage ends after "
+                    f"{stage.steps}: it is never fully open"
+                )
 
 
 def losses(stages: Sequence[Stage], given: Config) -> Config:

@@ -18,7 +18,6 @@ from launch.experiments.winding.evaluation import Evaluation, background, evalua
 from launch.experiments.winding.geometry import FitResult, Scales
 from launch.experiments.winding.mesh import Links, Mesh
 from launch.experiments.winding.optimizer import adam, restart
-from launch.experiments.winding.spans import covers_all
 from launch.experiments.winding.stages import Stage
 from launch.experiments.winding.strip import strip
 from launch.train.module import OptimizerFactory, ScheduledModule
@@ -125,7 +124,12 @@ class WindingFit(ScheduledModule):
         for mask in self.scheduled_masks.masks:
             start = getattr(mask.generator, "start_size_segs", 0)
             if start >= segments:
-                warnings.warn(covers_all(f"mask {mask.label!r}", start, segments), stacklevel=2)
+                warnings.warn(
+                    f"mask {mask.label!r} starts with {start:g} segments, and the central column "
+                    f"has {segments}: it spans all of it from the beginning, so that it gates next "
+                    "to nothing; lower start_size_segs or module.mesh_step",
+                    stacklevel=2,
+                )
 
     def adopt(self, state: Any) -> None:
         made_with = state.get("mesh._extra_state")

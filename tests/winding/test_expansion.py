@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from launch.errors import ConfigError
-from launch.experiments.winding.expansion import expand, named
+from launch.experiments.winding.expansion import effects, expand, named
 from launch.experiments.winding.masks import TYPES
+from launch.experiments.winding.stages import parse
 from launch.record.expand import expanded as follow
 
 PIE = {
@@ -100,17 +101,21 @@ def test_the_requirement_documents_json_runs_unchanged(tmp_path: Path, configure
     }
 
 
-SIZES = {"data": {"spiral": {"size": 256}}, "module": {"rows_fraction": 1.25, "mesh_step": 10.0}}
+def staged(**mask: Any):
+    """The stages of a document whose only mask is the pie with other settings."""
+    stage = {"name": "snap", "steps": 10, "masks": [PIE | {"ramp_stop_it": 6} | mask]}
+    return parse({"base": {"gradmag": 1.0}, "stages": [stage]})
 
 
-def test_the_plan_draws_the_span_of_a_pie_in_segments() -> None:
-    """The document's own start on the shipped mesh: 32 of 32 segments, which is told."""
-    with pytest.warns(UserWarning, match="starts with 32 segments, and the central column has 32"):
-        config = expanded(stages=SEED_DOCUMENT, task="plan", **SIZES)
-    assert config["stages"]["cw_pie_segments"]["points"][0] == [0, 32]
-    small = {"stages": [SEED_STAGE | {"masks": [PIE | {"start_size_segs": 8}]}]}
-    config = expanded(stages=SEED_DOCUMENT | small, task="plan", **SIZES)
-    assert config["stages"]["cw_pie_segments"]["points"] == [[0, 8], [1999, 31.988], [2000, 32]]
+def test_a_ramp_that_stops_after_its_stage_is_told() -> None:
+    (sentence,) = effects(staged(ramp_stop_it=11))
+    assert "grows until iteration 11, but its stage ends after 10" in sentence
+    assert not list(effects(staged(ramp_stop_it=10)))
+
+
+def test_a_gated_term_without_weight_is_told() -> None:
+    (sentence,) = effects(staged(losses=["gradmag", "data"]))
+    assert "also gates data, which has weight 0" in sentence
 
 
 def test_expansion_needs_no_torch() -> None:

@@ -1,6 +1,5 @@
 """The tables of a plan in the terminal."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -55,19 +54,10 @@ def tables(planned: Sequence[Planned], at: Sequence[int]) -> Iterator[Table]:
 
 
 def shown(planned: Sequence[Planned]) -> list[Planned]:
-    """Without what the span of a mask says as well: its share, and a schedule of equal values."""
+    """Without the share of a mask whose span says as much."""
     spans = [p for p in planned if p.key.startswith("masks.") and p.key.count(".") == 2]
     shares = {p.name.rpartition(".")[0] for p in spans}
-    kept = [p for p in planned if p.name not in shares]
-    return [p for p in kept if p in spans or not any(alike(p, span) for span in spans)]
-
-
-def alike(one: Planned, other: Planned) -> bool:
-    """Whether two schedules of a run have the same value at every iteration."""
-    if (one.rung, one.unit, one.last) != (other.rung, other.unit, other.last):
-        return False
-    at = {*one.points(), *other.points()}
-    return all(math.isclose(one.schedule(i), other.schedule(i), rel_tol=1e-3) for i in at)
+    return [p for p in planned if p.name not in shares]
 
 
 def end(planned: Planned) -> str:
