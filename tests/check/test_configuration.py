@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from launch.check.configuration import problems, require, warnings
+from launch.check.configuration import problems, require
+from launch.check.terms import unusual
 from launch.composition.compose import compose, started
 from launch.errors import ConfigError, MissingError
 
@@ -202,7 +203,7 @@ def test_a_value_read_from_another_key_is_a_problem_of_that_key():
 def test_warnings_do_not_stop_a_run():
     config = changed("losses.late", {"type": "l1", "start_iter": 500})
     assert problems(config) == []
-    assert warnings(config) == [
+    assert list(unusual(config)) == [
         "losses.late: start_iter 500 is not reached in 100 iterations, so the loss is never active"
     ]
 
@@ -216,8 +217,8 @@ class Blocker:
             raise ImportError(f"{name} was imported")
 
 sys.meta_path.insert(0, Blocker())
-from launch.check.configuration import problems, require, warnings
-from test_configuration import GOOD, changed
+from launch.check.configuration import problems, require
+from launch.check.terms import unusual
 
 assert problems(GOOD) == []
 assert len(problems(changed("module.optimizer.lrr", 1))) == 1
@@ -240,4 +241,4 @@ def every_key(config: Any, prefix: str = "") -> list[str]:
 def test_a_wrong_kind_of_value_is_a_problem_and_never_a_crash(key: str, value: Any):
     config = changed(key, value)
     assert all(str(problem) for problem in problems(config))
-    assert isinstance(warnings(config), list)
+    assert isinstance(list(unusual(config)), list)

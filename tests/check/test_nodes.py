@@ -72,5 +72,5 @@ def test_the_worker_gives_the_losses_to_the_module():
 
 
 def test_a_value_that_must_be_given_is_found_wherever_it_is():
-    keys = [p.key for p in unset("", {"data": {"root": "???"}, "masks": [{"label": "???"}]})]
+    keys = [p.key for p in unset({"data": {"root": "???"}, "masks": [{"label": "???"}]})]
     assert keys == ["data.root", "masks.0.label"]

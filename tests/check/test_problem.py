@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from launch.check.problem import Problem, below, children, shown
+from launch.check.problem import Problem, shown
 
 
 def test_a_problem_reads_as_one_line():
@@ -25,13 +25,3 @@ def test_further_lines_are_advice_that_several_problems_share():
 )
 def test_values_are_shown_as_in_yaml(value: Any, text: str):
     assert shown(value) == text
-
-
-def test_what_is_inside_a_value_by_name_or_place():
-    assert children({"a": 1, 2: 3}) == {"a": 1, "2": 3}
-    assert children(["a", "b"]) == {"0": "a", "1": "b"}
-    assert children("text") == {}
-
-
-def test_a_key_below_the_root_has_no_dot_before_it():
-    assert below("", "trainer", "devices") == "trainer.devices"

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from launch.check.problem import children
 from launch.composition.compose import Composition, compose, started
 from launch.composition.recipes import names, scales
 from launch.composition.typed import normalised, quoted
 from launch.errors import ConfigError, LaunchError
+from launch.record.inside import children
 from launch.record.run import CONF
 from launch.start.start import checked
 from tests.compositions import trainings

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from launch.source.definitions import Definition, Module, TargetError, find, lineage, load
+from launch.errors import LaunchError
+from launch.source.definitions import Definition, Module, find, lineage, load
 
 DEFINED = [
     ("garden.beds.Bed", "garden.beds", "Bed"),
@@ -61,24 +62,24 @@ def test_nothing_is_claimed_about_what_source_does_not_show(dotted: str):
     ],
 )
 def test_a_name_that_leads_nowhere_gets_the_nearest_ones(dotted: str, message: str):
-    with pytest.raises(TargetError) as caught:
+    with pytest.raises(LaunchError) as caught:
         find(dotted)
     assert caught.value.message.startswith(message)
-    assert not caught.value.missing
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize("source", ["x = 1\ndef f(:", "x = 1\n\0"])
 def test_a_file_that_is_no_python_is_told(tmp_path, source):
     path = tmp_path / "broken.py"
     path.write_text(source)
-    with pytest.raises(TargetError, match=r"broken.py.* is no Python: "):
+    with pytest.raises(LaunchError, match=r"broken.py.* is no Python: "):
         _ = Module("broken", path).bindings
 
 
 def test_a_package_that_is_not_installed_is_missing():
-    with pytest.raises(TargetError, match="pip install absent-package") as caught:
+    with pytest.raises(LaunchError, match="pip install absent-package") as caught:
         find("absent_package.Thing")
-    assert caught.value.missing
+    assert caught.value.exit_code == 3
 
 
 def test_the_lineage_ends_at_bases_that_take_nothing_and_is_unknown_beyond_built_in_ones():

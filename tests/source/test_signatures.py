@@ -4,8 +4,8 @@ import inspect
 
 import pytest
 
+from launch.errors import LaunchError
 from launch.losses import LOSSES
-from launch.source.definitions import TargetError
 from launch.source.signatures import class_constant, signature
 
 # target, arguments (required ones with a star), takes further keywords
@@ -66,7 +66,7 @@ def test_a_class_with_a_built_in_base_has_no_readable_signature():
     ],
 )
 def test_what_is_no_target(target: str, message: str):
-    with pytest.raises(TargetError) as caught:
+    with pytest.raises(LaunchError) as caught:
         signature(target)
     assert message in caught.value.message
 

@@ -1,7 +1,7 @@
 """Whether a value fits the annotation of an argument, without importing what is annotated.
 
-An annotation is evaluated with the names of `typing`, `collections.abc`, `pathlib` and `pydantic`
-and the aliases that modules assign; one that means anything else is not checked.
+An annotation is read with the names of `typing`, `collections.abc`, `pathlib` and `pydantic` and
+the aliases that modules assign; what means anything else is not checked.
 """
 
 import ast
@@ -10,35 +10,23 @@ import collections.abc
 import json
 import pathlib
 import re
-import typing
+import sys
 from collections.abc import Sequence
 from functools import cache
-from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticCustomError, core_schema
 
-from launch.check.problem import Problem, below, children
-from launch.errors import nearest
-from launch.source.definitions import (
-    Definition,
-    Module,
-    TargetError,
-    find,
-    is_foreign,
-    load,
-    qualified,
-)
+from launch.check.problem import Problem
+from launch.errors import LaunchError, nearest
+from launch.record.inside import below, children
+from launch.source.definitions import Definition, Module, find, is_foreign, qualified
 from launch.source.signatures import Argument
 
-NAMESPACES: dict[str, ModuleType] = {
-    "typing": typing,
-    "collections.abc": collections.abc,
-    "pydantic": pydantic,
-}
+NAMESPACES = ("typing", "collections.abc", "pydantic")
 BUILT_IN = ("int", "float", "str", "bool", "list", "dict", "tuple", "set", "object")
 OWN_PACKAGES = "launch."
 
@@ -71,14 +59,7 @@ ABSENT = {
 }
 
 
-class Unknown:
-    """A name that only its own package knows. Pydantic refuses it, so nothing is claimed."""
-
-    def __class_getitem__(cls, _: Any) -> type:
-        return cls
-
-
-class Object(Unknown):
+class Object:
     """What no value in YAML can be: a tensor, a module, a function."""
 
     @classmethod
@@ -197,32 +178,28 @@ def _default(argument: Argument) -> Any:
         return ...
 
 
-class Scope(dict[str, Any]):
-    """The names that annotations of a module use, by what they mean."""
-
-    def __init__(self, module: Module) -> None:
-        super().__init__(__builtins__={})
-        self.module = module
-
-    def __missing__(self, name: str) -> Any:
-        return meaning(qualified(self.module, ast.Name(name)) or name)
-
-
-class Package:
-    """A module in an annotation: `nn` in `nn.Module`."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __getattr__(self, name: str) -> Any:
-        return meaning(f"{self.name}.{name}")
-
-
-def evaluate(annotation: ast.expr, module: Module) -> Any:
-    """The type that an annotation means in a module; names it shares with nobody are `Unknown`."""
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        annotation = ast.parse(annotation.value, mode="eval").body
-    return eval(ast.unparse(annotation), Scope(module))
+def evaluate(annotation: ast.expr, module: Module) -> Any:  # noqa: PLR0911 - one for each kind
+    """The type that an annotation means in a module; `Any` where only its own package knows."""
+    match annotation:
+        case ast.Constant(value=str(text)):
+            return evaluate(ast.parse(text, mode="eval").body, module)
+        case ast.Constant(value=value):
+            return value
+        case ast.Name() | ast.Attribute():
+            return meaning(qualified(module, annotation) or "")
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return evaluate(left, module) | evaluate(right, module)
+        case ast.Subscript(value=value, slice=inside):
+            outer = evaluate(value, module)
+            if outer in (Any, Object):
+                return outer
+            return outer[ast.literal_eval(inside) if outer is Literal else evaluate(inside, module)]
+        case ast.Tuple(elts=parts):
+            return tuple(evaluate(part, module) for part in parts)
+        case ast.Call(func=function, args=given, keywords=named):
+            options = {str(k.arg): ast.literal_eval(k.value) for k in named}
+            return evaluate(function, module)(*map(ast.literal_eval, given), **options)
+    return Any
 
 
 def meaning(name: str) -> Any:
@@ -231,14 +208,12 @@ def meaning(name: str) -> Any:
         return MEANINGS[name]
     namespace, _, last = name.rpartition(".")
     if namespace in NAMESPACES:
-        return getattr(NAMESPACES[namespace], last)
-    if load(name):
-        return Package(name)
+        return getattr(sys.modules[namespace], last)
     try:
         found = None if is_foreign(name) else find(name)
-    except TargetError:
-        return Unknown
+    except LaunchError:
+        return Any
     if isinstance(found, Definition) and isinstance(found.node, ast.expr):
         return evaluate(found.node, found.module)
     is_own = isinstance(found, Definition) and found.module.name.startswith(OWN_PACKAGES)
-    return Object if is_own else Unknown
+    return Object if is_own else Any

@@ -9,12 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from launch.check import settings, terms
 from launch.check.nodes import unset, walk
-from launch.check.problem import UNSET, Problem, children
+from launch.check.problem import UNSET, Problem
 from launch.check.sources import COMMAND_LINE, Sources
 from launch.composition.compose import Composition
 from launch.composition.recipes import groups, names
 from launch.composition.typed import Typed, section
 from launch.errors import ConfigError, MissingError, nearest
+from launch.record.inside import children, everything
 
 Config = dict[str, Any]
 
@@ -39,14 +40,6 @@ def require(config: Config, composition: Composition | None = None) -> None:
         ConfigError: if anything else is wrong. Both list every problem.
     """
     tell(problems(config, referred(composition.config) if composition else ()), composition)
-
-
-def require_settings(config: Config, composition: Composition) -> None:
-    """
-    Raises:
-        ConfigError: for what is wrong with the keys that all experiments share.
-    """
-    tell(list(settings.problems(config)), composition)
 
 
 def tell(found: list[Problem], composition: Composition | None) -> None:
@@ -126,14 +119,17 @@ def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
     """
     known = settings.keys()
     config = {key: value for key, value in config.items() if key in known or key not in sections}
-    open_values = list(unset("", config))
+    open_values = list(unset(config))
+    # Sections of nodes; predict reads what it is given and never the data of the training.
+    applied = config.get("task") in ("predict", "export")
+    sections = ("module", "logger", "callbacks", "expand", *(() if applied else ("data",)))
     found = [
         *open_values,
         *settings.problems(config),
         *_needed(config),
         *_endless(config),
-        *secrets("", config),
-        *(p for part in looked_at(config) for p in walk(part, config.get(part))),
+        *secrets(config),
+        *(p for part in sections for p in walk(part, config.get(part))),
         *terms.losses(config),
         *terms.masks(config),
         *(() if config.get("task") == "plan" else terms.silence(config)),  # the plan draws it
@@ -141,17 +137,6 @@ def problems(config: Config, sections: Collection[str] = ()) -> list[Problem]:
     told = {problem.key for problem in open_values}
     kept = [p for p in found if p in open_values or p.key not in told]
     return [_advised(p, config) for p in kept]
-
-
-def looked_at(config: Config) -> tuple[str, ...]:
-    """Sections of nodes; predict reads what it is given and never the data of the training."""
-    given = ("module", "logger", "callbacks", "expand")
-    return given if config.get("task") in ("predict", "export") else (*given, "data")
-
-
-def warnings(config: Config) -> list[str]:
-    """What is legal but seldom meant, one sentence each."""
-    return list(terms.unusual(config))
 
 
 def _needed(config: Config) -> Iterator[Problem]:
@@ -165,7 +150,7 @@ def _needed(config: Config) -> Iterator[Problem]:
     for key in NEEDED.get(task, ()):
         if not config.get(key):
             yield Problem(key, advice[key])
-    trainer = _mapping(config.get("trainer"))
+    trainer = children(config.get("trainer"))
     maxima = [trainer.get(f"max_{unit}") for unit in ("iterations", "epochs")]
     if task in ("train", "plan") and trainer and (None in maxima) == (maxima == [None, None]):
         got = "neither" if maxima == [None, None] else f"{maxima[0]} and {maxima[1]}"
@@ -178,7 +163,7 @@ def _needed(config: Config) -> Iterator[Problem]:
 
 def _endless(config: Config) -> Iterator[Problem]:
     """Schedules of the learning rate that count epochs where the run counts iterations, or back."""
-    for name, node in _mapping(config.get("module")).items():
+    for name, node in children(config.get("module")).items():
         if name.endswith("lr_scheduler") and isinstance(node, Mapping):
             for key in ("total_steps", "epochs", "T_max"):
                 if key in node and node[key] is None and not node.get("total_steps"):
@@ -187,14 +172,12 @@ def _endless(config: Config) -> Iterator[Problem]:
                     yield Problem(f"module.{name}.{key}", message)
 
 
-def secrets(key: str, value: Any) -> Iterator[Problem]:
+def secrets(config: Config) -> Iterator[Problem]:
     """Tokens and passwords, which records and trackers would keep for everyone to read."""
-    for name, inner in children(value).items():
-        yield from secrets(f"{key}.{name}" if key else name, inner)
-    if isinstance(value, str) and value:
+    what = "run.json, config.yaml and trackers would keep it for everyone to read; "
+    for key, value in everything(config):
         named = SECRET_NAME.search(key.rpartition(".")[2])
-        if named or SECRET_ADDRESS.search(value):
-            what = "run.json, config.yaml and trackers would keep it for everyone to read; "
+        if isinstance(value, str) and value and (named or SECRET_ADDRESS.search(value)):
             yield Problem(key, f"{what}give it as an environment variable of the program it is for")
 
 
@@ -208,11 +191,7 @@ def _advised(problem: Problem, config: Config) -> Problem:
     if "must be a node" in problem.message and group in groups() and named in names(group):
         return replace(problem, message=f"{problem.message}; {group}={named} chooses its file")
     advice = f"; put it there or give {problem.key}=PATH" if is_missing_path else ""
-    scenario = str(_mapping(config.get("module")).get("_target_")).split(".")[2:3]
+    scenario = str(children(config.get("module")).get("_target_")).split(".")[2:3]
     if problem.key.startswith("data.") and scenario and (advice or problem.value == UNSET):
         advice += f", or use data={scenario[0]}/synthetic to try without data"
     return replace(problem, message=problem.message + advice)
-
-
-def _mapping(value: Any) -> Config:
-    return value if isinstance(value, dict) else {}

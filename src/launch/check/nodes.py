@@ -4,33 +4,31 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from launch.check.annotations import complaint
-from launch.check.problem import UNSET, Problem, below, children
-from launch.errors import nearest
-from launch.source.definitions import TargetError, load, root
+from launch.check.problem import UNSET, Problem
+from launch.errors import LaunchError, MissingError, nearest
+from launch.record.inside import below, children, everything
+from launch.source.definitions import load
 from launch.source.signatures import signature
 
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_args_", "_recursive_", "_convert_"})
 SUPPLIED = {"module": ("losses",), "expand": ("config",)}
 TRACKERS = "launch.trackers."
-BACKENDS = {"TensorBoardLogger": "tensorboard", "WandbLogger": "wandb", "MLFlowLogger": "mlflow"}
 
 
-def unset(key: str, value: Any) -> Iterator[Problem]:
+def unset(config: Any) -> Iterator[Problem]:
     """Mandatory values, `???`, that nobody has given."""
-    if value == UNSET:
-        yield Problem(key, f"has no value yet; give {key}=VALUE", value)
-    for name, inner in children(value).items():
-        yield from unset(below(key, name), inner)
+    for key, value in everything(config):
+        if value == UNSET:
+            yield Problem(key, f"has no value yet; give {key}=VALUE", value)
 
 
 def walk(key: str, value: Any) -> Iterator[Problem]:
     """Problems of all nodes in a value, outer before inner."""
-    if isinstance(value, dict) and "_target_" in value:
-        given = {name: inner for name, inner in value.items() if name not in HYDRA_KEYS}
-        needed = None if value.get("_partial_") else len(children(value.get("_args_")))
-        yield from node(key, value["_target_"], given, needed_after=needed)
-    for name, inner in children(value).items():
-        yield from walk(f"{key}.{name}", inner)
+    for place, found in everything(value, key):
+        if isinstance(found, dict) and "_target_" in found:
+            given = {name: inner for name, inner in found.items() if name not in HYDRA_KEYS}
+            needed = None if found.get("_partial_") else len(children(found.get("_args_")))
+            yield from node(place, found["_target_"], given, needed_after=needed)
 
 
 def node(
@@ -52,9 +50,8 @@ def node(
     try:
         schema = signature(str(target), anywhere=not target_key)
         require_backend(str(target))
-    except TargetError as error:
-        code = 3 if error.missing else 2
-        yield Problem(f"{key}.{target_key}", error.message, target, exit_code=code)
+    except LaunchError as error:
+        yield Problem(f"{key}.{target_key}", error.message, target, exit_code=error.exit_code)
         return
     if schema is None:
         return
@@ -70,7 +67,7 @@ def node(
             what = f"{owner} has no argument {name!r}" if target_key else "there is no such key"
             yield Problem(below(key, name), f"{what}.{nearest(name, known) or listed}", value)
     why = f"{owner} needs it" if target_key else "it has no default"
-    if schema.of_function or str(target).startswith("torch.optim"):
+    if str(target).startswith("torch.optim"):
         why += ", unless the node says `_partial_: true`"
     for name, argument in [*schema.arguments.items()][needed_after or 0 :]:
         is_given = needed_after is None or name in given or name in SUPPLIED.get(key, ())
@@ -90,17 +87,15 @@ def _negative(key: str, target: str, given: dict[str, Any]) -> Iterator[Problem]
 def require_backend(target: str) -> None:
     """
     Raises:
-        TargetError: for a tracker or a logger whose own package is not installed.
+        MissingError: for a tracker whose own package is not installed.
     """
-    package = BACKENDS.get(target.rpartition(".")[2]) if root(target) == "lightning" else None
-    if target.startswith(TRACKERS):
-        package = target.removeprefix(TRACKERS).partition(".")[0]
-    if package and load(package) is None:
-        message = f"the extra package {package} is missing: pip install {package}"
-        raise TargetError(message, missing=True)
+    package = target.removeprefix(TRACKERS).partition(".")[0]
+    if target.startswith(TRACKERS) and load(package) is None:
+        raise MissingError(f"the extra package {package} is missing: pip install {package}")
 
 
 def is_plain(value: Any) -> bool:
     """Whether a value is complete as it stands: no node in it, and nothing that is still unset."""
-    is_node = isinstance(value, dict) and "_target_" in value
-    return value != UNSET and not is_node and all(map(is_plain, children(value).values()))
+    return not any(
+        v == UNSET or (isinstance(v, dict) and "_target_" in v) for _, v in everything(value)
+    )

@@ -1,4 +1,4 @@
-"""One thing that is wrong with a configuration, and how its values are walked and shown."""
+"""One thing that is wrong with a configuration, and how its value is shown."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,17 +36,3 @@ def shown(value: Any) -> str:
     plain = isinstance(value, bool) or value is None
     text = {None: "null", True: "true", False: "false"}[value] if plain else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def children(value: Any) -> dict[str, Any]:
-    """Names and values inside a mapping, places and items of a list."""
-    if isinstance(value, dict):
-        return {str(name): inner for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return {str(place): inner for place, inner in enumerate(value)}
-    return {}
-
-
-def below(*keys: str) -> str:
-    """A dotted key; the root, "", adds nothing."""
-    return ".".join(filter(None, keys))

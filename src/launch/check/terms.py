@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from launch.check.nodes import HYDRA_KEYS, node, walk
-from launch.check.problem import Problem, children
-from launch.errors import ConfigError, nearest
+from launch.check.problem import Problem
+from launch.errors import ConfigError, LaunchError, nearest
 from launch.losses import LOSSES
 from launch.masks import MASKS
 from launch.record import targets
+from launch.record.inside import children
 from launch.schedules import LOSS_WEIGHT_KEYS, LossWeight, Schedule, silent_intervals, weight
-from launch.source.definitions import TargetError
 from launch.source.signatures import class_constant
 
 Config = dict[str, Any]
@@ -144,7 +144,7 @@ def _honours_masks(entry: Config) -> bool:
     """As the class says; a class that does not exist has a problem of its own."""
     try:
         return class_constant(targets.of_entry(entry, LOSSES), "honours_masks") is True
-    except (ConfigError, TargetError):
+    except LaunchError:
         return True
 
 

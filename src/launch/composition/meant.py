@@ -8,10 +8,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from launch.composition import recipes
-from launch.errors import ConfigError, nearest
+from launch.errors import ConfigError, LaunchError, nearest
 from launch.losses import LOSSES
 from launch.schedules import LOSS_WEIGHT_KEYS
-from launch.source.definitions import TargetError
 from launch.source.signatures import signature
 
 ELSEWHERE = {
@@ -99,7 +98,7 @@ def takes(node: Any) -> set[str]:
     target = node.get("_target_") or LOSSES.get(str(node.get("type")))
     try:
         found = signature(str(target)) if target else None
-    except TargetError:
+    except LaunchError:
         found = None
     weights = LOSS_WEIGHT_KEYS if "type" in node else set()
     return {*(found.arguments if found else ()), *weights}

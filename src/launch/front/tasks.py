@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from launch.check import configuration
+from launch.check import configuration, settings
 from launch.composition.compose import Composition, compose, compose_saved
 from launch.composition.recipes import names
 from launch.composition.typed import Typed, command
@@ -117,7 +117,7 @@ def unnamed(composition: Composition) -> ConfigError:
     Raises:
         ConfigError: for that.
     """
-    configuration.require_settings(composition.plain, composition)
+    configuration.tell(list(settings.problems(composition.plain)), composition)
     task = composition.whole.task
     if task in OF_A_RUN:
         return ConfigError(f"task={task} needs from=latest, a run folder or a checkpoint")

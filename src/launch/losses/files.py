@@ -10,13 +10,13 @@ Imports no torch, so that a missing file is told before anything trains.
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from launch.errors import MissingError
 from launch.losses import LOSSES
+from launch.record.inside import everything
 
 RANDOM = "random"
 TRIAL = "For a trial without it, weights=random uses an untrained network."
@@ -106,7 +106,9 @@ def require(config: dict[str, Any]) -> None:
     Raises:
         MissingError: naming the first that is not there, with its key.
     """
-    for key, node in _nodes("", config):
+    for key, node in everything(config):
+        if not isinstance(node, dict):
+            continue
         target = node.get("_target_") or LOSSES.get(str(node.get("type")))
         weights, checkpoint = node.get("weights"), _checkpoint(target, node)
         if checkpoint is not None and weights != RANDOM:
@@ -121,10 +123,3 @@ def _checkpoint(target: str | None, node: dict[str, Any]) -> Checkpoint | None:
     if target == LOSSES["lpips"]:
         return LPIPS.get(node.get("net", "alex"))
     return {LOSSES["vgg"]: VGG19, LOSSES["convnext"]: CONVNEXT}.get(str(target))
-
-
-def _nodes(key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    if isinstance(value, dict):
-        yield key, value
-        for name, inner in value.items():
-            yield from _nodes(f"{key}.{name}" if key else str(name), inner)

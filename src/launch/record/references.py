@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from launch.record.inside import everything
+
 REFERENCES = ("rung:", "experiment:")
 
 PASSED_ON = ("scale", "seed", "data", "recipe", "trainer", "logger", "hydra")
@@ -11,14 +13,8 @@ PASSED_ON = ("scale", "seed", "data", "recipe", "trainer", "logger", "hydra")
 
 def references(config: Any) -> Iterator[str]:
     """Every reference in a configuration, in its order."""
-    if isinstance(config, dict):
-        for value in config.values():
-            yield from references(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from references(value)
-    elif isinstance(config, str) and config.startswith(REFERENCES):
-        yield config
+    values = (value for _, value in everything(config) if isinstance(value, str))
+    yield from (text for text in values if text.startswith(REFERENCES))
 
 
 def meant(reference: str, name: str) -> str:

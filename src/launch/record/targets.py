@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from launch.errors import ConfigError, nearest
+from launch.record.inside import children, everything
 from launch.record.origin import DISTRIBUTION
 from launch.record.run import REPOSITORY
 
@@ -168,36 +169,18 @@ def require_all(config: Any) -> None:
         ConfigError: if a configuration has a target that is not allowed, or an interpolation,
             which a finished one has not and which could make one or read the environment.
     """
-    for text in texts(config):
-        if "${" in text:
+    for key, value in everything(config):
+        text = f"{key}={value}"
+        if not children(value) and "${" in text:
             raise ConfigError(f"config.yaml is not finished: it holds {text!r}; train the run anew")
     for target in targets(config):
         located(target)
 
 
-def texts(config: Any) -> Iterator[str]:
-    """Every text in a configuration, keys included."""
-    if isinstance(config, Mapping):
-        for key, value in config.items():
-            yield from texts(key)
-            yield from texts(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from texts(value)
-    elif isinstance(config, str):
-        yield config
-
-
 def targets(config: Any) -> Iterator[str]:
     """Every `_target_` in a configuration."""
-    if isinstance(config, dict):
-        if "_target_" in config:
-            yield str(config["_target_"])
-        for value in config.values():
-            yield from targets(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from targets(value)
+    nodes = (value for _, value in everything(config) if isinstance(value, Mapping))
+    yield from (str(node["_target_"]) for node in nodes if "_target_" in node)
 
 
 def own() -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from launch.errors import ConfigError
+from launch.errors import ConfigError, LaunchError
 from launch.masks.progress import progress
 from launch.schedules import LOSS_WEIGHT_KEYS, Constant, Schedule, Unit, own, weight
-from launch.source.definitions import Definition, TargetError, find, lineage
+from launch.source.definitions import Definition, find, lineage
 
 Config = Mapping[str, Any]
 
@@ -257,15 +257,11 @@ def is_schedule(target: str) -> bool:
     """Whether a class has `changes`, as every schedule does, by its source."""
     try:
         found = find(target) if target else None
-    except TargetError:
+    except LaunchError:
         return False
     known = lineage(found) if isinstance(found, Definition) else ()
-    return any("changes" in _methods(definition) for definition in known if definition)
-
-
-def _methods(definition: Definition) -> set[str]:
-    body = definition.node.body if isinstance(definition.node, ast.ClassDef) else []
-    return {part.name for part in body if isinstance(part, ast.FunctionDef)}
+    parts = (part for definition in known if definition for part in definition.body)
+    return any(isinstance(part, ast.FunctionDef) and part.name == "changes" for part in parts)
 
 
 def _place(index: int, entry: Any) -> str:

@@ -22,20 +22,12 @@ from importlib.machinery import (
 from importlib.util import find_spec
 from pathlib import Path
 
-from launch.errors import nearest
+from launch.errors import ConfigError, LaunchError, MissingError, nearest
 
 LONGEST = 20  # imports that a name is followed through; a circle has no end
 # Bases that take no arguments and that nobody has to read: the ends of every lineage.
 ROOTS = ("object", "abc.ABC", "typing.Generic", "typing.Protocol", "torch.nn.Module")
 LOADERS = (ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceFileLoader, SOURCE_SUFFIXES)
-
-
-class TargetError(Exception):
-    """A name that leads nowhere; `missing` if only because a package is not installed."""
-
-    def __init__(self, message: str, missing: bool = False) -> None:
-        super().__init__(message)
-        self.message, self.missing = message, missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +62,13 @@ class Module:
     def statements(self) -> list[ast.stmt]:
         """
         Raises:
-            TargetError: if the file is no Python.
+            ConfigError: if the file is no Python.
         """
         try:
             return ast.parse(self.file.read_bytes()).body if self.file else []
         except (SyntaxError, ValueError) as error:
             line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
-            raise TargetError(f"{self.file}{line} is no Python: {error.args[0]}") from error
+            raise ConfigError(f"{self.file}{line} is no Python: {error.args[0]}") from error
 
     @cached_property
     def bindings(self) -> dict[str, ast.AST | str]:
@@ -153,12 +145,13 @@ def find(dotted: str, hops: int = 0) -> Definition | Module | None:
     """What a dotted name leads to, through `hops` imports; None if source does not show it.
 
     Raises:
-        TargetError: if there is no such thing, with the nearest names.
+        MissingError: if its package is not installed.
+        ConfigError: if there is no such thing, with the nearest names.
     """
     parts = dotted.split(".")
     if load(parts[0]) is None:
         package = parts[0].replace("_", "-")
-        raise TargetError(f"the package {package} is missing: pip install {package}", missing=True)
+        raise MissingError(f"the package {package} is missing: pip install {package}")
     owners = (load(".".join(parts[:end])) for end in range(len(parts) - 1, 0, -1))
     module = next(filter(None, owners), None)
     if module is None:
@@ -173,7 +166,7 @@ def find(dotted: str, hops: int = 0) -> Definition | Module | None:
     submodule = load(dotted)
     if submodule or module.compiled or ("__getattr__" in module.bindings and not inner):
         return submodule
-    raise TargetError(f"{module.name} has no {name!r}.{nearest(name, module.names())}")
+    raise ConfigError(f"{module.name} has no {name!r}.{nearest(name, module.names())}")
 
 
 def qualified(module: Module, expression: ast.expr) -> str | None:
@@ -206,7 +199,7 @@ def lineage(found: Definition | None) -> Iterator[Definition | None]:
 def _base(dotted: str | None) -> Definition | None:
     try:
         found = None if dotted is None or is_foreign(dotted) else find(dotted)
-    except TargetError:
+    except LaunchError:
         return None
     return found if isinstance(found, Definition) else None
 

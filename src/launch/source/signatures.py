@@ -2,12 +2,12 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from launch.errors import ConfigError
 from launch.record import targets
-from launch.source.definitions import Definition, Module, TargetError, find, lineage
+from launch.source.definitions import Definition, Module, find, lineage
 
 
 @dataclass(frozen=True)
@@ -22,35 +22,29 @@ class Argument:
 
 @dataclass(frozen=True)
 class Signature:
-    """Arguments by name, of a constructor or `of_function`; an `open` one takes others as well."""
+    """Arguments by name, of a constructor or a function; an `open` one takes others as well."""
 
     arguments: dict[str, Argument] = field(default_factory=dict)
     open: bool = False
-    of_function: bool = False
 
 
 def signature(target: str, anywhere: bool = False) -> Signature | None:
     """The arguments of a class or function; None if source does not show them.
 
     Raises:
-        TargetError: if there is none, or it is not an allowed target; `anywhere` allows all.
+        MissingError: if its package is not installed.
+        ConfigError: if there is none, or it is not an allowed target; `anywhere` allows all.
     """
-    try:
-        anywhere or targets.require(target)
-    except ConfigError as error:
-        raise TargetError(error.message) from error
+    anywhere or targets.require(target)
     found = find(target)
     if isinstance(found, Module):
         guess = ", ".join(sorted(found.names())[:5])
-        raise TargetError(f"{target} is a module; name a class or function in it, such as {guess}")
+        raise ConfigError(f"{target} is a module; name a class or function in it, such as {guess}")
     if found is None:
         return None
     if isinstance(found.node, ast.FunctionDef):
-        try:
-            anywhere or targets.require(f"{found.module.name}.{found.node.name}")
-        except ConfigError as error:
-            raise TargetError(error.message) from error
-        return replace(_of_function(found.module, found.node.args), of_function=True)
+        anywhere or targets.require(f"{found.module.name}.{found.node.name}")
+        return _of_function(found.module, found.node.args)
     return _constructor([*lineage(found)]) if found.body else None
 
 
@@ -58,17 +52,15 @@ def class_constant(target: str, name: str) -> Any:
     """A class attribute written as a constant, inherited or not; None if there is none.
 
     Raises:
-        TargetError: if there is no such class.
+        MissingError, ConfigError: if there is no such class.
     """
     found = find(target)
     for definition in lineage(found) if isinstance(found, Definition) else ():
         for statement in definition.body if definition else ():
-            match statement:
-                case (
-                    ast.Assign(targets=[ast.Name(id=written)], value=ast.Constant(value=value))
-                    | ast.AnnAssign(target=ast.Name(id=written), value=ast.Constant(value=value))
-                ) if written == name:
-                    return value
+            if isinstance(statement, ast.Assign | ast.AnnAssign):
+                to = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                if name in map(ast.unparse, to) and isinstance(statement.value, ast.Constant):
+                    return statement.value.value
     return None
 
 

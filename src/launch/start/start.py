@@ -19,7 +19,8 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import open_dict, read_write
 
-from launch.check.configuration import require, warnings
+from launch.check.configuration import require
+from launch.check.terms import unusual
 from launch.composition.compose import Composition
 from launch.composition.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
@@ -128,7 +129,7 @@ def announce(configs: Iterable[Config]) -> None:
     print(
         f"scale {listed[0]['scale']}, data {str(data.get('_target_')).rpartition('.')[2]}{source}"
     )
-    for warning in dict.fromkeys(w for c in listed for w in warnings(expanded(c))):
+    for warning in dict.fromkeys(w for c in listed for w in unusual(expanded(c))):
         print(f"warning: {warning}")
     sys.stdout.flush()
 
