@@ -211,7 +211,7 @@ def choices(config: DictConfig, path: str) -> list[str]:
     place, _, name = path.rpartition(".")
     node: Any = OmegaConf.select(config, place)
     schema = target(place, name, node)
-    known = signature(schema, anywhere=True) if schema else None
+    known = signature(schema) if schema else None
     argument = known.arguments.get(name) if known else None
     if argument is None or argument.annotation is None:
         return []

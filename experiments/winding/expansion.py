@@ -47,19 +47,13 @@ def expand(config: Config, stages: Config | None, stages_file: str | None) -> Co
 
 
 def effects(stages: Sequence[Stage]) -> Iterator[str]:
-    """What is in range and yet has no effect, or another than it seems, one sentence each."""
+    """Terms that a mask gates to no effect, a sentence for each mask."""
     for stage in stages:
         for mask in stage.masks:
-            place = f"mask {mask['label']!r} of stage {stage.name!r}"
             off = [term for term in mask["losses"] if term not in stage.weights]
             if off:
+                place = f"mask {mask['label']!r} of stage {stage.name!r}"
                 yield f"{place} also gates {', '.join(off)}, which has weight 0 there"
-            stop = mask.get("ramp_stop_it")
-            if isinstance(stop, int) and stop > stage.steps:
-                yield (
-                    f"{place} grows until iteration {stop}, but its stage ends after "
-                    f"{stage.steps}: it is never fully open"
-                )
 
 
 def losses(stages: Sequence[Stage], given: Config) -> Config:

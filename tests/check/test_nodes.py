@@ -36,6 +36,8 @@ WRONG = [
     ),
     ({"_target_": "garden.beds.Bedd"}, "a._target_", "garden.beds has no 'Bedd'. Did you mean"),
     ({"_target_": 7}, "a._target_", "7 is not allowed"),
+    ({"_target_": "numpy.zeros"}, "a._target_", "numpy.zeros is not allowed.\nTo allow it: write"),
+    ({"_target_": "launhc.pixel.L1"}, "a._target_", "launhc.pixel.L1 is not allowed. Did you mean"),
     ({"b": [{"c": STEPS | {"optimizer": 1}}]}, "a.b.0.c.milestones", "is missing"),
     (BED | {"width": -1}, "a.width", "must be greater than 0"),
 ]

@@ -87,22 +87,6 @@ def test_a_run_counted_in_epochs_needs_a_loss_at_its_first_iteration():
     ]
 
 
-@pytest.mark.parametrize(
-    ("entry", "sentence"),
-    [
-        ({"start_iter": 20000}, "start_iter 20000 is not reached in 100 iterations, so the loss"),
-        (
-            {"disable_after": 100},
-            "disable_after 100 is not reached in 100 iterations, so it",
-        ),
-        ({"target_iter": 50}, "target_iter without target_weight changes nothing"),
-    ],
-)
-def test_what_is_legal_but_seldom_meant(entry: dict[str, Any], sentence: str):
-    (warning,) = terms.unusual(losses(a=entry))
-    assert warning.startswith(f"losses.a: {sentence}")
-
-
 BAD_MASKS = [
     ({"type": "disk"}, "type", "there is no such type. Did you mean 'disc'?"),
     ({"losses": ["pixl"]}, "losses.0", "there is no such loss. Did you mean 'pixel'?"),

@@ -59,8 +59,6 @@ def test_a_class_with_a_built_in_base_has_no_readable_signature():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("numpy.zeros", "numpy.zeros is not allowed.\nTo allow it: write it as a class"),
-        ("launhc.losses.pixel.L1", "Did you mean 'launch'?"),
         ("launch.losses.pixel", "is a module; name a class or function in it, such as"),
         ("launch.losses.pixel.L2", "launch.losses.pixel has no 'L2'"),
     ],

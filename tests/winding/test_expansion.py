@@ -107,12 +107,6 @@ def staged(**mask: Any):
     return parse({"base": {"gradmag": 1.0}, "stages": [stage]})
 
 
-def test_a_ramp_that_stops_after_its_stage_is_told() -> None:
-    (sentence,) = effects(staged(ramp_stop_it=11))
-    assert "grows until iteration 11, but its stage ends after 10" in sentence
-    assert not list(effects(staged(ramp_stop_it=10)))
-
-
 def test_a_gated_term_without_weight_is_told() -> None:
     (sentence,) = effects(staged(losses=["gradmag", "data"]))
     assert "also gates data, which has weight 0" in sentence

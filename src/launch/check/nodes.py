@@ -6,6 +6,7 @@ from typing import Any
 from launch.check.annotations import complaint
 from launch.check.problem import UNSET, Problem
 from launch.errors import LaunchError, MissingError, nearest
+from launch.record import targets
 from launch.record.inside import below, children, everything
 from launch.source.definitions import load
 from launch.source.signatures import signature
@@ -48,7 +49,9 @@ def node(
         target_key: the key that chose the target; "" for the settings of `launch.check.settings`.
     """
     try:
-        schema = signature(str(target), anywhere=not target_key)
+        if target_key:
+            targets.require(str(target))
+        schema = signature(str(target))
         require_backend(str(target))
     except LaunchError as error:
         yield Problem(f"{key}.{target_key}", error.message, target, exit_code=error.exit_code)

@@ -5,7 +5,7 @@ their schema. These are read in the same way.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -13,7 +13,6 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from launch.check.nodes import node
 from launch.check.problem import Problem
 from launch.composition.typed import GROUPS
-from launch.source.signatures import signature
 
 Node = dict[str, Any]
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
@@ -147,26 +146,27 @@ class Root:
     search: None = None
 
 
-SECTIONS = {
-    "": "Root",
-    "trainer": "Trainer",
-    "ema": "EMA",
-    "trainable": "Trainable",
-    "main_metric": "MainMetric",
-    "plan": "Plan",
+SECTIONS: dict[str, type] = {
+    "": Root,
+    "trainer": Trainer,
+    "ema": EMA,
+    "trainable": Trainable,
+    "main_metric": MainMetric,
+    "plan": Plan,
 }
 
 
 def keys(section: str = "") -> list[str]:
     """Names of the settings of a section, or of the root."""
-    found = signature(f"{__name__}.{SECTIONS[section]}", anywhere=True)
-    return [*found.arguments] if found else []
+    return [field.name.rstrip("_") for field in fields(SECTIONS[section])]
 
 
 def problems(config: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong with the settings of a configuration."""
     inner = [f"{section}.{key}" for section in SECTIONS if section for key in keys(section)]
-    for section, name in SECTIONS.items():
+    for section, schema in SECTIONS.items():
         given, others = (config.get(section), ()) if section else (config, [*inner, *GROUPS])
         if isinstance(given, dict):
-            yield from node(section, f"{__name__}.{name}", given, others=others, target_key="")
+            yield from node(
+                section, f"{__name__}.{schema.__name__}", given, others=others, target_key=""
+            )

@@ -10,7 +10,7 @@ from launch.losses import LOSSES
 from launch.masks import MASKS
 from launch.record import targets
 from launch.record.inside import children
-from launch.schedules import LOSS_WEIGHT_KEYS, LossWeight, Schedule, silent_intervals, weight
+from launch.schedules import LOSS_WEIGHT_KEYS, Schedule, silent_intervals, weight
 from launch.source.signatures import class_constant
 
 Config = dict[str, Any]
@@ -73,42 +73,16 @@ def _weight(entry: Config) -> Schedule:
     return weight({key: entry[key] for key in LOSS_WEIGHT_KEYS & entry.keys()})
 
 
-def weights(config: Config) -> dict[str, Schedule]:
-    """The weight of every loss whose schedule makes sense."""
-    named = entries(config, "losses").items()
-    return {name: _weight(entry) for name, entry in named if not any(_schedule(name, entry))}
-
-
 def silence(config: Config) -> Iterator[Problem]:
     """Iterations in which the objective is empty; of a run counted in epochs, only the first."""
-    schedules = weights(config)
-    if not schedules or len(schedules) < len(entries(config, "losses")):
+    named = entries(config, "losses")
+    if not named or any(any(_schedule(name, entry)) for name, entry in named.items()):
         return
-    for start, stop in silent_intervals(schedules, _end(config) or 1):
+    schedules = {name: _weight(entry) for name, entry in named.items()}
+    end = children(config.get("trainer")).get("max_iterations")
+    for start, stop in silent_intervals(schedules, end if isinstance(end, int) and end > 0 else 1):
         where = f"iteration {start}" if stop == start + 1 else f"iterations {start} to {stop - 1}"
         yield Problem("losses", f"no loss is active in {where}; a run needs one at all times")
-
-
-def _end(config: Config) -> int | None:
-    """The number of iterations, if the run is counted in them."""
-    end = children(config.get("trainer")).get("max_iterations")
-    return end if isinstance(end, int) and end > 0 else None
-
-
-def unusual(config: Config) -> Iterator[str]:
-    """Weights that are legal but seldom meant."""
-    for name, schedule in weights(config).items():
-        said = schedule.warnings() if isinstance(schedule, LossWeight) else []
-        for text in [*said, *_beyond(schedule, _end(config))]:
-            yield f"losses.{name}: {text}"
-
-
-def _beyond(schedule: Schedule, end: int | None) -> Iterator[str]:
-    for key in ("start_iter", "disable_after") if end else ():
-        iteration = getattr(schedule, key, None)
-        if iteration and iteration >= end:
-            outcome = "the loss is never active" if key == "start_iter" else "it has no effect"
-            yield f"{key} {iteration} is not reached in {end} iterations, so {outcome}"
 
 
 # Masks

@@ -4,14 +4,15 @@ import ast
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from launch.errors import ConfigError, LaunchError
 from launch.masks.progress import progress
 from launch.schedules import LOSS_WEIGHT_KEYS, Constant, Schedule, Unit, own, weight
 from launch.source.definitions import Definition, find, lineage
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Config = Mapping[str, Any]
 
@@ -152,7 +153,7 @@ class Thumbnails:
 
     label: str
     iterations: list[int]
-    images: list[np.ndarray]
+    images: "list[np.ndarray]"
 
 
 Masks = Mapping[str, Sequence[Thumbnails]]

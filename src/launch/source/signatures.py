@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from launch.errors import ConfigError
-from launch.record import targets
 from launch.source.definitions import Definition, Module, find, lineage
 
 
@@ -28,14 +27,13 @@ class Signature:
     open: bool = False
 
 
-def signature(target: str, anywhere: bool = False) -> Signature | None:
+def signature(target: str) -> Signature | None:
     """The arguments of a class or function; None if source does not show them.
 
     Raises:
         MissingError: if its package is not installed.
-        ConfigError: if there is none, or it is not an allowed target; `anywhere` allows all.
+        ConfigError: if there is none.
     """
-    anywhere or targets.require(target)
     found = find(target)
     if isinstance(found, Module):
         guess = ", ".join(sorted(found.names())[:5])
@@ -43,7 +41,6 @@ def signature(target: str, anywhere: bool = False) -> Signature | None:
     if found is None:
         return None
     if isinstance(found.node, ast.FunctionDef):
-        anywhere or targets.require(f"{found.module.name}.{found.node.name}")
         return _of_function(found.module, found.node.args)
     return _constructor([*lineage(found)]) if found.body else None
 

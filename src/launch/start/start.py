@@ -20,7 +20,6 @@ from hydra.types import HydraContext
 from omegaconf import open_dict, read_write
 
 from launch.check.configuration import require
-from launch.check.terms import unusual
 from launch.composition.compose import Composition
 from launch.composition.typed import command
 from launch.errors import ConfigError, LaunchError, MissingError
@@ -34,6 +33,8 @@ from launch.record.parents import Parents, keep
 from launch.record.process import rank
 from launch.record.run import Run
 from launch.record.stopping import STOPPED, requests
+from launch.show.flags import flags
+from launch.show.planned import collect
 from launch.start import pool, ranks
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -129,7 +130,8 @@ def announce(configs: Iterable[Config]) -> None:
     print(
         f"scale {listed[0]['scale']}, data {str(data.get('_target_')).rpartition('.')[2]}{source}"
     )
-    for warning in dict.fromkeys(w for c in listed for w in unusual(expanded(c))):
+    whole = map(expanded, listed)
+    for warning in dict.fromkeys(w for c in whole for w in flags(collect(c), c)):
         print(f"warning: {warning}")
     sys.stdout.flush()
 
