@@ -221,7 +221,7 @@ def choices(config: DictConfig, path: str) -> list[str]:
 def target(place: str, name: str, node: Any) -> str | None:
     """The class whose signature says what a key may be."""
     if place in SECTIONS:
-        return f"launch.check.settings.{SECTIONS[place]}"
+        return f"launch.check.settings.{SECTIONS[place].__name__}"
     if place.startswith("losses.") and name in LOSS_WEIGHT_KEYS:
         return "launch.schedules.LossWeight"
     if not isinstance(node, DictConfig):

@@ -214,6 +214,7 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 from launch.check.configuration import problems, require
+from test_configuration import GOOD, changed
 
 assert problems(GOOD) == []
 assert len(problems(changed("module.optimizer.lrr", 1))) == 1
