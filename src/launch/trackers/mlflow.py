@@ -7,7 +7,7 @@ import numpy as np
 from lightning.pytorch.loggers import MLFlowLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from launch.trackers.tracker import Identity, Settings, missing
+from launch.trackers.tracker import Identity, Settings
 
 
 class MLflowRun(MLFlowLogger):
@@ -25,9 +25,6 @@ class MLflow:
     Args:
         experiment: in which the runs lie.
         uri: a store that runs share, such as `sqlite:///runs/mlflow.db` or a server's address.
-
-    Raises:
-        MissingError: if the package `mlflow` is not installed.
     """
 
     experiment: str = "launch"
@@ -35,18 +32,15 @@ class MLflow:
 
     def open(self, identity: Identity, settings: Settings, iteration: int) -> MLflowRun:
         uri = self.uri or f"sqlite:///{identity.folder / 'mlflow.db'}"
-        try:
-            known = self.find(uri, identity)
-            logger = MLflowRun(
-                experiment_name=self.experiment,
-                run_name=identity.name,
-                tracking_uri=uri,
-                tags={"id": identity.id, "group": identity.group, **identity.tags},
-                artifact_location=None if self.uri else str(identity.folder / "mlruns"),
-                run_id=known,
-            )
-        except ModuleNotFoundError as error:
-            raise missing("mlflow") from error
+        known = self.find(uri, identity)
+        logger = MLflowRun(
+            experiment_name=self.experiment,
+            run_name=identity.name,
+            tracking_uri=uri,
+            tags={"id": identity.id, "group": identity.group, **identity.tags},
+            artifact_location=None if self.uri else str(identity.folder / "mlruns"),
+            run_id=known,
+        )
         if known is None:
             logger.log_hyperparams(settings)
         return logger

@@ -7,7 +7,7 @@ import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from launch.trackers.tracker import Identity, Settings, missing
+from launch.trackers.tracker import Identity, Settings
 
 
 class TensorBoardRun(TensorBoardLogger):
@@ -20,20 +20,13 @@ class TensorBoardRun(TensorBoardLogger):
 
 @dataclass(frozen=True)
 class TensorBoard:
-    """Event files in `RUN_DIR/tensorboard`; what a killed run logged beyond its checkpoint goes.
-
-    Raises:
-        MissingError: if the package `tensorboard` is not installed.
-    """
+    """Event files in `RUN_DIR/tensorboard`; what a killed run logged beyond its checkpoint goes."""
 
     def open(self, identity: Identity, settings: Settings, iteration: int) -> TensorBoardRun:
         purged: Any = {"purge_step": iteration + 1} if iteration else {}
-        try:
-            logger = TensorBoardRun(
-                identity.folder, "tensorboard", "", default_hp_metric=False, **purged
-            )
-        except ModuleNotFoundError as error:
-            raise missing("tensorboard") from error
+        logger = TensorBoardRun(
+            identity.folder, "tensorboard", "", default_hp_metric=False, **purged
+        )
         if not iteration:
             logger.log_hyperparams(settings)
             told = f"{identity.name}\n\ngroup {identity.group}, {identity.tags}"

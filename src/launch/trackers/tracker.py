@@ -10,8 +10,6 @@ import numpy as np
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_warn
 
-from launch.errors import MissingError
-from launch.record.origin import DISTRIBUTION
 from launch.record.run import Run
 
 PLACES = ("run_dir", "runs", "logger", "hydra", "plan", "debug", "resume")
@@ -98,11 +96,3 @@ def _flat(value: Any, key: str) -> Iterator[tuple[str, str | int | float | bool]
             yield from _flat(child, f"{key}.{name}" if key else str(name))
     elif key:
         yield key, value if isinstance(value, str | int | float | bool) else str(value)
-
-
-def missing(package: str) -> MissingError:
-    """The error for a tracker that is not installed."""
-    return MissingError(
-        f"logger={package}: the package {package} is not installed; type "
-        f"pip install '{DISTRIBUTION}[tracking]', or pip install {package}"
-    )

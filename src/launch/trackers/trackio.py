@@ -10,7 +10,7 @@ import numpy as np
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from launch.trackers.tracker import Identity, Settings, missing
+from launch.trackers.tracker import Identity, Settings
 
 
 class TrackioRun(Logger):
@@ -19,10 +19,7 @@ class TrackioRun(Logger):
     def __init__(self, project: str, identity: Identity, settings: Settings) -> None:
         super().__init__()
         os.environ["TRACKIO_DIR"] = str(identity.folder / "trackio")  # read as it is imported
-        try:
-            self.trackio: Any = import_module("trackio")
-        except ModuleNotFoundError as error:
-            raise missing("trackio") from error
+        self.trackio: Any = import_module("trackio")
         self.identity = identity
         config = {**settings, **{f"tag {key}": value for key, value in identity.tags.items()}}
         self.run = self.trackio.init(
@@ -66,9 +63,6 @@ class Trackio:
 
     Args:
         project: in which the run lies.
-
-    Raises:
-        MissingError: if the package `trackio` is not installed.
     """
 
     project: str = "launch"

@@ -6,7 +6,7 @@ import numpy as np
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from launch.trackers.tracker import Identity, Settings, missing
+from launch.trackers.tracker import Identity, Settings
 
 
 class WandbRun(WandbLogger):
@@ -24,27 +24,21 @@ class Wandb:
     Args:
         project: where the runs lie.
         offline: keep them in the run folder; false sends them, which takes a login.
-
-    Raises:
-        MissingError: if the package `wandb` is not installed.
     """
 
     project: str = "launch"
     offline: bool = True
 
     def open(self, identity: Identity, settings: Settings, iteration: int) -> WandbRun:
-        try:
-            logger = WandbRun(
-                name=identity.name,
-                save_dir=identity.folder,
-                id=identity.id,
-                project=self.project,
-                offline=self.offline,
-                group=identity.group,
-                tags=[f"{key} {value}" for key, value in identity.tags.items()],
-                resume="allow",
-            )
-        except ModuleNotFoundError as error:
-            raise missing("wandb") from error
+        logger = WandbRun(
+            name=identity.name,
+            save_dir=identity.folder,
+            id=identity.id,
+            project=self.project,
+            offline=self.offline,
+            group=identity.group,
+            tags=[f"{key} {value}" for key, value in identity.tags.items()],
+            resume="allow",
+        )
         logger.log_hyperparams(settings)
         return logger
