@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from pydantic import DirectoryPath, Field, FilePath, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import DirectoryPath, Field, FilePath, NonNegativeFloat, PositiveInt
 from torch.utils.data import Dataset
 
 from launch.errors import ConfigError, MissingError
@@ -116,7 +116,7 @@ class NIHXrays(XrayData):
         validation_fraction: share of the patients that are not tested on.
         memory_gigabytes: decoded images kept, by all loader processes of a rank together.
         max_bad_fraction: share of missing or damaged files above which to stop.
-        evaluate: what is validated on.
+        others: as in `XrayData`.
     """
 
     def __init__(
@@ -130,14 +130,11 @@ class NIHXrays(XrayData):
         test_list: FilePath | None = None,
         validation_fraction: Fraction = 0.1,
         img_size: PositiveInt = 224,
-        batch_size: PositiveInt = 24,
-        workers: NonNegativeInt = 6,
-        persistent_workers: bool = True,
         memory_gigabytes: NonNegativeFloat = 8.0,
         max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01,
-        evaluate: Literal["validation", "test"] = "validation",
+        **others: Any,
     ) -> None:
-        super().__init__(batch_size, workers, persistent_workers, evaluate)
+        super().__init__(**others)
         self.root, self.labels, self.img_size = Path(root), labels, img_size
         self.train_csv = Path(train_csv or self.root / "Data_Entry_2017.csv")
         self.image_root = Path(image_root or self.root)

@@ -1,9 +1,10 @@
 """What all X-ray data have in common: the batch and its loaders."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -42,10 +43,10 @@ class XrayData(ScheduledDataModule):
 
     def __init__(
         self,
-        batch_size: int,
-        workers: int,
-        persistent_workers: bool,
-        evaluate: str,
+        batch_size: PositiveInt = 24,
+        workers: NonNegativeInt = 0,
+        persistent_workers: bool = True,
+        evaluate: Literal["validation", "test"] = "validation",
     ) -> None:
         super().__init__(batch_size, workers)
         self.persistent_workers, self.evaluate = persistent_workers, evaluate

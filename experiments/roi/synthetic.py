@@ -7,11 +7,11 @@ of a hospital do.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from scipy.ndimage import zoom
 from torch.utils.data import Dataset
 
@@ -176,6 +176,7 @@ class SyntheticXrays(XrayData):
         train_images, validation_images, test_images: how many are drawn.
         prevalence: probability of each finding.
         shortcut: how often the cross tells the first finding in training images, 0 to 1.
+        others: as in `XrayData`.
     """
 
     def __init__(
@@ -187,12 +188,9 @@ class SyntheticXrays(XrayData):
         prevalence: Fraction = 0.35,
         shortcut: Fraction = 0.0,
         labels: list[str] | None = None,
-        batch_size: PositiveInt = 32,
-        workers: NonNegativeInt = 0,
-        persistent_workers: bool = True,
-        evaluate: Literal["validation", "test"] = "validation",
+        **others: Any,
     ) -> None:
-        super().__init__(batch_size, workers, persistent_workers, evaluate)
+        super().__init__(**others)
         self.labels = list(labels or FINDINGS)
         self.img_size, self.prevalence, self.shortcut = img_size, prevalence, shortcut
         self.counts = {
