@@ -4,7 +4,6 @@ from typing import Any
 
 from launch.composition.compose import Composition, compose, started
 from launch.composition.typed import Typed, normalised
-from launch.ladder.climb import settings
 from launch.ladder.ladder import ladder_of
 from launch.record.expand import expanded
 from launch.start.start import checked
@@ -25,7 +24,7 @@ def trainings(*typed: str) -> dict[str, Composition]:
         if ladder is None:
             return {"": whole}
         read = Typed.read(overrides)
-        return {r.short: compose(settings(r, ladder, read)) for r in ladder.rungs}
+        return {r.short: compose(ladder.overrides(r, read)) for r in ladder.rungs}
 
 
 def checked_configuration(*typed: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from launch.record.checksum import sha256
 from launch.record.ledger import events
 from launch.record.run import Run
 from launch.start import start
-from launch.start.start import Job, announce, checked, concluded, main_metric, perform
+from launch.start.start import Job, announce, checked, concluded, perform
 from tests.conftest import answer
 
 STATIC = "experiment=sr/static"
@@ -82,7 +82,7 @@ def test_a_run_is_trained_once_and_known_again(job, worker, tmp_path, capsys):
     assert "is completed already" in capsys.readouterr().out
     assert (run.folder / ".hydra" / "config.yaml").is_file()
     assert run.config == job.config
-    assert main_metric(run.reread()) == 0.25
+    assert run.reread().main_metric == ("psnr_y", 0.25)
 
 
 def test_one_that_was_stopped_goes_on(job, worker, tmp_path):

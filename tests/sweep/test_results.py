@@ -7,7 +7,7 @@ import math
 import pytest
 
 from launch.record.run import Run
-from launch.sweep.results import Results, main_metric
+from launch.sweep.results import Results
 
 PSNR = {("1e-3", 0): 24.0, ("1e-3", 1): 26.0, ("1e-4", 0): 20.0, ("1e-4", 1): 21.0}
 
@@ -66,5 +66,5 @@ def test_the_file_has_a_column_per_swept_key_and_metric(folder):
 
 
 def test_a_run_without_its_metric_has_none(tmp_path):
-    name, value = main_metric(Run(tmp_path))
+    name, value = Run(tmp_path).main_metric
     assert name == "" and math.isnan(value)

@@ -157,11 +157,10 @@ def show(flags: Flags, hydra: Any, name: str) -> None:
     composition = compose(typed.texts, name)
     shown = composition.config
     if composition.whole.rungs is not None or typed.rungs:
-        from launch.ladder.climb import settings  # noqa: PLC0415 - checks are slow to import
-        from launch.ladder.ladder import ladder_of  # noqa: PLC0415
+        from launch.ladder.ladder import ladder_of  # noqa: PLC0415 - gates are slow to import
 
         ladder = ladder_of(composition)
         if ladder is not None and ladder.of:
-            rungs = {r.short: compose(settings(r, ladder, typed)).config for r in ladder.rungs}
+            rungs = {r.short: compose(ladder.overrides(r, typed)).config for r in ladder.rungs}
             shown = OmegaConf.create({"rungs": rungs})
     print(OmegaConf.to_yaml(shown, resolve=flags.resolve), end="")

@@ -12,7 +12,7 @@ from launch.composition.typed import Typed, from_here
 from launch.errors import LaunchError
 from launch.ladder.climb import climb_command
 from launch.record.run import Run
-from launch.start.start import main_metric, refuse
+from launch.start.start import refuse
 
 
 def job(config: DictConfig) -> float:
@@ -41,7 +41,7 @@ def job(config: DictConfig) -> float:
     if code == 143:
         print("the sweep has stopped; the same command continues it", flush=True)
         raise SystemExit(143)
-    return main_metric(run.reread()) if code == 0 else math.nan
+    return run.reread().main_metric[1] if code == 0 else math.nan
 
 
 def composed_by_hydra(config: DictConfig) -> Composition:

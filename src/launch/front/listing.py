@@ -40,9 +40,8 @@ def table(rows: list[tuple[str, Run]]) -> str:
     lines = [("job", "task", "status", "metric", "folder")]
     for name, run in rows:
         record = run.record
-        metric = (record.get("main_metric") or {}).get("name")
-        value = record.get("metrics", {}).get(metric)
-        text = f"{metric} {value:.4g}" if value is not None else record.get("error") or "-"
+        metric, value = run.main_metric
+        text = f"{metric} {value:.4g}" if metric else record.get("error") or "-"
         first = shorten(str(text).split("\n")[0], 80, placeholder=" ...")
         lines.append((name, str(record.get("task")), run.status, first, str(run.folder)))
     return columns(lines)

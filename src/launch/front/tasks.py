@@ -18,14 +18,7 @@ from launch.record.parents import Parent, Parents, held, recorded
 from launch.record.references import PASSED_ON
 from launch.record.run import Run, find_runs, locate
 from launch.start import devices
-from launch.start.start import (
-    Job,
-    announce,
-    changed,
-    checked,
-    perform,
-    require_paths,
-)
+from launch.start.start import Job, announce, changed, checked, perform, require_paths
 
 OF_A_RUN = ("validate", "predict", "export")
 """Tasks that use a finished run."""

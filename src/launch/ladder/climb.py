@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launch.check.configuration import require_read
 from launch.composition.compose import Composition, compose
-from launch.composition.typed import Typed, command, last_wins, normalised
+from launch.composition.typed import Typed, command
 from launch.errors import LaunchError, MissingError
 from launch.ladder import screen, table
 from launch.ladder.ladder import Ladder, Rung, ladder_of
@@ -25,16 +25,7 @@ from launch.record.parents import Parent, Parents
 from launch.record.references import PASSED_ON, meant, owner, references
 from launch.record.run import Run, find_runs, locate
 from launch.start import devices, pool, ranks
-from launch.start.start import (
-    Job,
-    announce,
-    changed,
-    checked,
-    perform,
-)
-
-OWN = ("experiment", "ladder", "study", "search", "rungs", "run_dir", "step")
-"""Root sections that say what is climbed and where; the rest holds for every rung."""
+from launch.start.start import Job, announce, changed, checked, perform
 
 
 @dataclass
@@ -82,7 +73,7 @@ class Climber:
         problems: dict[str, list[str]] = {}
         for rung in ladder.rungs:
             try:
-                overrides = settings(rung, ladder, typed)
+                overrides = ladder.overrides(rung, typed)
                 inner.append((rung, self.target(overrides)))
                 for gate in rung.gates:
                     self.target([*overrides, *gate.remedy])
@@ -209,14 +200,14 @@ class Climber:
             except LaunchError as error:
                 run.finish("failed", error=error.message, exit_code=error.exit_code)
                 raise
-            conclude(run, self.results(target.ladder, folder), code)
+            conclude(run, target.ladder.results(folder), code)
         return code
 
     def tell(self, target: Target, run: Run, code: int) -> None:
         """Write the table of a ladder as it stands."""
         ladder = target.ladder
         if ladder is not None and not ladder.of:
-            found = zip(ladder.rungs, self.results(ladder, run.folder), strict=True)
+            found = zip(ladder.rungs, ladder.results(run.folder), strict=True)
             runs = {rung.experiment: result for rung, result in found}
             table.write(ladder.name, runs, ladder.metrics, run.folder, code)
 
@@ -276,48 +267,24 @@ class Climber:
     ) -> int:
         """One rung and its gates, once more with the remedies that they ask for; the exit code."""
         part = (ladder.of, rung.short) if ladder.of else None
-        run = first(ladder, rung, folder)
+        run = ladder.run(rung, folder)
         code = self.climb(inner, run.folder, part)
         if code or not rung.gates:
             return code
-        before = {r.experiment: self.result(ladder, r, folder) for r in earlier}
+        before = {r.experiment: ladder.result(r, folder) for r in earlier}
         verdicts = pass_gates(rung, run.reread(), before, retried=False)
         retried = bool(wants(verdicts, "retry", False)) and not wants(verdicts, "stop", False)
         if retried:
             asked = (o for v in wants(verdicts, "retry", False) for o in v.gate.remedy)
             remedy = list(dict.fromkeys(asked))
             print(f"once more with {' '.join(remedy)}", flush=True)
-            run = second(ladder, rung, folder)
+            run = ladder.run(rung, folder, retried=True)
             again = self.target([*inner.composition.overrides, *remedy])
             code = self.climb(again, run.folder, part)
             if code:
                 return code
             verdicts = pass_gates(rung, run.reread(), before, retried=True)
         return CLOSED if wants(verdicts, "stop", retried) else 0
-
-    def results(self, ladder: Ladder, folder: Path) -> list[Run]:
-        return [self.result(ladder, rung, folder) for rung in ladder.rungs]
-
-    def result(self, ladder: Ladder, rung: Rung, folder: Path) -> Run:
-        """The run from which later rungs start: the one with a remedy, if it is finished."""
-        retried = second(ladder, rung, folder)
-        return retried if retried.status == "completed" else first(ladder, rung, folder)
-
-
-def first(ladder: Ladder, rung: Rung, folder: Path) -> Run:
-    return Run(folder / ladder.place(rung))
-
-
-def second(ladder: Ladder, rung: Rung, folder: Path) -> Run:
-    """The run with a remedy."""
-    return Run(folder / f"{ladder.place(rung)}_retry")
-
-
-def settings(rung: Rung, ladder: Ladder, typed: Typed) -> list[str]:
-    """Overrides of a rung; what is typed wins over the ladder's."""
-    shared = Typed.read(typed.for_rung(rung.short)).without(*OWN)
-    listed = [f"experiment={rung.experiment}", *rung.overrides, *shared]
-    return last_wins(map(normalised, listed))
 
 
 def climb_command(

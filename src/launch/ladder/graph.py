@@ -87,7 +87,7 @@ def climb_step(climber: Climber, target: Target, folder: Path, step: str) -> int
     run = Run(folder)
     with run.lock(SECONDS_TO_WAIT):
         climber.tell(target, run, code)
-        done = climber.results(ladder, folder)
+        done = ladder.results(folder)
         if code or {result.status for result in done} == {"completed"}:
             conclude(run, done, code)
     return code

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from omegaconf import OmegaConf
@@ -9,9 +10,13 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from launch.composition.compose import Composition
 from launch.composition.recipes import rungs_of
-from launch.composition.typed import Typed
+from launch.composition.typed import Typed, last_wins, normalised
 from launch.errors import ConfigError, nearest
 from launch.ladder.gates import AnyGate
+from launch.record.run import Run
+
+OWN = ("experiment", "ladder", "study", "search", "rungs", "run_dir", "step")
+"""Root sections that say what is climbed and where; the rest holds for every rung."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,24 @@ class Ladder:
     def place(self, rung: Rung) -> str:
         """Where a rung lies in the folder of the ladder."""
         return rung.short if self.of else rung.experiment
+
+    def overrides(self, rung: Rung, typed: Typed) -> list[str]:
+        """What a rung is composed of; what is typed wins over the ladder's."""
+        shared = Typed.read(typed.for_rung(rung.short)).without(*OWN)
+        listed = [f"experiment={rung.experiment}", *rung.overrides, *shared]
+        return last_wins(map(normalised, listed))
+
+    def run(self, rung: Rung, folder: Path, retried: bool = False) -> Run:
+        """The run of a rung, or that with a remedy."""
+        return Run(folder / (self.place(rung) + "_retry" * retried))
+
+    def result(self, rung: Rung, folder: Path) -> Run:
+        """The run from which later rungs start: the one with a remedy, if it is finished."""
+        run = self.run(rung, folder, retried=True)
+        return run if run.status == "completed" else self.run(rung, folder)
+
+    def results(self, folder: Path) -> list[Run]:
+        return [self.result(rung, folder) for rung in self.rungs]
 
 
 def ladder_of(composition: Composition) -> Ladder | None:

@@ -1,6 +1,7 @@
 """The run folder and `run.json`. A reader needs neither torch nor this package."""
 
 import fcntl
+import math
 import os
 import platform
 import sys
@@ -120,6 +121,13 @@ class Run:
     @property
     def all_metrics(self) -> dict[str, float]:
         return all_metrics(self.record)
+
+    @property
+    def main_metric(self) -> tuple[str, float]:
+        """Name and value of what chooses the best; "" and NaN while there is none."""
+        name = str((self.record.get("main_metric") or {}).get("name"))
+        value = self.all_metrics.get(name)
+        return ("", math.nan) if value is None else (name, float(value))
 
     @property
     def measured(self) -> Path:

@@ -1,6 +1,5 @@
 """A checked configuration becomes a run: its folder, its record, its worker. Imports no torch."""
 
-import math
 import os
 import signal
 import subprocess
@@ -329,11 +328,3 @@ def draw_plan(run: Run, config: Config) -> None:
 
     with storage.optional("the plan"):
         plan.write(expanded(config), run.folder, run.record.get("updates_per_epoch"))
-
-
-def main_metric(run: Run) -> float:
-    """The main metric of a completed run, NaN if there is none."""
-    record = run.record
-    if record.get("status") != "completed" or not record.get("main_metric"):
-        return math.nan
-    return float(run.all_metrics.get(record["main_metric"]["name"], math.nan))

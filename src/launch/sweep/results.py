@@ -48,7 +48,7 @@ class Results:
     def lines(self) -> Iterator[tuple[str, ...]]:
         yield "job", "status", "metric", "folder"
         for name, status, run in zip(names(self.jobs), self.statuses, self.runs, strict=True):
-            metric, value = main_metric(run)
+            metric, value = run.main_metric
             yield name, status, f"{metric} {value:.4g}" if metric else "-", str(run.folder)
 
     def errors(self) -> Iterator[str]:
@@ -61,7 +61,7 @@ class Results:
         groups: dict[str, list[float]] = {}
         metric = None
         for part, run in zip(apart([j.overrides for j in self.jobs]), self.runs, strict=True):
-            found, value = main_metric(run)
+            found, value = run.main_metric
             if found:
                 metric = found
                 setting = " ".join(o for o in part if not o.startswith(SEED)) or "all"
@@ -99,13 +99,6 @@ def recorded(run: Run) -> dict[str, Any]:
     record = run.record
     found = {key: record.get(key) for key in ("started", "ended", "iteration")}
     return found | run.all_metrics
-
-
-def main_metric(run: Run) -> tuple[str, float]:
-    """Name and value; "" and NaN while there is none."""
-    name = (run.record.get("main_metric") or {}).get("name")
-    value = run.all_metrics.get(str(name))
-    return ("", float("nan")) if value is None else (str(name), float(value))
 
 
 def over_seeds(setting: str, values: Sequence[float]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from launch.errors import MissingError
 from launch.record.run import Run, find_runs
 from launch.sweep import cluster
 from launch.sweep.folder import Sweep, at_work, latest, names, totals
-from launch.sweep.results import Results, main_metric
+from launch.sweep.results import Results
 
 SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -60,7 +60,7 @@ def statuses(folder: Path) -> dict[str, str]:
 
 
 def described(run: Run) -> str:
-    metric, value = main_metric(run)
+    metric, value = run.main_metric
     status = "waiting" if run.status == "missing" else run.status
     return f"{status}{f' {metric} {value:.4g}' if metric else ''}"
 
