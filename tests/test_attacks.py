@@ -62,7 +62,7 @@ NAMES = [
     # functions of ours that write, which no recipe calls
     *("launch.experiments.winding.export.write_polylines", "launch.experiments.roi.recipe.share"),
     *("launch.experiments.roi.recipe.set_aside_if_foreign", "launch.python.run"),
-    *("launch.experiments.winding.data.write_directory", "torch.nn.functional.relu"),
+    *("launch.experiments.winding.export.write_tiff", "torch.nn.functional.relu"),
     *("torch.nn.init.zeros_", "segmentation_models_pytorch.from_pretrained"),
     *("launch.losses.pixel.__builtins__.eval", "launch.losses.${evil}", "", "7", "torch.nn"),
 ]  # fmt: skip

@@ -77,7 +77,6 @@ class XrayRecipe(ScheduledModule):
         self.training_log: TrainingLog | None = None
         self.latest: dict[str, Tensor | float] = {}
         self.found: dict[str, list[np.ndarray]] = {}
-        self.panel: list[np.ndarray] = []
         self.missing: list[str] = []
         self.inherit("judge", judge_weights)
         if self.judge is not None:
@@ -211,10 +210,6 @@ class XrayRecipe(ScheduledModule):
         arrays = {name: np.concatenate(parts) for name, parts in self.found.items()}
         names = Predictions.__dataclass_fields__
         return Predictions(**{name: arrays.get(name, np.empty(0)) for name in names})
-
-    def image_panel(self) -> list[np.ndarray]:
-        """Image | marked regions | saliency | what the mask keeps, an image per row."""
-        return self.panel
 
     # The epoch log
 

@@ -36,7 +36,6 @@ class AutoencoderTraining(AdversarialModule):
         self.validation: list[dict[str, float]] = []
         self.moments: list[Tensor] = []
         self.used: Tensor | None = None
-        self.panel: list[np.ndarray] = []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         frames = as_float(batch["frames"][:, 0])
@@ -106,10 +105,6 @@ class AutoencoderTraining(AdversarialModule):
         if found["codebook_use"] >= FEW_CODES:
             return []
         return [f"only {use}; raise module.autoencoder.latent_channels, or train for longer"]
-
-    def image_panel(self) -> list[np.ndarray]:
-        """Frames, and below them their reconstructions."""
-        return self.panel
 
     def weights(self) -> dict[str, Tensor]:
         return self.autoencoder.state_dict()

@@ -1,6 +1,6 @@
 """A frozen autoencoder as a pair of maps between frames and standardised latents."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +10,12 @@ from torch import Tensor, nn
 FRAMES_AT_ONCE = 256
 
 
-class Autoencoder(Protocol):
-    """Frames (N, 3, H, W) in [0, 1] to latents before quantisation, and latents to frames."""
-
-    latent_channels: int
-    factor: int
-
-    def encode(self, frames: Tensor) -> Tensor: ...
-
-    def decode(self, latent: Tensor) -> Tensor: ...
-
-
 class Latents(nn.Module):
     """The frozen autoencoder and the statistics of its latents, which checkpoints keep.
 
     Args:
-        autoencoder: never trained.
+        autoencoder: never trained. Its `encode` makes latents before quantisation of frames
+            (N, 3, H, W) in [0, 1], its `decode` frames of latents.
         gigabytes: encoded training frames that are kept; others are encoded again.
     """
 

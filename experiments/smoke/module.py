@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
@@ -94,7 +93,6 @@ class SmokeFlow(ScheduledModule):
         self.smoke_ratio: Tensor | None = None
         self.coverage: Tensor | None = None
         self.rollouts = RolloutMetrics()
-        self.panel: list[np.ndarray] = []
 
     def on_fit_start(self) -> None:
         """Measure the latents of the training data, once per training.
@@ -283,10 +281,6 @@ class SmokeFlow(ScheduledModule):
         if "batches" in s:
             metrics["reconstruction_psnr"] = psnr(s["squared_error"] / s["batches"])
         self.log_metrics(metrics)
-
-    def image_panel(self) -> list[np.ndarray]:
-        """Per clip: true frames, generated ones, and their difference."""
-        return self.panel
 
     def weights(self) -> dict[str, Tensor]:
         return self.evaluated("network").state_dict()

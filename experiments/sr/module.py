@@ -61,7 +61,6 @@ class SuperResolution(AdversarialModule):
             )
         self.tile, self.overlap, self.wrap = tile, overlap, wrap
         self.scores = Scores()
-        self.panel: list[np.ndarray] = []
 
     def setup(self, stage: str) -> None:
         made_for = getattr(getattr(self.trainer, "datamodule", None), "scale", self.scale)
@@ -135,10 +134,6 @@ class SuperResolution(AdversarialModule):
     def enlarge(self, low: Tensor) -> Tensor:
         """Low (B, 3, h, w) -> (B, 3, s*h, s*w) in [0, 1] by the averaged weights, if there are."""
         return self.evaluated("network")(low).clamp(0, 1)
-
-    def image_panel(self) -> list[np.ndarray]:
-        """LR (enlarged without filtering) | bicubic | SR | HR, an image per row."""
-        return self.panel
 
     def weights(self) -> dict[str, Tensor]:
         """A bare state dict of the network, which spandrel and other tools recognise."""

@@ -16,20 +16,8 @@ REACH = 2
 """Low-resolution pixels that the kernel reaches beyond the border, whichever way it goes."""
 
 
-def downscale(images: Tensor, scale: int) -> Tensor:
-    """(N, C, sH, sW) float -> (N, C, H, W), antialiased.
-
-    Raises:
-        ValueError: if a side is not a multiple of the scale; see `mod_crop`.
-    """
-    height, width = images.shape[-2:]
-    if height % scale or width % scale:
-        raise ValueError(f"sides must be multiples of {scale}, got {height}x{width}; use mod_crop")
-    return shrunk(_bordered(images, REACH * scale), scale)
-
-
 def shrunk(bordered: Tensor, scale: int) -> Tensor:
-    """As `downscale`, of an image that has a border of `REACH` low-resolution pixels."""
+    """(N, C, sH, sW) -> (N, C, H, W), antialiased, without a border of `REACH` pixels of these."""
     size = [side // scale for side in bordered.shape[-2:]]
     return _resized(bordered, size, REACH)
 
@@ -38,12 +26,6 @@ def upscale(images: Tensor, scale: int) -> Tensor:
     """(N, C, H, W) float -> (N, C, sH, sW)."""
     bordered = _bordered(images, REACH)
     return _resized(bordered, [side * scale for side in bordered.shape[-2:]], REACH * scale)
-
-
-def mod_crop(images: Tensor, scale: int) -> Tensor:
-    """Cut rows and columns off the bottom and right until both sides are multiples of the scale."""
-    height, width = images.shape[-2:]
-    return images[..., : height - height % scale, : width - width % scale]
 
 
 def quantise(images: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Reading and writing the maps of slices: tif directories, preprocessed zarr, raw scans."""
+"""Reading the maps of slices: tif directories, preprocessed zarr, raw scans."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,6 @@ import zarr
 from launch.errors import ConfigError, MissingError
 from launch.experiments.winding import volumes
 from launch.experiments.winding.channels import Channels, Image, Truth
-from launch.experiments.winding.export import write_tiff
-from launch.record import storage
 
 FILES = {"density": "mag", "dir0": "dir0", "dir1": "dir1"}
 ZARR_MAPS = {"cosine": "cos", "density": "grad_mag", "dir0": "dir0", "dir1": "dir1"}
@@ -209,18 +207,3 @@ def crop_of(numbers: Sequence[int] | None) -> Crop | None:
         raise ConfigError(f"data.crop is [x, y, width, height], got {list(numbers)}")
     x, y, width, height = numbers
     return x, y, width, height
-
-
-def write_directory(channels: Channels, path: Path) -> None:
-    """The maps as `from_directory` reads them, with truth where there is one."""
-    stem = channels.name.replace(" ", "_")
-    files = {"cos": channels.cosine, "mag": channels.density, "dir0": channels.dir0}
-    files |= {"dir1": channels.dir1, "valid": channels.valid}
-    settings: dict[str, Any] = {"downscale": channels.downscale, "origin": channels.origin}
-    settings["z"] = channels.z
-    if channels.truth is not None:
-        files |= {"truth": channels.truth.winding, "truth_valid": channels.truth.valid}
-        settings = {**channels.truth.settings, **settings}
-    for suffix, values in files.items():
-        write_tiff(path / f"{stem}_{suffix}.tif", values)
-    storage.write_json(path / "settings.json", settings)

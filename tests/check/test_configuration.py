@@ -70,6 +70,8 @@ MISTAKES = [
     ("ema", {"modules": []}, "ema.decay: is missing; it has no default"),
     ("main_metric.mode", "mx", "main_metric.mode = mx: must be 'min' or 'max'. Did you mean 'max'"),
     ("plan.at", [1, "x"], "plan.at.1 = x: must be a whole number"),
+    ("plan.at", ["20k"], "plan.at.0 = 20k: must be a whole number"),
+    ("plan.at", [1.5], "plan.at.0 = 1.5: must be a whole number"),
     ("losses", {}, "losses: there is no loss; an objective needs at least one"),
     ("losses.pixel", 5, "losses.pixel = 5: must be a mapping"),
     ("losses.pixel.start_iter", 10, "losses: no loss is active in iterations 0 to 9"),

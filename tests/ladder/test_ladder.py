@@ -5,7 +5,6 @@ import pytest
 from launch.composition.recipes import rungs_of
 from launch.composition.typed import Typed
 from launch.errors import ConfigError
-from launch.ladder.climb import settings
 from launch.ladder.ladder import choose, of_experiment, read
 
 
@@ -32,7 +31,7 @@ def test_rungs_are_chosen_by_the_last_part_of_their_names():
 )
 def test_what_is_typed_wins_over_the_ladder_and_its_own_over_what_is_for_all(typed, wanted):
     ladder = read(section({"experiment": "toy/a", "overrides": ["seed=1", "+x=1"]}))
-    assert settings(ladder.rungs[0], ladder, Typed.read(typed)) == wanted
+    assert ladder.overrides(ladder.rungs[0], Typed.read(typed)) == wanted
 
 
 def test_an_experiment_of_several_trainings_is_a_ladder():

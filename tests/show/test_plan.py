@@ -4,12 +4,10 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from launch.errors import ConfigError
 from launch.show import plan
 from tests.show.configs import THREE_PHASES, config
 
@@ -85,13 +83,6 @@ def test_data_that_is_not_there_is_told_and_leaves_the_rest(
     printed = capsys.readouterr().out
     assert "warning: epochs have no length here" in printed
     assert "(end unknown)" in printed
-
-
-@pytest.mark.parametrize("at", [["20k"], [-1], [1.5]])
-def test_points_must_be_iterations(at: list[Any], tmp_path: Path) -> None:
-    settings = config(losses=THREE_PHASES) | {"plan": {"at": at}}
-    with pytest.raises(ConfigError, match=r"plan\.at must be a list of iterations"):
-        plan.main(settings, tmp_path)
 
 
 def test_a_plan_in_iterations_needs_no_torch(tmp_path: Path) -> None:

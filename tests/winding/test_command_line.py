@@ -14,12 +14,12 @@ import torch
 import zarr
 from safetensors.torch import load_file, save_file
 
-from launch.experiments.winding.data import write_directory
 from launch.experiments.winding.metrics import truth_metrics
 from launch.experiments.winding.network import SliceUNet
 from launch.experiments.winding.synthetic import Spiral, spiral
 from launch.record.run import REPOSITORY
 from tests.command_line import launch, stopped
+from tests.winding.maps import write_directory
 
 pytestmark = pytest.mark.slow
 

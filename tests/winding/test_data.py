@@ -15,9 +15,9 @@ from launch.experiments.winding.data import (
     is_maps,
     read_maps,
     read_scan,
-    write_directory,
 )
 from launch.experiments.winding.synthetic import Spiral, spiral
+from tests.winding.maps import write_directory
 
 SMALL = Spiral(size=64, radius=100, flagged_gaps=1)
 

@@ -12,13 +12,13 @@ import yaml
 from torch.optim import Adam
 
 from launch.errors import ConfigError, LaunchError
-from launch.experiments.winding.data import write_directory
 from launch.experiments.winding.mesh import Mesh
 from launch.experiments.winding.module import WindingFit
 from launch.experiments.winding.optimizer import adam, restart
 from launch.experiments.winding.stages import Stage
 from launch.experiments.winding.synthetic import Spiral, spiral
 from launch.train import worker
+from tests.winding.maps import write_directory
 
 METRICS = (
     "slip_rate",

@@ -29,20 +29,10 @@ ELSEWHERE = {
 """What other programs call a key -> the last part of what it is called here."""
 
 PLUGINS = {
-    "hydra/launcher": {
-        "joblib": "hydra-joblib-launcher",
-        "ray": "hydra-ray-launcher",
-        "rq": "hydra-rq-launcher",
-        "submitit_local": "hydra-submitit-launcher",
-        "submitit_slurm": "hydra-submitit-launcher",
-    },
-    "hydra/sweeper": {
-        "ax": "hydra-ax-sweeper",
-        "nevergrad": "hydra-nevergrad-sweeper",
-        "optuna": "hydra-optuna-sweeper",
-    },
+    "hydra/launcher": ("joblib", "ray", "rq", "submitit_local", "submitit_slurm"),
+    "hydra/sweeper": ("ax", "nevergrad", "optuna"),
 }
-"""Options that come with a package of their own."""
+"""Options that come with a package of their own, as hydra-submitit-launcher."""
 
 AT_MOST = 12
 """Names that are listed; of more only some are named."""
@@ -145,8 +135,8 @@ def _flatten(node: Any, prefix: str) -> Iterator[str]:
 def option_meant(group: str, option: str, experiment: str) -> str:
     """A sentence on an option that no file has: what it is called, or how to get it."""
     known = recipes.names(group)
-    if option in PLUGINS.get(group, {}):
-        package = PLUGINS[group][option]
+    if option in PLUGINS.get(group, ()):
+        package = f"hydra-{option.partition('_')[0]}-{group.rpartition('/')[2]}"
         return f" It comes with a package of its own: pip install {package}"
     if group == "data" and option and Path(option).exists():
         folder = next((n for n in of_scenario(known, experiment) if n.endswith("/folder")), None)

@@ -36,10 +36,6 @@ class Results:
     def statuses(self) -> list[str]:
         return list(self.sweep.statuses().values())
 
-    @property
-    def all_completed(self) -> bool:
-        return set(self.statuses) == {"completed"}
-
     def text(self) -> str:
         """A line per job, means over seeds where there are several, and every error whole."""
         parts = [columns([*self.lines()]), *self.of_seeds(), *self.errors()]

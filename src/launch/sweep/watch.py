@@ -71,7 +71,7 @@ def conclude(folder: Path) -> int:
     if not results.jobs:
         return int(any(run.status != "completed" for run in find_runs(folder)))
     print(f"\n{results.text()}\n{results.write_csv()}")
-    return int(not results.all_completed)
+    return int(set(results.statuses) != {"completed"})
 
 
 def cancel(folder: Path) -> int:

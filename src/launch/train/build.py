@@ -195,15 +195,14 @@ class Unprofiled(PassThroughProfiler):
         return self.nothing
 
 
-def lacks_place(logger: Config) -> bool:
-    """Whether a logger asks for a folder and names none, which means the run's."""
-    return "save_dir" in logger and logger["save_dir"] is None
-
-
 def build_loggers(run: Run, config: Config, module: ScheduledModule) -> list[Logger]:
-    """`metrics.csv` always, and those of `logger:`: trackers, or Lightning's as they are."""
+    """`metrics.csv` always, and those of `logger:`: trackers, or Lightning's as they are.
+
+    One that asks for a folder and names none writes into the run's.
+    """
     placed = {
-        name: node | ({"save_dir": str(run.folder / name)} if lacks_place(node) else {})
+        name: node
+        | ({"save_dir": str(run.folder / name)} if node.get("save_dir", "") is None else {})
         for name, node in (config.get("logger") or {}).items()
     }
     nodes = instantiate(list(placed.values()), _convert_="all")

@@ -61,6 +61,7 @@ class ScheduledModule(pl.LightningModule):
         self.losses = losses
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
         self.scheduled_masks = ScheduledMasks()
+        self.panel: list[np.ndarray] = []
         self.ema = nn.ModuleDict()
         self.ema_decay = 0.0
         self.ema_warmup = True
@@ -102,7 +103,7 @@ class ScheduledModule(pl.LightningModule):
 
     def image_panel(self) -> list[np.ndarray]:
         """Rows of the picture drawn after a validation, each (H, W, 3) uint8."""
-        return []
+        return self.panel
 
     def weights(self) -> dict[str, Tensor]:
         """The tensors of `{weights_name}.safetensors`, which other programs load."""

@@ -52,7 +52,11 @@ def content(pattern: str, reader: Reader | None = None) -> Content:
         ],
         "groups": [{"members": m, "metrics": compare.summary(runs, m)} for m in grouped],
         "verdicts": compare.verdicts(runs, grouped),
-        "containers": [container(run) for run in read if run.record.get("rungs")],
+        "containers": [
+            {"folder": str(run.folder), "gate": run.record.get("gate")}
+            for run in read
+            if run.record.get("rungs")
+        ],
         "ladders": ladders(pattern, notes),
         "searches": searches(pattern, notes),
         "notes": notes.found,
@@ -137,11 +141,6 @@ def fewer(series: Series, most: int) -> Series:
         known = [(y, i) for i in stretch if (y := ys[i]) is not None]
         kept |= {pick(known)[1] for pick in (min, max) if known}
     return [xs[i] for i in sorted(kept)], [ys[i] for i in sorted(kept)]
-
-
-def container(run: RunData) -> Content:
-    """An experiment of several rungs: where it lies and what its gates say."""
-    return {"folder": str(run.folder), "gate": run.record.get("gate")}
 
 
 def ladders(pattern: str, notes: Notes) -> list[Content]:
