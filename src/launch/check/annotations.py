@@ -5,7 +5,6 @@ the aliases that modules assign; what means anything else is not checked.
 """
 
 import ast
-import builtins
 import collections.abc
 import json
 import pathlib
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from launch.check.problem import Problem
 from launch.errors import LaunchError, nearest
@@ -26,8 +25,7 @@ from launch.record.inside import below, children
 from launch.source.definitions import Definition, Module, find, is_foreign, qualified
 from launch.source.signatures import Argument
 
-NAMESPACES = ("typing", "collections.abc", "pydantic")
-BUILT_IN = ("int", "float", "str", "bool", "list", "dict", "tuple", "set", "object")
+NAMESPACES = ("builtins", "typing", "collections.abc", "pydantic")
 OWN_PACKAGES = "launch."
 
 WANTED = {
@@ -59,14 +57,6 @@ ABSENT = {
 }
 
 
-class Object:
-    """What no value in YAML can be: a tensor, a module, a function."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, *_: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(_not_a_node)
-
-
 def _not_a_node(_: Any) -> Any:
     raise PydanticCustomError("node", "a node with `_target_`")
 
@@ -83,6 +73,9 @@ def _with_content(path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+Object = Annotated[Any, AfterValidator(_not_a_node)]
+"""What no value in YAML can be: a tensor, a module, a function."""
+
 MEANINGS: dict[str, Any] = {
     "pydantic.DirectoryPath": Annotated[pydantic.DirectoryPath, AfterValidator(_with_content)],
     "pathlib.Path": Annotated[pathlib.Path, AfterValidator(_existing)],
@@ -92,7 +85,6 @@ MEANINGS: dict[str, Any] = {
     "typing.Callable": Object,
     "collections.abc.Iterable": collections.abc.Sequence,
     "typing.Iterable": collections.abc.Sequence,
-    **{name: getattr(builtins, name) for name in BUILT_IN},
 }
 
 
@@ -206,7 +198,7 @@ def meaning(name: str) -> Any:
     """What a dotted name stands for in an annotation."""
     if name in MEANINGS:
         return MEANINGS[name]
-    namespace, _, last = name.rpartition(".")
+    namespace, _, last = (name if "." in name else f"builtins.{name}").rpartition(".")
     if namespace in NAMESPACES:
         return getattr(sys.modules[namespace], last)
     try:

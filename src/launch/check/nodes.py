@@ -7,7 +7,7 @@ from launch.check.annotations import complaint
 from launch.check.problem import UNSET, Problem
 from launch.errors import LaunchError, MissingError, nearest
 from launch.record import targets
-from launch.record.inside import below, children, everything
+from launch.record.inside import below, everything
 from launch.source.definitions import load
 from launch.source.signatures import signature
 
@@ -27,9 +27,7 @@ def walk(key: str, value: Any) -> Iterator[Problem]:
     """Problems of all nodes in a value, outer before inner."""
     for place, found in everything(value, key):
         if isinstance(found, dict) and "_target_" in found:
-            given = {name: inner for name, inner in found.items() if name not in HYDRA_KEYS}
-            needed = None if found.get("_partial_") else len(children(found.get("_args_")))
-            yield from node(place, found["_target_"], given, needed_after=needed)
+            yield from node(place, found["_target_"], found)
 
 
 def node(
@@ -37,14 +35,12 @@ def node(
     target: Any,
     given: dict[str, Any],
     *,
-    needed_after: int | None = 0,
     others: Collection[str] = (),
     target_key: str = "_target_",
 ) -> Iterator[Problem]:
-    """Problems of what one target is given.
+    """Problems of what one target is given; one that gets more later, or in order, lacks nothing.
 
     Args:
-        needed_after: required arguments count after this many; None if none has to be given.
         others: names that are valid beside the arguments, for suggestions.
         target_key: the key that chose the target; "" for the settings of `launch.check.settings`.
     """
@@ -58,6 +54,8 @@ def node(
         return
     if schema is None:
         return
+    whole = not (given.get("_partial_") or given.get("_args_"))
+    given = {name: value for name, value in given.items() if name not in HYDRA_KEYS}
     yield from _negative(key, str(target), given)
     owner = str(target).rpartition(".")[2]
     known = [*schema.arguments, *others]
@@ -72,9 +70,8 @@ def node(
     why = f"{owner} needs it" if target_key else "it has no default"
     if str(target).startswith("torch.optim"):
         why += ", unless the node says `_partial_: true`"
-    for name, argument in [*schema.arguments.items()][needed_after or 0 :]:
-        is_given = needed_after is None or name in given or name in SUPPLIED.get(key, ())
-        if argument.required and not is_given:
+    for name, argument in schema.arguments.items():
+        if whole and argument.required and name not in (*given, *SUPPLIED.get(key, ())):
             yield Problem(below(key, name), f"is missing; {why}")
 
 

@@ -20,19 +20,9 @@ Strategy = Literal[
     "auto", "fsdp2", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false"
 ]
 Autocast = Literal["bf16", "bfloat16", "fp16", "float16", "fp32", "float32", "none"]
-Task = Literal[
-    "train",
-    "validate",
-    "predict",
-    "calibrate",
-    "inspect",
-    "export",
-    "plan",
-    "report",
-    "runs",
-    "watch",
-    "cancel",
-]
+Work = Literal["train", "validate", "predict", "calibrate", "inspect", "export"]
+Show = Literal["plan", "runs", "report", "watch", "cancel"]
+"""Tasks that run nothing."""
 
 
 @dataclass
@@ -113,7 +103,7 @@ class Root:
     """All keys of a composed configuration."""
 
     trainer: Node
-    task: Task = "train"
+    task: Work | Show = "train"
     name: str | None = None
     scale: str = "demo"
     seed: NonNegativeInt = 0

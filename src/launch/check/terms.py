@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from launch.check.nodes import HYDRA_KEYS, node, walk
+from launch.check.nodes import node, walk
 from launch.check.problem import Problem
 from launch.errors import ConfigError, LaunchError, nearest
 from launch.losses import LOSSES
@@ -38,10 +38,9 @@ def _chosen(
         inside = [f"{key}.type", error.message, entry["type"]] if "type" in entry else None
         yield Problem(*(inside or [key, error.message]))
         return
-    given = {k: v for k, v in entry.items() if k not in {*beside, *HYDRA_KEYS, "type"}}
+    given = {k: v for k, v in entry.items() if k not in {*beside, "type"}}
     by = "_target_" if "_target_" in entry else "type"
-    needed = None if entry.get("_partial_") else 0
-    yield from node(key, target, given, needed_after=needed, others=sorted(beside), target_key=by)
+    yield from node(key, target, given, others=sorted(beside), target_key=by)
     for name, value in given.items():
         yield from walk(f"{key}.{name}", value)
 

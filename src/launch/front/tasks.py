@@ -3,7 +3,7 @@
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from launch.check import configuration, settings
 from launch.composition.compose import Composition, compose, compose_saved
@@ -22,9 +22,6 @@ from launch.start.start import Job, announce, changed, checked, perform, require
 
 OF_A_RUN = ("validate", "predict", "export")
 """Tasks that use a finished run."""
-
-SHOWS = ("plan", "runs", "report", "watch", "cancel")
-"""Tasks that run nothing."""
 
 
 def once(typed: Typed, name: str) -> int:
@@ -225,7 +222,7 @@ def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
         ConfigError: for a task that runs nothing.
     """
     task = Typed.read(overrides).value("task")
-    if task in SHOWS:
+    if task in get_args(settings.Show):
         one = "plan one of its jobs, without -m" if task == "plan" else "leave -m out"
         raise ConfigError(f"-m runs jobs, and task={task} runs none; {one}")
     from launch.front.job import job  # noqa: PLC0415 - keeps single runs fast

@@ -77,7 +77,8 @@ class Module:
         for statement in _flat(self.statements):
             match statement:
                 case ast.Import(names=names):
-                    bound |= {a.asname or root(a.name): _imported(a) for a in names}
+                    bound |= {root(a.name): root(a.name) for a in names if not a.asname}
+                    bound |= {a.asname: a.name for a in names if a.asname}
                 case ast.ImportFrom(names=names):
                     origin = self._origin(statement)
                     bound |= {a.asname or a.name: f"{origin}.{a.name}" for a in names}
@@ -228,8 +229,3 @@ def _stored(targets: Iterable[ast.expr]) -> Iterator[str]:
     for node in (node for target in targets for node in ast.walk(target)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
-
-
-def _imported(alias: ast.alias) -> str:
-    """What the name is bound to by `import a.b as name`, or `a` by `import a.b`."""
-    return alias.name if alias.asname else root(alias.name)
