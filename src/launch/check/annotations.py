@@ -20,9 +20,9 @@ from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticCustomError
 
 from launch.check.problem import Problem
-from launch.errors import LaunchError, nearest
+from launch.errors import nearest
 from launch.record.inside import below, children
-from launch.source.definitions import Definition, Module, find, is_foreign, qualified
+from launch.source.definitions import Module, definition, qualified
 from launch.source.signatures import Argument
 
 NAMESPACES = ("builtins", "typing", "collections.abc", "pydantic")
@@ -37,7 +37,6 @@ WANTED = {
     "list_type": "a list",
     "tuple_type": "a list",
     "set_type": "a list",
-    "iterable_type": "a list",
     "dict_type": "a mapping",
     "literal_error": "{expected}",
     "greater_than": "greater than {gt:g}",
@@ -201,11 +200,7 @@ def meaning(name: str) -> Any:
     namespace, _, last = (name if "." in name else f"builtins.{name}").rpartition(".")
     if namespace in NAMESPACES:
         return getattr(sys.modules[namespace], last)
-    try:
-        found = None if is_foreign(name) else find(name)
-    except LaunchError:
-        return Any
-    if isinstance(found, Definition) and isinstance(found.node, ast.expr):
+    found = definition(name)
+    if found and isinstance(found.node, ast.expr):
         return evaluate(found.node, found.module)
-    is_own = isinstance(found, Definition) and found.module.name.startswith(OWN_PACKAGES)
-    return Object if is_own else Any
+    return Object if found and found.module.name.startswith(OWN_PACKAGES) else Any

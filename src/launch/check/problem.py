@@ -1,5 +1,6 @@
 """One thing that is wrong with a configuration, and how its value is shown."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,5 @@ class Problem:
 
 def shown(value: Any) -> str:
     """A value as in YAML, cut to a readable length."""
-    plain = isinstance(value, bool) or value is None
-    text = {None: "null", True: "true", False: "false"}[value] if plain else str(value)
+    text = json.dumps(value) if isinstance(value, bool | None) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -194,10 +194,11 @@ def lineage(found: Definition | None) -> Iterator[Definition | None]:
         for base in found.node.bases:
             dotted = qualified(found.module, base)
             if dotted not in ROOTS:
-                yield from lineage(_base(dotted))
+                yield from lineage(definition(dotted))
 
 
-def _base(dotted: str | None) -> Definition | None:
+def definition(dotted: str | None) -> Definition | None:
+    """What a dotted name leads to; None if it is foreign, not there, or no definition."""
     try:
         found = None if dotted is None or is_foreign(dotted) else find(dotted)
     except LaunchError:
