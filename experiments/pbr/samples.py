@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from launch.experiments.pbr.augment import Augmentation, believed, flatten, resize, turn
+from launch.experiments.pbr.augment import Augmentation, believed
+from launch.experiments.pbr.geometry import flatten, resize, turn
 from launch.experiments.pbr.layers import (
     CLEAN,
     DEPTH,

@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from launch.ladder.gates import AnyGate, waited
+from launch.ladder.gates import AnyGate
 from launch.ladder.verdicts import as_record, judge
 
 ADAPTER = TypeAdapter(AnyGate)
@@ -50,7 +50,8 @@ PLATEAUS = [
 
 @pytest.mark.parametrize(("history", "mode", "min_delta", "since"), PLATEAUS)
 def test_validations_since_the_last_gain(history, mode, min_delta, since):
-    assert waited(history, mode, min_delta) == since
+    waiting = gate("plateau", metric="m", mode=mode, min_delta=min_delta)
+    assert waiting.waited(rows(m=history))[0] == since
     assert verdict(gate("plateau", metric="m", mode=mode), m=history).passed is (since >= 4)
     assert verdict(gate("patience", metric="m", mode=mode), m=history).passed is (since <= 3)
 

@@ -1,4 +1,4 @@
-"""Augmentation: normals turn with the picture, colour moves the truth, light does not."""
+"""Augmentation: colour moves the truth, light does not."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,11 @@ from launch.experiments.pbr.augment import (
     Augmentation,
     by_category,
     colour_matrix,
-    flatten,
     photometric,
     recolour,
-    resize,
-    turn,
-    warp,
 )
-from launch.experiments.pbr.layers import CLEAN, DEPTH, GAME, PLACES, pack, unpack
-from launch.experiments.pbr.shading import normals_of
+from launch.experiments.pbr.geometry import turn
+from launch.experiments.pbr.layers import CLEAN, GAME, PLACES, pack, unpack
 from launch.experiments.pbr.synthetic import material
 
 SIDE = 32
@@ -41,33 +37,6 @@ def grey(planes, level=128):
 
 def same(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-@pytest.mark.parametrize("quarter", range(4))
-@pytest.mark.parametrize("mirror_x", [False, True])
-@pytest.mark.parametrize("mirror_y", [False, True])
-def test_turned_normals_are_the_normals_of_the_turned_height(quarter, mirror_x, mirror_y):
-    height = material(1, "leather", CLEAN, SIDE)["height"]
-    maps = {"diffuse": np.zeros((SIDE, SIDE, 3)), "height": height}
-    turned = turn(
-        list(pack(maps | {"normal": normals_of(height, 5.0)})), quarter, mirror_x, mirror_y
-    )
-    moved = image(turned, "height")[..., 0]
-    expected = np.rot90(height, quarter)
-    expected = expected[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
-    np.testing.assert_allclose(moved, expected, atol=1e-5)
-    normals = normals_of(expected, 5.0)
-    np.testing.assert_allclose(image(turned, "normal"), normals, atol=2.5 / 255)
-
-
-def test_resized_normals_have_length_one(planes):
-    for side in (17, 64):
-        resized = list(np.empty((DEPTH, side, side), np.uint8))
-        resize(planes, resized)
-        assert image(resized, "height").shape == (side, side, 1)
-        np.testing.assert_allclose(np.linalg.norm(image(resized, "normal"), axis=-1), 1, atol=1e-5)
-        labels = PLACES["classes"].start
-        assert set(np.unique(resized[labels])) <= set(np.unique(planes[labels]))
 
 
 def test_one_draw_decides_how_many_crops():
@@ -133,15 +102,6 @@ def test_dirt_covers_diffuse_and_albedo_in_the_same_places(planes):
     assert 0 < covered < 10
 
 
-def test_a_warp_moves_all_maps_together(planes):
-    ramp = np.tile(np.linspace(0, 1, SIDE)[:, None] * np.ones(SIDE), (1, 1))
-    maps = {"diffuse": np.zeros((SIDE, SIDE, 3)), "height": ramp, "ao": ramp}
-    moved = list(pack(maps))
-    warp(np.random.default_rng(0), moved)
-    np.testing.assert_allclose(image(moved, "height"), image(moved, "ao"), atol=A_LEVEL)
-    assert 0 < np.abs(image(moved, "height")[..., 0] - ramp).max() < 0.1
-
-
 def test_photometric_changes_the_diffuse_less_at_half_strength(planes):
     before = image(planes, "diffuse")
 
@@ -180,12 +140,6 @@ def test_what_is_changed_is_a_copy(planes):
             random = np.random.default_rng(seed)
             augmentation.colour(random, turn(planes, seed, True, False), GAME, category)
     assert same(planes, kept)
-
-
-def test_flat_normals_are_those_of_a_texture_that_has_none(planes):
-    flatten(planes)
-    without = pack({"diffuse": np.zeros((SIDE, SIDE, 3))})
-    assert same(planes[NORMAL], without[NORMAL])
 
 
 def test_rare_classes_get_wider_ranges_and_more_overlays():

@@ -4,20 +4,19 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import nn
 from torch.utils.data import default_collate
 
 from launch.errors import ConfigError, MissingError
 from launch.experiments.pbr.categories import KEPT
-from launch.experiments.pbr.data import Textures, guess, hold_out, pseudo_report
-from launch.experiments.pbr.layers import CLEAN, GAME, Material, pack
+from launch.experiments.pbr.data import Textures, hold_out
+from launch.experiments.pbr.layers import CLEAN, GAME, Material
 from launch.experiments.pbr.samples import Samples
 from launch.experiments.pbr.sources import GameFolder, Synthetic
-from launch.experiments.pbr.synthetic import material
+from launch.experiments.pbr.teacher import pseudo_report
 from launch.schedules import Constant
 from tests.compositions import configuration
+from tests.pbr.networks import Certain
 
 SIDE = 32
 
@@ -125,24 +124,6 @@ def test_relit_materials_and_others_do_not_mix_in_the_cache(textures):
 def test_at_most_so_many_materials_of_a_class(textures):
     counts = Counter(m.category for m in textures(per_class=2).materials)
     assert max(counts.values()) == 2
-
-
-class Certain(nn.Module):
-    """Says wood in the left half, with confidence, and nothing in the right."""
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logits = image.new_zeros(len(image), len(KEPT), *image.shape[-2:])
-        logits[:, KEPT.index("wood"), :, : image.shape[-1] // 2] = 20
-        return logits
-
-
-def test_a_teacher_labels_game_textures_once():
-    packed = pack(material(0, "wood", GAME, SIDE))
-    texture = Material("a", GAME, None, packed)
-    guess(Certain(), [texture])
-    report = pseudo_report([texture])
-    assert report["pseudo_share"] == pytest.approx(0.5, abs=0.05)
-    assert report["pseudo_precision"] == 1.0
 
 
 def test_samples_carry_the_guess_and_hide_the_class(textures):

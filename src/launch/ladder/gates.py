@@ -113,7 +113,7 @@ class OfMetric(Gate):
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting(OfMetric):
-    """Counts validations since `metric` last improved by `min_delta`, relative."""
+    """Counts validations since `metric` last improved by `min_delta`, relative to its best."""
 
     mode: Mode = "min"
     validations: PositiveInt = 4
@@ -121,7 +121,11 @@ class Waiting(OfMetric):
 
     def waited(self, rows: Sequence[Row]) -> tuple[int, str]:
         name, values = series(rows, self.metric)
-        since = waited(values, self.mode, self.min_delta)
+        sign = 1 if self.mode == "min" else -1
+        best, since = math.inf, 0
+        for value in (sign * value for value in values):
+            gained = math.isinf(best) or value < best - self.min_delta * abs(best)
+            best, since = (value, 0) if gained else (best, since + 1)
         return since, f"{name}: {since} validations without a gain of {self.min_delta:.0%}"
 
 
@@ -340,16 +344,6 @@ def series(rows: Sequence[Row], pattern: str) -> tuple[str, list[float]]:
     names = dict.fromkeys(name for row in rows for name in row)
     name = next(name for name in names if fnmatchcase(name, pattern))
     return name, [row[name] for row in rows if name in row]
-
-
-def waited(values: Sequence[float], mode: Mode, min_delta: float) -> int:
-    """Validations since the last gain of at least `min_delta`, relative to the best until then."""
-    sign = 1 if mode == "min" else -1
-    best, since = math.inf, 0
-    for value in (sign * value for value in values):
-        gained = math.isinf(best) or value < best - min_delta * abs(best)
-        best, since = (value, 0) if gained else (best, since + 1)
-    return since
 
 
 def worsening(before: float, now: float, mode: Mode) -> float:
