@@ -1,7 +1,7 @@
 """Classifiers from files of other programs, as the models of timm that they are."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +81,9 @@ def renamed(name: str) -> str:
 
 def spread(state: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A first convolution of grey images for three equal channels: a third of it for each."""
-    for name in first_convolution(wanted):
-        grey, channels = state.get(name), wanted[name].shape[1]
-        if grey is not None and grey.shape[1:2] == (1,) and channels > 1:
-            return state | {name: grey.expand(-1, channels, -1, -1) / channels}
-    return state
-
-
-def first_convolution(wanted: Mapping[str, Tensor]) -> Iterable[str]:
-    return [name for name, tensor in wanted.items() if tensor.ndim == 4][:1]
+    first = next((name for name, tensor in wanted.items() if tensor.ndim == 4), "")
+    grey = state.get(first)
+    if grey is None or grey.shape[1:2] != (1,):
+        return state
+    channels = wanted[first].shape[1]
+    return state | {first: grey.expand(-1, channels, -1, -1) / channels}

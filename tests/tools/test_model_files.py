@@ -257,27 +257,6 @@ def test_another_shape_and_the_nearest_name_are_told(tmp_path):
     assert "'2.weights'" in caught.value.message
 
 
-def test_a_last_layer_may_stay_fresh(tmp_path):
-    state = {k: v for k, v in network(0).state_dict().items() if not k.startswith("2.")}
-    torch.save(state, tmp_path / "a.pth")
-    fresh = network(1)
-    before = fresh[2].weight.clone()
-    load(fresh, tmp_path / "a.pth", fresh=["2."])
-    torch.testing.assert_close(fresh[0].weight, network(0)[0].weight)
-    torch.testing.assert_close(fresh[2].weight, before)
-
-
-@pytest.mark.parametrize(("channels", "factor"), [(1, 1.0), (6, 0.5)])
-def test_a_first_convolution_takes_another_number_of_channels(tmp_path, channels, factor):
-    """The response to a grey picture stays: one channel gets the sum, copies share it."""
-    torch.save(network(0).state_dict(), tmp_path / "a.pth")
-    fresh = network(1, channels)
-    load(fresh, tmp_path / "a.pth", inflate=True)
-    grey = torch.rand(1, 1, 5, 5)
-    expected = network(0)[0](grey.expand(-1, 3, -1, -1))
-    torch.testing.assert_close(fresh[0](grey.expand(-1, channels, -1, -1)), expected)
-
-
 # Names of other programs
 
 

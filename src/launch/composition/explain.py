@@ -165,7 +165,7 @@ def unreadable(error: OverrideParseException) -> ConfigError:
     text = f"{error.override!r} is not an override: {first_line(error)}"
     called, bracket, _ = value.partition("(")
     known = create_functions().functions
-    if bracket and called not in known and nearest(called, known):
+    if bracket and called.isidentifier() and called not in known and nearest(called, known):
         return ConfigError(f"{text}.{nearest(called, known)}")
     typed = f"{key}={quoted(value)}"
     try:

@@ -55,21 +55,17 @@ class Results:
     def of_seeds(self) -> Iterator[str]:
         """Mean and 95 % interval of the main metric over the seeds of each setting."""
         groups: dict[str, list[float]] = {}
-        metric = None
-        for part, run in zip(apart([j.overrides for j in self.jobs]), self.runs, strict=True):
+        metric, parts = None, apart([job.overrides for job in self.jobs])
+        for part, run in zip(parts, self.runs, strict=True):
             found, value = run.main_metric
             if found:
                 metric = found
                 setting = " ".join(o for o in part if not o.startswith(SEED)) or "all"
                 groups.setdefault(setting, []).append(value)
-        if metric and any(len(values) > 1 for values in groups.values()) and self.has_seeds:
+        seeded = any(o.startswith(SEED) for part in parts for o in part)
+        if metric and seeded and any(len(values) > 1 for values in groups.values()):
             rows = [("setting", f"mean {metric}", "95 % interval", "seeds")]
             yield columns([*rows, *(over_seeds(*group) for group in groups.items())])
-
-    @property
-    def has_seeds(self) -> bool:
-        return any(o.startswith(SEED) for part in apart([j.overrides for j in self.jobs])
-                   for o in part)  # fmt: skip
 
     def write_csv(self) -> Path:
         """Write `sweep.csv`: a row per job, a column per swept key and per metric."""

@@ -140,29 +140,18 @@ def unwrapped(content: Mapping[str, Any]) -> dict[str, Tensor]:
     return state
 
 
-def load(
-    network: nn.Module,
-    path: Path,
-    part: str = "",
-    fresh: Sequence[str] = (),
-    inflate: bool = False,
-) -> None:
+def load(network: nn.Module, path: Path, part: str = "") -> None:
     """Load a file into a network.
 
     Args:
         part: the sub-module of the file to take, where it has several; "" finds it.
-        fresh: prefixes of tensors of the network that keep their initial values.
-        inflate: let a first convolution take another number of channels than the file has, as
-            timm does: copies for more, sums for fewer.
 
     Raises:
         MissingError, ConfigError: as `tensors`, and if a tensor is missing or of another shape,
             with the nearest name.
     """
-    wanted = {k: v for k, v in network.state_dict().items() if not k.startswith(tuple(fresh))}
+    wanted = network.state_dict()
     saved = fitting(tensors(path), network, wanted, part)
-    if inflate:
-        saved = inflated(saved, wanted)
     require(path, saved, wanted)
     network.load_state_dict({name: saved[name] for name in wanted}, strict=False)
 
@@ -228,20 +217,6 @@ def translated(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Ten
     except Exception:  # a library that does not know the names fails in its own way
         return {}
     return {}
-
-
-def inflated(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Convolutions whose inputs alone differ in number, adapted as timm does."""
-    from timm.models import adapt_input_conv  # noqa: PLC0415 - a second to import
-
-    result = dict(state)
-    for name, target in wanted.items():
-        got = state.get(name)
-        if got is None or got.ndim != 4 or target.ndim != 4 or got.shape == target.shape:
-            continue
-        if (got.shape[0], *got.shape[2:]) == (target.shape[0], *target.shape[2:]):
-            result[name] = adapt_input_conv(target.shape[1], got)
-    return result
 
 
 def require(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

@@ -80,7 +80,8 @@ def prepare_module(module: ScheduledModule, settings: Config) -> None:
         ConfigError: if a pattern of `activation_checkpointing` matches no sub-module.
     """
     if settings.get("fused", False):
-        fuse(module, scaled=module.automatic_optimization and needs_scaling(settings))
+        half = precision(settings["precision"]) in ("16-mixed", 16)
+        fuse(module, scaled=module.automatic_optimization and half)
     if settings.get("channels_last", False):
         for network in networks(module):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,11 +90,6 @@ def prepare_module(module: ScheduledModule, settings: Config) -> None:
     if settings.get("compile", False):
         for network in networks(module):
             network.compile()
-
-
-def needs_scaling(settings: Config) -> bool:
-    """Whether gradients are scaled since they are in float16."""
-    return precision(settings["precision"]) in ("16-mixed", 16)
 
 
 def networks(module: ScheduledModule) -> Iterator[nn.Module]:
