@@ -36,7 +36,8 @@ class Mesh(nn.Module):
     trained but follows them.
 
     Raises:
-        ConfigError: when the image is smaller than the mesh step.
+        ConfigError: when the image is smaller than the mesh step, or holds fewer than three rows,
+            which is where a bend begins, or two columns.
     """
 
     transformed: Tensor
@@ -72,6 +73,11 @@ class Mesh(nn.Module):
             "links": links,
         }
         check_image(image_size, self.scales)
+        if rows < 3 or columns < 2:
+            raise ConfigError(
+                f"a mesh of {rows} rows and {columns} columns has no shape, it takes 3 and 2; "
+                "raise module.rows_fraction or module.windings, or lower module.mesh_step"
+            )
         grid = base_grid(rows, columns, centre or middle_of(image_size), self.scales)
         grid = grid.expand(slices, -1, -1, -1).clone()
         vertices = pyramid.zeros(slices, 2, rows, columns)

@@ -4,11 +4,11 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from launch.errors import ConfigError
@@ -52,7 +52,7 @@ class WindingFit(ScheduledModule):
         self,
         losses: ScheduledLosses,
         stages: list[dict[str, Any]],
-        windings: PositiveInt | None = None,
+        windings: Annotated[int, Field(ge=2)] | None = None,
         mesh_step: PositiveFloat = 10.0,
         winding_step: PositiveFloat | None = None,
         rows_fraction: PositiveFloat = 1.25,

@@ -42,6 +42,12 @@ def test_an_image_smaller_than_a_mesh_step_is_an_error() -> None:
         Mesh((8, 100))
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(2, 3), (1, 3), (3, 1)])
+def test_a_mesh_without_a_shape_is_an_error(rows, columns) -> None:
+    with pytest.raises(ConfigError, match=f"{rows} rows and {columns} columns.*rows_fraction"):
+        Mesh((100, 100), rows=rows, columns=columns)
+
+
 def test_winding_scale_and_theta_act_about_the_mesh_centre() -> None:
     model = mesh()
     with torch.no_grad():

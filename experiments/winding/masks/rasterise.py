@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from launch.errors import ConfigError
 from launch.tools.blur import gaussian
 
 SHIFT = 4  # fractional bits of polygon corners
@@ -57,7 +58,15 @@ def wedge(
     """The mask on `device`, and which wedges have no part in the image of (H, W).
 
     On a CPU OpenCV draws it, (N, 1, h, w) of a `Grid`; elsewhere torch, (N, 1, H, W).
+
+    Raises:
+        ConfigError: when the blur is wider than the image, which would leave one grey.
     """
+    if blur_sigma > min(size):
+        raise ConfigError(
+            f"blur_sigma {blur_sigma:g} is wider than the image of {size[1]}x{size[0]} model "
+            "pixels and would leave one grey; it is in pixels, a few are usual"
+        )
     on_cpu = device.type == "cpu"
     grid = grid_of(size, blur_sigma if on_cpu else 0.0)
     polygons = [clipped(*region, grid) for region in zip(planes, reflex, strict=True)]

@@ -50,7 +50,7 @@ class Trainer:
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
     devices: PositiveInt | Literal[-1, "auto"] | list[NonNegativeInt]
     strategy: Strategy
-    threads: PositiveInt | None
+    threads: Annotated[int, Field(gt=0, le=1024)] | None
     fused: bool = True
     tf32: bool = False
     cudnn_benchmark: bool = False
@@ -106,7 +106,7 @@ class Root:
     task: Work | Show = "train"
     name: str | None = None
     scale: str = "demo"
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     run_dir: str | None = None
     runs: str = "runs"
     from_: str | None = None

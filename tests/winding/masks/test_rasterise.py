@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from launch.errors import ConfigError
 from launch.experiments.winding.masks.rasterise import clip, grid_of, wedge, wedge_torch
 from launch.tools.blur import gaussian
 
@@ -127,6 +128,11 @@ def test_a_wedge_thinner_than_a_pixel_is_drawn_and_not_missed(sigma) -> None:
     thin = planes((0.6, 0.8, -50.0), (-0.6, -0.8, 50.3))
     mask, missed = wedge(thin, [False], SIZE, sigma, torch.device("cpu"))
     assert not missed[0] and 0 < mask.mean() < 0.05
+
+
+def test_a_blur_wider_than_the_image_is_refused() -> None:
+    with pytest.raises(ConfigError, match="blur_sigma 61 is wider than the image of 80x60"):
+        wedge(planes((1, 0, -20)), [False], SIZE, 61, torch.device("cpu"))
 
 
 def test_clip_keeps_the_corner_between_two_cuts() -> None:
