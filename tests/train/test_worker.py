@@ -3,6 +3,7 @@
 import errno
 import warnings
 from types import SimpleNamespace
+from unittest.mock import MagicMock, call
 
 import pytest
 import torch
@@ -126,3 +127,22 @@ def test_warnings_have_a_line_each_and_no_advertisement(recwarn):
         )
         warnings.formatwarning = before
     assert [str(warning.message) for warning in told] == ["of the user's"]
+
+
+def test_the_last_validation_of_a_finished_training_knows_what_its_module_kept(run, monkeypatch):
+    """As after a kill between the last checkpoint and that validation."""
+    told = []
+    for name in ("build_module", "restore_counters", "prepare_stream", "Stream", "load_weights"):
+        monkeypatch.setattr(worker, name, MagicMock())
+    data = MagicMock(first_batch=6, last_batch=6, batch_size=1)
+    trainer = MagicMock(world_size=1, is_global_zero=False)
+    monkeypatch.setattr(worker, "build_data", lambda config: data)
+    monkeypatch.setattr(worker, "build_trainer", lambda *_: (trainer, MagicMock()))
+    monkeypatch.setattr(worker, "resumable", lambda run: run.last)
+    monkeypatch.setattr(worker, "read", lambda path: {"train_losses": [1.0]})
+    monkeypatch.setattr(
+        worker, "final_validation", lambda _, module, *__: told.append(module.mock_calls)
+    )
+    worker.train(run, CONFIG | {"trainer": {"validate_every": 4}})
+    assert told == [[call.on_load_checkpoint({"train_losses": [1.0]})]]
+    trainer.fit.assert_not_called()

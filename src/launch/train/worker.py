@@ -40,7 +40,7 @@ from launch.train.build import (
 )
 from launch.train.callbacks.checkpoints import Checkpoints
 from launch.train.callbacks.step_log import log_validation
-from launch.train.checkpoint_files import keep_weights_alone, resumable
+from launch.train.checkpoint_files import keep_weights_alone, read, resumable
 from launch.train.data import ScheduledDataModule
 from launch.train.module import ScheduledModule
 from launch.train.weights import load_weights, save_weights
@@ -166,6 +166,7 @@ def train(run: Run, config: Config) -> None:
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     elif resume is not None:
         load_weights(module, resume, with_state=True)
+        module.on_load_checkpoint(read(resume))  # what the last validation is to tell
         checkpoints.restore(resume)
     final_validation(trainer, module, data, checkpoints)
     if trainer.is_global_zero:
