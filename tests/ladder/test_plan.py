@@ -97,6 +97,9 @@ def test_a_gate_is_told_with_its_numbers_and_what_follows():
     (rung,) = read({"name": "x", "rungs": [{"experiment": "a", "gates": [gate | retry]}]}).rungs
     told = "ratio: at_most sky 0.95, mat 1.1, over 3; else retry with seed=1, then warn"
     assert describe(rung.gates[0]) == told
+    limit = {"type": "threshold", "metric": "lpips", "at_most": 0.18}
+    (rung,) = read({"name": "x", "rungs": [{"experiment": "a", "gates": [limit]}]}).rungs
+    assert describe(rung.gates[0]) == "threshold: metric lpips, at_most 0.18; else warn"
 
 
 def target(name, config=None, *inner):

@@ -182,10 +182,15 @@ def text(job: Job, label: str) -> str:
     return number(value) if isinstance(value, int | float) else str(value or "")
 
 
+def _listed(value: Any) -> Any:
+    """A setting of a gate; limits by metric as `mat_val_loss 1.1, sky_val_loss 0.95`."""
+    return ", ".join(f"{n} {v}" for n, v in value.items()) if isinstance(value, dict) else value
+
+
 def describe(gate: Gate) -> str:
     """A gate with its settings: `spike: metric mat_val_loss, factor 1.2; else warn`."""
     own = [
-        f"{key} {', '.join(f'{n} {v}' for n, v in value.items()) if key == 'at_most' else value}"
+        f"{key} {_listed(value)}"
         for key, value in vars(gate).items()
         if value is not None and key not in HANDLING
     ]
