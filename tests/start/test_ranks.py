@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from launch.record import process
 from launch.record.history import logged
 from launch.record.run import REPOSITORY, Run
 from launch.start import ranks
+from launch.train.build import build_module
+from launch.train.worker import as_built
 from tests.command_line import launch
 from tests.start.test_pool import TINY
 
@@ -82,6 +85,35 @@ def difference(one: Path, other: Path) -> float:
     return (apart / sum(float(value.square().sum()) for value in b.values())) ** 0.5
 
 
+def norm(values: Iterable[torch.Tensor]) -> float:
+    return sum(float(value.square().sum()) for value in values) ** 0.5
+
+
+def initial(folder: Path) -> dict[str, torch.Tensor]:
+    """As `weights`, before the first iteration."""
+    found = {}
+    for path in folder.rglob("*.safetensors"):
+        built = build_module(as_built(Run(path.parent))).weights()
+        found |= {f"{path.relative_to(folder)}: {name}": value for name, value in built.items()}
+    return found
+
+
+def strayed(several: Path, one: Path) -> dict[str, float]:
+    """Weights that are further from those of one rank than 0.1 % of the way that they have gone.
+
+    What rounding makes of a gradient that is 0, as of a bias before a norm, may be a millionth of a
+    tensor or of the way of all.
+    """
+    a, b, before = weights(several), weights(one), initial(one)
+    assert a.keys() == b.keys() <= before.keys()
+    way = {name: norm([b[name] - before[name]]) for name in b}
+    whole = norm(b[name] - before[name] for name in b)
+    assert whole > 1e-3 * norm(b.values())  # else nothing has been trained
+    apart = {name: norm([a[name] - b[name]]) for name in b}
+    allowed = {n: 1e-3 * way[n] + 1e-6 * max(norm([b[n]]), whole) for n in b}
+    return {name: apart[name] / allowed[name] for name in b if apart[name] > allowed[name]}
+
+
 def losses(folder: Path) -> list[float]:
     """The total of every iteration, and what a validation says of them, of every training."""
     rows = [row for path in sorted(folder.rglob("metrics.csv")) for row in logged(path)]
@@ -126,6 +158,26 @@ def test_ranks_train_what_one_does_with_the_whole_batch(scenario, tmp_path, monk
     for several in (tmp_path / "2", tmp_path / "4"):
         assert losses(several) == pytest.approx(losses(one), rel=1e-5)
         assert difference(several, one) < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_game_goes_the_same_way_on_every_number_of_ranks(tmp_path):
+    """By SGD, since Adam makes a whole step of a gradient that is nothing but rounding."""
+    typed = [
+        *(t for t in [*TINY["sr"], *STEPS] if not t.startswith("data.batch_size")),
+        "+losses.gan={type: ganloss, gan_type: r3gan, loss_weight: 0.1}",
+        "module.discriminator={_target_: launch.losses.patch_discriminator.PatchDiscriminator, "
+        "channels: 8}", "module.discriminator_optimizer={_target_: torch.optim.SGD, "
+        "_partial_: true, lr: 0.01}",
+        "module.optimizer._target_=torch.optim.SGD", "module.optimizer.lr=0.1",
+    ]  # fmt: skip
+    for count in (1, 2, 4):
+        code, printed = launch(*typed, *on(count, batch=4), f"run_dir={tmp_path / str(count)}")
+        assert code == 0, printed
+    for several in (tmp_path / "2", tmp_path / "4"):
+        assert losses(several) == pytest.approx(losses(tmp_path / "1"), rel=1e-5)
+        assert not strayed(several, tmp_path / "1")
 
 
 @pytest.mark.slow
