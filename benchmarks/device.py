@@ -36,7 +36,10 @@ WARM, SECONDS, STEPS = 5, 12.0, 200
 CASES = {
     "sr": ("sr/static", []),
     "pbr 1K": ("pbr/phase_a0/segformer", ["data.batch_size=1", "data.feed=1024"]),
-    "smoke": ("smoke/weighted", ["data.clips=64", "module.autoencoder_gain=null"]),
+    "smoke": (
+        "smoke/weighted",
+        ["data.clips=64", "module.autoencoder_gain=null", "module.lr_scheduler=null"],
+    ),
 }
 TINY = {
     "sr": ["data.scenes=2", "data.size=96", "data.crop=16", "data.batch_size=2",
