@@ -16,8 +16,20 @@ REACH = 2
 """Low-resolution pixels that the kernel reaches beyond the border, whichever way it goes."""
 
 
+def downscale(images: Tensor, scale: int) -> Tensor:
+    """(N, C, sH, sW) float -> (N, C, H, W), antialiased.
+
+    Raises:
+        ValueError: if a side is not a multiple of the scale.
+    """
+    height, width = images.shape[-2:]
+    if height % scale or width % scale:
+        raise ValueError(f"sides must be multiples of {scale}, got {height}x{width}; cut them")
+    return shrunk(_bordered(images, REACH * scale), scale)
+
+
 def shrunk(bordered: Tensor, scale: int) -> Tensor:
-    """(N, C, sH, sW) -> (N, C, H, W), antialiased, without a border of `REACH` pixels of these."""
+    """As `downscale`, of an image that has a border of `REACH` low-resolution pixels."""
     size = [side // scale for side in bordered.shape[-2:]]
     return _resized(bordered, size, REACH)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from launch.experiments.sr.resize import REACH, _bordered, quantise, shrunk, upscale
+from launch.experiments.sr.resize import downscale, quantise, upscale
 
 # What MATLAB printed for imresize(A, size(A) * 2, 'bicubic') on a page of 2011,
 # https://www.mathworks.com/matlabcentral/answers/1628. That version repeated the edge pixel where
@@ -22,10 +22,6 @@ MATLAB_OUTPUT = [
     [4.4466, 3.3344, 0.9529, 2.4891, 7.9430, 8.3334, 3.6605, 1.4930],
 ]
 FACTORS = [1, 2, 3, 4, 8]
-
-
-def downscale(images, scale):
-    return shrunk(_bordered(images, REACH * scale), scale)
 
 
 def keys(x):
@@ -118,6 +114,11 @@ def test_single_precision_rounds_to_the_same_8_bits():
 def test_gradients_flow():
     images = torch.rand(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: upscale(x, 2), images)
+
+
+def test_sides_must_be_multiples():
+    with pytest.raises(ValueError, match="multiples of 4, got 10x8; cut them"):
+        downscale(torch.rand(1, 3, 10, 8), 4)
 
 
 def test_quantise_clips_and_rounds_to_256_levels():
