@@ -68,7 +68,7 @@ def node(
             what = f"{owner} has no argument {name!r}" if target_key else "there is no such key"
             yield Problem(below(key, name), f"{what}.{nearest(name, known) or listed}", value)
     why = f"{owner} needs it" if target_key else "it has no default"
-    if str(target).startswith("torch.optim"):
+    if owner.islower() or str(target).startswith("torch.optim"):  # a function or an optimizer
         why += ", unless the node says `_partial_: true`"
     for name, argument in schema.arguments.items():
         if whole and argument.required and name not in (*given, *SUPPLIED.get(key, ())):

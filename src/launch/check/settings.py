@@ -106,7 +106,7 @@ class Root:
     task: Work | Show = "train"
     name: str | None = None
     scale: str = "demo"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, lt=4294967296)] = 0
     run_dir: str | None = None
     runs: str = "runs"
     from_: str | None = None
