@@ -80,7 +80,7 @@ def scan(root: Path, forced: Forced = lambda name: False) -> Found:
     """
     found = Found()
     folders: dict[Path, list[Path]] = defaultdict(list)
-    for path in files_below(root):
+    for path in files_below(root, hidden=True):
         if path.suffix.lower() in textures.SUFFIXES:
             folders[path.parent].append(path)
         else:

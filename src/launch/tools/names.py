@@ -22,19 +22,19 @@ def distinct_names(files: Sequence[PurePath]) -> list[str]:
     ]
 
 
-def files_below(root: Path) -> list[Path]:
-    """Everything below a folder that is no folder, by name, without what is hidden.
+def files_below(root: Path, hidden: bool = False) -> list[Path]:
+    """Everything below a folder that is no folder, by name, without what is hidden unless asked.
 
     Folders that are links are entered, each real one once; a link to nothing is listed, so that
     reading it tells.
     """
     found, entered = [], {os.path.realpath(root)}
     for folder, folders, files in os.walk(root, followlinks=True):
-        shown = [name for name in sorted(folders) if not name.startswith(".")]
+        shown = [name for name in sorted(folders) if hidden or not name.startswith(".")]
         real = {name: os.path.realpath(os.path.join(folder, name)) for name in shown}
         folders[:] = [name for name in shown if real[name] not in entered]
         entered.update(real.values())
-        found += [Path(folder, name) for name in files if not name.startswith(".")]
+        found += [Path(folder, name) for name in files if hidden or not name.startswith(".")]
     return sorted(found)
 
 
