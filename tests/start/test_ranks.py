@@ -169,6 +169,7 @@ def test_ranks_train_what_one_does_with_the_whole_batch(scenario, tmp_path, monk
         place = f"run_dir={tmp_path / str(count)}"
         code, printed = launch(*typed, *on(count, batch=4), place)
         assert code == 0, printed
+        assert "find_unused_parameters" not in printed
     one = tmp_path / "1"
     assert losses(one) and weights(one)
     for several in (tmp_path / "2", tmp_path / "4"):

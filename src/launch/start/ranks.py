@@ -12,6 +12,9 @@ from launch.record.run import Run
 
 SECONDS_TO_WAIT = 300.0
 
+QUIET = {"TORCH_CPP_LOG_LEVEL": "ERROR"}
+"""Environment of ranks: DDP warns in each that no parameter rests, which is as it should be."""
+
 
 def require(config: dict[str, Any], folder_is_typed: bool, several: bool) -> None:
     """
@@ -52,4 +55,4 @@ def follow(run: Run, identity: str) -> int:
             raise MissingError(f"rank {rank()}: the first rank has begun nothing in {run.folder}")
         time.sleep(0.2)
     worker = [sys.executable, "-m", "launch.train.worker", str(run.folder)]
-    return subprocess.call(worker, env=os.environ | {PARENT: str(os.getpid())})
+    return subprocess.call(worker, env=QUIET | os.environ | {PARENT: str(os.getpid())})

@@ -261,7 +261,8 @@ def work(run: Run, config: Config, lock: int) -> int:
         Stopped: if this process was asked to stop before.
     """
     # Threads that wait without spinning: six times faster where other jobs share the cores.
-    environment = {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PYTHONUNBUFFERED": "1"}
+    quiet = {} if pool.is_suited(config) else ranks.QUIET
+    environment = {"OMP_WAIT_POLICY": "passive"} | quiet | os.environ | {"PYTHONUNBUFFERED": "1"}
     if config["trainer"]["threads"]:
         environment |= {"OMP_NUM_THREADS": str(config["trainer"]["threads"])}
     requests.require_none()
