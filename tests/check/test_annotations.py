@@ -1,12 +1,16 @@
 """Values against annotations; `garden` is the package of conftest.py."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
-from launch.check.annotations import complaint
+from launch.check.annotations import complaint, evaluate
 from launch.check.problem import Problem
+from launch.losses import LOSSES
+from launch.record.run import REPOSITORY
 from launch.source.signatures import signature
 
 BED, TEND = "garden.beds.Bed", "garden.beds.tend"
@@ -67,6 +71,22 @@ def test_a_value_that_does_not_fit(target: str, argument: str, value: Any, messa
     assert found is not None
     inside, _, said = message.rpartition(": ")
     assert (found.key, found.message, found.exit_code) == (f"a{inside}", said, 2)
+
+
+def shipped() -> set[str]:
+    """What the files of the project name, and the keys that all experiments share."""
+    files = [*(REPOSITORY / "conf").rglob("*.yaml")]
+    named = {t for f in files for t in re.findall(r"_target_: *(\w+\.[\w.]+)", f.read_text())}
+    shared = ("Trainer", "EMA", "Trainable", "MainMetric", "Plan", "Root")
+    return named | {*LOSSES.values()} | {f"launch.check.settings.{name}" for name in shared}
+
+
+def test_every_annotation_of_what_is_shipped_is_read():
+    """One that is not would let every value pass, without a word."""
+    schemas = [signature(target) for target in sorted(shipped())]
+    arguments = [a for schema in schemas if schema for a in schema.arguments.values()]
+    read = [TypeAdapter(evaluate(a.annotation, a.module)) for a in arguments if a.annotation]
+    assert len(read) > 300
 
 
 def test_a_path_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
