@@ -166,7 +166,8 @@ def main(config: DictConfig, typed: list[str]) -> int:
     searching = Searching(folder, search, metric, study)
     with pool.opened():
         code = searching.go_on()
-    results.write_all(folder, search, metric, study)
+    with Run(folder).lock():  # whoever takes it clears away files that others are writing
+        results.write_all(folder, search, metric, study)
     return code or results.show(folder, study)
 
 
