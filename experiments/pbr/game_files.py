@@ -40,7 +40,7 @@ WITH_BASE = {  # these may as well be part of a name: they count beside a textur
 }
 DIFFUSE = {"d", "diff", "diffuse", "c", "color", "colour", "albedo", "basecolor"}
 
-Forced = Callable[[str], bool]
+Skip = Callable[[str], bool | None]
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,12 @@ class Found:
     others: Counter[str] = field(default_factory=Counter)
 
 
-def scan(root: Path, forced: Forced = lambda name: False) -> Found:
+def scan(root: Path, skip: Skip = lambda name: None) -> Found:
     """Every texture file below a folder, as a texture, as its normal map, or with a reason.
 
     Args:
-        forced: whether a file, by its path below the root, is a texture whatever it is called.
+        skip: what is known of a file by its path below the root: true leaves it out, false makes it
+            a texture whatever it is called.
     """
     found = Found()
     folders: dict[Path, list[Path]] = defaultdict(list)
@@ -86,51 +87,64 @@ def scan(root: Path, forced: Forced = lambda name: False) -> Found:
         else:
             found.others[path.suffix.lower() or path.name] += 1
     for folder, paths in sorted(folders.items()):
-        _scan_folder(root, folder.relative_to(root), paths, forced, found)
+        _scan_folder(root, folder.relative_to(root), paths, skip, found)
     return found
 
 
-def _scan_folder(root: Path, folder: Path, paths: list[Path], forced: Forced, found: Found) -> None:
-    excluded = [part for part in folder.parts if part.lower() in EXCLUDED]
+def _scan_folder(root: Path, folder: Path, paths: list[Path], skip: Skip, found: Found) -> None:
+    excluded = next((part.lower() for part in folder.parts if part.lower() in EXCLUDED), None)
     stems = {spelled_alike(path.stem) for path in paths}
     bases = stems | {base_of(stem) for stem in stems}
-    normals = {}
-    plain: dict[str, Path] = {}
+    plain: dict[str, list[Path]] = defaultdict(list)
+    normals: dict[str, list[Path]] = defaultdict(list)
+    reasons: dict[Path, str] = {}
     for path in sorted(paths, key=lambda p: (p.suffix.lower() != ".dds", p.name)):
-        file, stem = path.relative_to(root).as_posix(), spelled_alike(path.stem)
+        said, stem = skip(path.relative_to(root).as_posix()), spelled_alike(path.stem)
         reason, is_normal = _what(stem, bases)
-        if excluded and (excluded[0].lower() == "pbr" or not forced(file)):
-            reason = f"in {excluded[0]}/: {EXCLUDED[excluded[0].lower()]}"
-        elif forced(file):
-            reason = None
-        elif is_normal:
-            normals.setdefault(stem, path)
-            continue
-        if reason is None and stem in plain:
-            reason = f"has the name of {plain[stem].name}, which is taken"
-        if reason is None:
-            plain[stem] = path
+        if excluded and (excluded == "pbr" or said is not False):
+            reasons[path] = f"in {_spelled(folder, excluded)}/: {EXCLUDED[excluded]}"
+        elif said:
+            reasons[path] = "skip in predict.yaml"
+        elif reason and said is None:
+            reasons[path] = reason
         else:
-            found.left_out[file] = reason
+            (normals if is_normal and said is None else plain)[stem].append(path)
     used = set()
-    for stem, path in sorted(plain.items()):
-        name = (folder / path.stem).as_posix()
-        normal = _normal_of(stem, normals)
-        used.add(normal)
-        found.textures.append(Diffuse(name, (folder / base_of(path.stem)).as_posix(), path, normal))
-    for path in normals.values():
-        if path not in used:
-            file = path.relative_to(root).as_posix()
-            found.left_out[file] = "normal map of a texture that is left out"
+    for stem, same in sorted(plain.items()):
+        path = _chosen(same, reasons)
+        beside = _normals_of(stem, normals)
+        normal = _chosen(beside, reasons) if beside else None
+        used |= {path, normal}
+        name, base = ((folder / n).as_posix() for n in (path.stem, base_of(path.stem)))
+        found.textures.append(Diffuse(name, base, path, normal))
+    for path in (path for same in normals.values() for path in same):
+        reasons.setdefault(path, "normal map of a texture that is left out")
+    for path in sorted(reasons.keys() - used):
+        found.left_out[path.relative_to(root).as_posix()] = reasons[path]
 
 
-def _normal_of(stem: str, normals: dict[str, Path]) -> Path | None:
-    """Of `wall_d`: `wall_d_n` or `wall_n`."""
-    for base in dict.fromkeys((stem, base_of(stem))):
-        for word in sorted(NORMAL):
-            if f"{base}_{word}" in normals:
-                return normals[f"{base}_{word}"]
-    return None
+def _spelled(folder: Path, name: str) -> str:
+    return next(part for part in folder.parts if part.lower() == name)
+
+
+def _chosen(paths: list[Path], reasons: dict[Path, str]) -> Path:
+    """The first of several files for the same that can be read; the others get a reason."""
+    faults: dict[Path, str] = {}
+    if len(paths) > 1:
+        for path in paths:
+            if (fault := textures.fault(path)) is None:
+                break
+            faults[path] = fault
+    chosen = next((path for path in paths if path not in faults), paths[0])
+    for path in paths:
+        reasons[path] = faults.get(path, f"{chosen.name} is used instead")
+    return chosen
+
+
+def _normals_of(stem: str, normals: dict[str, list[Path]]) -> list[Path]:
+    """Of `wall_d`: `wall_d_n` and `wall_n`."""
+    names = [f"{base}_{w}" for base in dict.fromkeys((stem, base_of(stem))) for w in sorted(NORMAL)]
+    return [path for name in names for path in normals.get(name, [])]
 
 
 def _what(stem: str, bases: set[str]) -> tuple[str | None, bool]:

@@ -20,7 +20,6 @@ from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
 from launch.experiments.pbr.predict import Settings, convert_folder, fingerprint
 from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_error, rerender_error
 from launch.experiments.pbr.rules import checked
-from launch.experiments.pbr.seams import Axes
 from launch.losses.structural import SSIM
 from launch.train.objective import Inputs
 
@@ -38,7 +37,7 @@ class MapsFromAlbedo(Phase):
     Args:
         losses: any of `roughness_l1`, `roughness_ssim`, `metallic_l1`, `metallic_bce`, `ao_l1`,
             `height_l1`, `height_tv`, and `albedo_l1` for the joint pass.
-        network: (N, 6, H, W), condition, and in a conversion `torus` -> maps; see `MapsUNet`.
+        network: (N, 6, H, W), condition, and in a conversion `relief` -> maps; see `MapsUNet`.
         albedo: this phase's, whose predictions are the input; null for the true albedo.
         segformer: this phase's, for FiLM and the classes of pixels; null leaves both out.
         metal: index of the class metal.
@@ -284,16 +283,16 @@ class MapsFromAlbedo(Phase):
         logits = self.segformer(image.to(self.device))
         return condition_of(logits, logits.new_ones(1))
 
-    def convert(self, image: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
+    def convert(self, image: Tensor, condition: Tensor | None, relief: Tensor) -> Tensor:
         """Diffuse and normal (N, 6, H, W) -> albedo and the four maps (N, 7, H, W).
 
         Args:
-            torus: axes (y, x) along which the image is a whole period.
+            relief: that of the whole texture in this part of it, (N, 1, H, W).
         """
         image = image.to(self.device)
         condition = None if condition is None else condition.to(self.device)
         albedo = self.albedo(image, condition) if self.albedo else image[:, :3]
-        maps = self.network(image_of(albedo, image[:, 3:]), condition, torus)
+        maps = self.network(image_of(albedo, image[:, 3:]), condition, relief.to(self.device))
         maps["metallic"] = maps["metallic"].sigmoid()
         return torch.cat([albedo, *(maps[name] for name in SCALARS)], dim=1).clamp(0, 1).cpu()
 

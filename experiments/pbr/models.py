@@ -22,7 +22,6 @@ from launch.experiments.pbr.encoders import around, load_encoder
 from launch.experiments.pbr.layers import DOMAINS, SCALARS
 from launch.experiments.pbr.padding import Padding, pad, padded
 from launch.experiments.pbr.relief import relief_of
-from launch.experiments.pbr.seams import Axes
 
 IMAGE_CHANNELS = 6  # colour and normal
 WIDTHS = (256, 128, 64, 32, 16)  # of the decoder's blocks
@@ -265,14 +264,15 @@ class MapsUNet(MaterialUNet):
         load(self, weights, part)
 
     def forward(
-        self, image: Tensor, condition: Tensor | None = None, torus: Axes = (False, False)
+        self, image: Tensor, condition: Tensor | None = None, relief: Tensor | None = None
     ) -> dict[str, Tensor]:
         """
         Args:
-            torus: axes (y, x) along which the image is a whole period, for its relief.
+            relief: that of a larger picture, (N, 1, H, W); null for that of the image alone.
         """
         if self.relief:
-            image = torch.cat([image, relief_of(image[:, 3:], torus)], dim=1)
+            seen = relief_of(image[:, 3:]) if relief is None else relief
+            image = torch.cat([image, seen], dim=1)
         start = self.start(image, condition)
         changes = self.raw(self.features(image, condition))
         maps = {name: start[name] + change for name, change in changes.items()}

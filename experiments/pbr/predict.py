@@ -38,7 +38,7 @@ DOMAIN = 2  # channels of a condition after the classes
 class Networks(Protocol):
     """What makes maps of pictures; see `MapsFromAlbedo`."""
 
-    def convert(self, image: Tensor, condition: Tensor | None, torus: seams.Axes) -> Tensor: ...
+    def convert(self, image: Tensor, condition: Tensor | None, relief: Tensor) -> Tensor: ...
 
     def game_condition(self, image: Tensor) -> Tensor | None: ...
 
@@ -88,7 +88,7 @@ def convert_folder(
     root = root_of(source, destination)
     known = rules.read(settings.rules, source if source.is_dir() else root)
     names = settings.classes or list(KEPT)
-    found = game_files.scan(root, lambda file: known(file).skip is False)
+    found = game_files.scan(root, lambda file: known(file).skip)
     if source.is_file():
         found = only(found, root, source)
     planned = plan(root, found, known, names)
@@ -154,7 +154,7 @@ def plan(root: Path, found: Found, known: Rules, names: Sequence[str]) -> list[P
         if rule.category not in (None, *names):
             said = f"class: {rule.category}, which is none of {', '.join(names)}"
             raise ConfigError(f"{file} has {said}.{nearest(str(rule.category), names)}")
-        size, reason = look(texture.path, rule)
+        size, reason = look(texture.path)
         made = [path.lower() for path in mod_files.outputs(texture.name, "both")]
         before = next((taken[path] for path in made if path in taken), None)
         if before and not reason:
@@ -175,10 +175,8 @@ def as_in_game(root: Path, texture: Diffuse) -> Diffuse:
     return replace(texture, name=name or texture.name)
 
 
-def look(path: Path, rule: Rule) -> tuple[tuple[int, int], str | None]:
+def look(path: Path) -> tuple[tuple[int, int], str | None]:
     """Size of a texture, and why it cannot be converted, if so."""
-    if rule.skip:
-        return (0, 0), "skip in predict.yaml"
     try:
         size = textures.size_of(path)
     except UnreadableTextureError as error:

@@ -112,6 +112,15 @@ def size_of(path: Path) -> tuple[int, int]:
         raise UnreadableTextureError(path, error.reason) from error
 
 
+def fault(path: Path) -> str | None:
+    """Why a file cannot be read to its end; None if it can."""
+    try:
+        stored(path)
+    except UnreadableTextureError as error:
+        return str(error)
+    return None
+
+
 def floats(image: np.ndarray) -> np.ndarray:
     """Whole numbers or floats as floats in [0, 1]."""
     if image.dtype.kind == "f":

@@ -1,7 +1,8 @@
 """Maps of a whole texture in tiles that fade into each other.
 
-Axes along which a texture tiles are processed on the torus, so that its maps tile. Bytes become
-floats one tile at a time; the maps gather in 16 bits.
+Axes along which a texture tiles are processed on the torus, so that its maps tile. What depends on
+all of a texture, its classes and its relief, is computed once, and each tile sees its part. Bytes
+become floats one tile at a time; the maps gather in 16 bits.
 
 # H W height and width; T side of a tile
 """
@@ -15,9 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from launch.experiments.pbr.relief import integrated, slopes_of
 from launch.experiments.pbr.seams import Axes
 
 TILE = 512
+LARGEST = 4096  # longer side of the picture whose relief is computed, for the memory that takes
+BAND = 512  # rows that are floats at once
 WHOLE = 640  # longer side of the picture on which classes are decided
 MARGIN = 64  # of that picture, around it, in pixels
 BORDER = 1 / 16  # share of a tile that is seen of the mirror image of what does not tile
@@ -25,7 +29,7 @@ MULTIPLE = 32  # sides of what a network sees
 FULL = 65535
 CHANNELS = 7  # albedo, roughness, metallic, ao, height
 
-Convert = Callable[[Tensor, Tensor | None, Axes], Tensor]
+Convert = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 Condition = Callable[[Tensor], Tensor | None]
 
 
@@ -44,8 +48,7 @@ def convert_tiles(
     """Maps (7, H, W) in 16 bits of diffuse and normal, (H, W, 6) bytes, of any size.
 
     Args:
-        convert: (1, 6, h, w), a condition of that size and the axes along which that is a whole
-            period -> (1, 7, h, w) in [0, 1].
+        convert: (1, 6, h, w), a condition and a relief (1, 1, h, w) -> (1, 7, h, w) in [0, 1].
         context: condition of the whole texture (1, C, h, w), of any size.
         torus: axes along which the texture tiles. A shift by half a tile shifts the maps; of a
             texture that fits into a tile, a shift by what the networks reduce, too.
@@ -53,12 +56,13 @@ def convert_tiles(
     height, width = size = image.shape[:2]
     total = np.zeros((CHANNELS, height, width), np.uint16)
     rows, columns = (spans(n, tile, wrap) for n, wrap in zip(size, torus, strict=True))
-    period = torus[0] and len(rows[0].seen) == height, torus[1] and len(columns[0].seen) == width
+    relief = whole_relief(image, torus, tile)
     for y, x in product(rows, columns):
         part = network_input(image[y.seen[:, None], x.seen])
-        condition = None if context is None else sampled(context, (y.seen, x.seen), size, torus)
-        maps = convert(part, condition, period)[0].float().cpu().numpy()
-        total[:, y.written[:, None], x.written] += _weighted(maps, y, x)
+        seen = y.seen, x.seen
+        condition = None if context is None else sampled(context, seen, size, torus)
+        maps = convert(part, condition, sampled(relief, seen, size, torus))
+        total[:, y.written[:, None], x.written] += _weighted(maps[0].float().cpu().numpy(), y, x)
     return total
 
 
@@ -105,9 +109,29 @@ def mirrored(places: np.ndarray, size: int) -> np.ndarray:
 
 def network_input(image: np.ndarray) -> Tensor:
     """Colour in [0, 1] and normals of length 1, (1, 6, h, w), of bytes (h, w, 6)."""
-    planes = torch.from_numpy(image).permute(2, 0, 1)[None].float()
-    normal = torch.nn.functional.normalize(planes[:, 3:] / 127.5 - 1, dim=1)
-    return torch.cat([planes[:, :3] / 255, normal], dim=1)
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None]
+    return torch.cat([planes[:, :3].float() / 255, unit(planes[:, 3:])], dim=1)
+
+
+def unit(normal: Tensor) -> Tensor:
+    """Normals of length 1, (N, 3, h, w), of bytes."""
+    return torch.nn.functional.normalize(normal.float() / 127.5 - 1, dim=1)
+
+
+def whole_relief(image: np.ndarray, torus: Axes, tile: int) -> Tensor:
+    """Relief (1, 1, h, w) of diffuse and normal, (H, W, 6) bytes, without waves longer than a tile.
+
+    Each tile by itself would have another one: waves that it cuts, and a spread of its own.
+    """
+    scale = min(1.0, LARGEST / max(image.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    normal = resized(image[..., 3:], (height, width))
+    slopes = torch.empty(1, 2, height, width)
+    for top in range(0, height, BAND):
+        band = torch.from_numpy(normal[top : top + BAND]).permute(2, 0, 1)[None]
+        slopes[:, :, top : top + BAND] = slopes_of(unit(band))
+    longest = min(round(tile * scale), max(height, width))
+    return integrated(slopes, torus, longest)
 
 
 def context_of(condition: Condition, image: np.ndarray, torus: Axes) -> Tensor | None:

@@ -28,7 +28,7 @@ class Heads(Pointwise):
     def __init__(self):
         super().__init__(len(SCALARS))
 
-    def forward(self, image, condition=None, torus=(False, False)):
+    def forward(self, image, condition=None, relief=None):
         return dict(zip(SCALARS, self.layer(image).split(1, dim=1), strict=True))
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from launch.experiments.pbr.game_files import below_textures, name_in_game, scan
 
@@ -11,12 +12,12 @@ from launch.experiments.pbr.game_files import below_textures, name_in_game, scan
 def found(tmp_path):
     """Scans a folder of empty files: names -> normal map or None, and reasons."""
 
-    def run(*files, forced=lambda name: False):
+    def run(*files, skip=lambda name: None):
         for file in files:
             path = tmp_path / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        result = scan(tmp_path, forced)
+        result = scan(tmp_path, skip)
         normals = {t.name: t.normal.name if t.normal else None for t in result.textures}
         return normals, result.left_out
 
@@ -75,15 +76,55 @@ def test_what_is_left_out_has_a_reason(found, file, reason):
     assert reason in left_out[file]
 
 
-def test_one_name_gives_one_output(found):
-    normals, left_out = found("wall.dds", "Wall.png")
-    assert list(normals) == ["wall"]
-    assert left_out == {"Wall.png": "has the name of wall.dds, which is taken"}
+def pictures(folder, *names):
+    for name in names:
+        Image.new("RGB", (32, 32)).save(folder / name, "PNG")
+
+
+def test_one_name_gives_one_output(tmp_path):
+    pictures(tmp_path, "wall.dds", "Wall.png", "wall_n.png", "wall_normal.png")
+    found = scan(tmp_path)
+    assert [(t.path.name, t.normal and t.normal.name) for t in found.textures] == [
+        ("wall.dds", "wall_n.png")
+    ]
+    assert found.left_out == {
+        "Wall.png": "wall.dds is used instead",
+        "wall_normal.png": "wall_n.png is used instead",
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"DDS ", b"<html>", None])
+def test_a_damaged_file_never_takes_the_place_of_a_good_one(tmp_path, content):
+    """Neither a texture nor a normal map; nor does one of which only the head is good."""
+    pictures(tmp_path, "wall.png", "wall_n.tga", "good.png")
+    cut = (tmp_path / "good.png").read_bytes()[:-30]
+    for name in ("wall.dds", "wall.jpg", "wall_n.dds"):
+        (tmp_path / name).write_bytes(cut if content is None else content)
+    found = scan(tmp_path)
+    [texture] = [t for t in found.textures if t.base == "wall"]
+    assert (texture.path.name, texture.normal and texture.normal.name) == ("wall.png", "wall_n.tga")
+    assert found.left_out.keys() == {"wall.dds", "wall.jpg", "wall_n.dds"}
+    assert all(reason.startswith(f"{name}: ") for name, reason in found.left_out.items())
+
+
+def test_of_damaged_files_alone_each_has_its_reason(found):
+    normals, left_out = found("wall.dds", "wall.png")
+    assert (normals, list(left_out)) == ({"wall": None}, ["wall.png"])
+    assert left_out["wall.png"].startswith("wall.png: ")
+
+
+def test_what_is_skipped_takes_no_place(found):
+    files = ("wall.dds", "wall.png", "wall_n.dds", "wall_n.png")
+    normals, left_out = found(*files, skip=lambda name: name.endswith(".dds") or None)
+    assert normals == {"wall": "wall_n.png"}
+    assert left_out == dict.fromkeys(("wall.dds", "wall_n.dds"), "skip in predict.yaml")
 
 
 def test_what_is_asked_for_is_converted_whatever_it_is_called(found):
     files = ("head.dds", "head_g.dds", "effects/fire.dds", "pbr/wall.dds")
-    normals, left_out = found(*files, forced=lambda name: "_g" in name or "/" in name)
+    normals, left_out = found(
+        *files, skip=lambda name: False if "_g" in name or "/" in name else None
+    )
     assert list(normals) == ["head", "head_g", "effects/fire"]
     assert list(left_out) == ["pbr/wall.dds"]
 

@@ -90,7 +90,7 @@ def test_what_a_network_converts_is_bounded_and_in_the_order_of_the_files():
     image = torch.rand(1, 6, SIDE, SIDE)
     with torch.no_grad():
         recipe.network.layer.bias += 10
-        found = recipe.convert(image, recipe.game_condition(image), (True, False))
+        found = recipe.convert(image, recipe.game_condition(image), image[:, :1])
     assert found.shape == (1, 3 + len(SCALARS), SIDE, SIDE)
     assert found.min() >= 0 and (found[:, 3:] > 0.99).all()
     assert maps().game_condition(image) is None

@@ -17,7 +17,6 @@ from launch.experiments.pbr.predict import (
     Settings,
     convert_folder,
 )
-from launch.experiments.pbr.seams import Axes
 from launch.experiments.pbr.synthetic import material
 
 SIDE = 64
@@ -31,7 +30,7 @@ class Fixed:
     def __init__(self) -> None:
         self.conditions: list[Tensor | None] = []
 
-    def convert(self, image: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
+    def convert(self, image: Tensor, condition: Tensor | None, relief: Tensor) -> Tensor:
         self.conditions.append(condition)
         maps = image.new_ones(1, 7, *image.shape[-2:])
         maps[:, :3] = image[:, :3] / 2
@@ -211,10 +210,10 @@ def test_what_is_finished_is_kept(folder):
 
 def test_an_interrupted_conversion_goes_on(folder):
     class Stops(Fixed):
-        def convert(self, image, condition, torus):
+        def convert(self, image, condition, relief):
             if len(self.conditions) >= 5:
                 raise KeyboardInterrupt
-            return super().convert(image, condition, torus)
+            return super().convert(image, condition, relief)
 
     with pytest.raises(KeyboardInterrupt):
         convert(folder, Stops())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from launch.experiments.pbr import tiles
 from launch.experiments.pbr.maps import MapsFromAlbedo
 from launch.experiments.pbr.models import AlbedoUNet, MapsUNet, SegFormer
-from launch.experiments.pbr.seams import Axes, seam_ratios
+from launch.experiments.pbr.seams import seam_ratios
 from launch.experiments.pbr.synthetic import material
 from launch.experiments.pbr.tiles import FULL, context_of, convert_tiles, mirrored, sampled, spans
 from launch.train.objective import ScheduledLosses
@@ -31,7 +31,7 @@ def blurring():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(6, 7, 9, padding=4), nn.Sigmoid()).eval()
 
-    def run(image: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
+    def run(image: Tensor, condition: Tensor | None, relief: Tensor) -> Tensor:
         with torch.no_grad():
             return network(image)
 
@@ -129,7 +129,7 @@ def test_the_border_of_what_does_not_tile_is_that_of_its_mirror_image():
         torch.manual_seed(0)
         network = nn.Conv2d(6, 7, 9, padding=4, padding_mode=beyond).requires_grad_(False)
 
-        def run(image, condition, torus, network=network):
+        def run(image, condition, relief, network=network):
             return network(image).sigmoid()
 
         maps.append(convert_tiles(run, image, None, (False, False), tile=64))
@@ -148,7 +148,7 @@ def test_pixels_stay_where_they_are_at_any_size():
     """What comes out is what went in: nothing is resized on the way."""
     image = np.random.default_rng(1).integers(0, 256, (70, 51, 6), np.uint8)
 
-    def same(image, condition, torus):
+    def same(image, condition, relief):
         return torch.cat([image, image[:, :1]], 1)
 
     maps = convert_tiles(same, image, None, (True, False), 32)
@@ -156,7 +156,7 @@ def test_pixels_stay_where_they_are_at_any_size():
 
 
 def test_a_constant_network_gives_constant_maps():
-    def constant(image: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
+    def constant(image: Tensor, condition: Tensor | None, relief: Tensor) -> Tensor:
         return image.new_full((1, 7, *image.shape[-2:]), 0.3)
 
     maps = convert_tiles(constant, image_of(), None, (False, True), tile=32)
@@ -201,9 +201,33 @@ def test_every_tile_gets_its_part_of_the_context():
     image = image_of()
     context = torch.rand(1, 7, SIDE, SIDE)
 
-    def given(part: Tensor, condition: Tensor | None, torus: Axes) -> Tensor:
+    def given(part: Tensor, condition: Tensor | None, relief: Tensor) -> Tensor:
         assert condition is not None
         return condition
 
     maps = convert_tiles(given, image, context, (True, False), tile=32)
     np.testing.assert_allclose(maps / FULL, context[0], atol=STEPS / FULL)
+
+
+@pytest.mark.parametrize("torus", [(True, True), (False, True), (False, False)])
+def test_every_tile_gets_its_part_of_the_relief_of_the_whole(torus):
+    """So that it follows shifts that the tiles do not."""
+
+    def given(part: Tensor, condition: Tensor | None, relief: Tensor) -> Tensor:
+        return (0.5 + relief / 8).expand(-1, 7, -1, -1)
+
+    image, shift = image_of(side=96), [13 * wraps for wraps in torus]
+    maps = convert_tiles(given, image, None, torus, tile=64)
+    assert maps.std() > 1000
+    shifted = convert_tiles(given, np.roll(image, shift, (0, 1)), None, torus, tile=64)
+    np.testing.assert_allclose(shifted.astype(int), np.roll(maps, shift, (1, 2)), atol=STEPS)
+
+
+def test_the_relief_of_a_large_texture_is_that_of_a_smaller_picture(monkeypatch):
+    image = image_of(side=96)
+    whole = tiles.whole_relief(image, (True, True), 64)
+    monkeypatch.setattr(tiles, "LARGEST", 48)
+    small = tiles.whole_relief(image, (True, True), 64)
+    assert (whole.shape[-2:], small.shape[-2:]) == ((96, 96), (48, 48))
+    reduced = torch.nn.functional.avg_pool2d(whole, 2)
+    assert float(torch.corrcoef(torch.stack([reduced.ravel(), small.ravel()]))[0, 1]) > 0.95
