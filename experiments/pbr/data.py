@@ -121,7 +121,8 @@ class Textures(ScheduledDataModule):
                     f"give data.{domain} a source, such as data=pbr/synthetic"
                 )
         if self.teacher is not None:  # where the truth is known, it shows how good the teacher is
-            guess(self.teacher, [*(m for m in self.materials if m.domain == GAME), *held])
+            textures = [*(m for m in self.materials if m.domain == GAME), *held]
+            guess(self.teacher, textures, self.batch_size)
         self.teacher = None
         self.warn_of_enlarged([*self.materials, *held])
         self._probabilities = self.probabilities()
@@ -228,7 +229,7 @@ class Textures(ScheduledDataModule):
         """
         sums = torch.zeros(2, len(self.categories.names) + 1, len(SCALARS))  # and their number
         for material in self.materials:
-            maps = unpack(material.packed[:, ::8, ::8])
+            maps = unpack(material.packed[:, ::8, ::8], SCALARS)
             rows = [-1] if material.category is None else [-1, material.category]
             for place, name in enumerate(SCALARS):
                 if name in material.truth:

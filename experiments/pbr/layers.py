@@ -4,7 +4,7 @@ Conventions: images have rows from top to bottom; colours are sRGB, the other ma
 [0, 1]. Normals are unit vectors (x right, y up, z to the viewer), the OpenGL convention.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -122,11 +122,11 @@ def quantise(values: np.ndarray) -> np.ndarray:
 FLAT_LEVELS = quantise((np.array(FLAT_NORMAL) + 1) / 2)
 
 
-def unpack(packed: np.ndarray) -> Maps:
-    """The maps of packed planes: floats (H, W, C), and labels (H, W) uint8."""
+def unpack(packed: np.ndarray, names: Iterable[str] = tuple(PLACES)) -> Maps:
+    """Maps of packed planes: floats (H, W, C), and labels (H, W) uint8."""
     maps: Maps = {}
-    for name, place in PLACES.items():
-        planes = np.moveaxis(packed[place], 0, -1)
+    for name in names:
+        planes = np.moveaxis(packed[PLACES[name]], 0, -1)
         if name in ("classes", "pseudo"):
             maps[name] = planes[..., 0]
         elif name == "normal":

@@ -43,13 +43,16 @@ class Torus(torch.autograd.Function):
     """A border from the opposite sides: (N, C, H, W) -> (N, C, H + 2 width, W + 2 width).
 
     The values of torch's circular padding; its gradient there costs more than the convolution.
+    Channels that are last in memory stay so.
     """
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, width: int) -> Tensor:
         ctx.width = width
         *shape, height, _ = image.shape
-        result = image.new_empty(*shape, *(side + 2 * width for side in image.shape[-2:]))
+        larger = (*shape, *(side + 2 * width for side in image.shape[-2:]))
+        order = torch.contiguous_format if image.is_contiguous() else torch.channels_last
+        result = torch.empty(larger, dtype=image.dtype, device=image.device, memory_format=order)
         rows = result[..., width:-width, :]
         rows[..., width:-width] = image
         rows[..., :width], rows[..., -width:] = image[..., -width:], image[..., :width]
@@ -64,7 +67,7 @@ class Torus(torch.autograd.Function):
         rows = gradient[..., width:-width, :].clone()
         rows[..., -width:, :] += gradient[..., :width, :]
         rows[..., :width, :] += gradient[..., -width:, :]
-        image = rows[..., width:-width].contiguous()
+        image = rows[..., width:-width].clone()
         image[..., -width:] += rows[..., :width]
         image[..., :width] += rows[..., -width:]
         return image, None

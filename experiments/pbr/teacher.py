@@ -14,22 +14,32 @@ TEACHER_SIDE = 1024
 
 
 @torch.inference_mode()
-def guess(teacher: nn.Module, materials: Sequence[Material]) -> None:
-    """Let a frozen network say class and confidence of every pixel, once, un-augmented."""
+def guess(teacher: nn.Module, materials: Sequence[Material], at_once: int) -> None:
+    """Let a frozen network say class and confidence of every pixel, once, un-augmented.
+
+    Args:
+        at_once: textures of one size that it sees together.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     teacher = teacher.to(device).eval()
-    for material in materials:
-        height, width = material.size
-        maps = unpack(material.packed)
-        scale = min(1.0, TEACHER_SIDE / max(height, width))
-        sides = [round_to(side * scale, FEED_MULTIPLE) for side in (height, width)]
-        maps = resize({n: maps[n] for n in ("diffuse", "normal")}, *sides)
-        image = np.concatenate([maps["diffuse"], maps["normal"]], axis=-1).transpose(2, 0, 1)
-        logits = teacher(torch.from_numpy(np.ascontiguousarray(image))[None].to(device))
-        sized = nn.functional.interpolate(logits, (height, width), mode="bilinear")
-        confidence, classes = sized[0].softmax(dim=0).max(dim=0)
-        planes = torch.stack([classes, (confidence * 255).floor()])
-        material.guess = planes.byte().cpu().numpy()
+    for size in dict.fromkeys(material.size for material in materials):
+        alike = [material for material in materials if material.size == size]
+        scale = min(1.0, TEACHER_SIDE / max(size))
+        sides = [round_to(side * scale, FEED_MULTIPLE) for side in size]
+        for start in range(0, len(alike), at_once):
+            few = alike[start : start + at_once]
+            images = torch.from_numpy(np.stack([seen(m, *sides) for m in few])).to(device)
+            logits = nn.functional.interpolate(teacher(images), size, mode="bilinear")
+            confidence, classes = logits.softmax(dim=1).max(dim=1)
+            planes = torch.stack([classes, (confidence * 255).floor()], dim=1)
+            for material, own in zip(few, planes.byte().cpu().numpy(), strict=True):
+                material.guess = own
+
+
+def seen(material: Material, height: int, width: int) -> np.ndarray:
+    """Colour and normal at a size, (6, H, W)."""
+    maps = resize(unpack(material.packed, ("diffuse", "normal")), height, width)
+    return np.concatenate([maps["diffuse"], maps["normal"]], axis=-1).transpose(2, 0, 1)
 
 
 def class_shares(guessed: np.ndarray, length: int) -> Tensor:

@@ -57,6 +57,12 @@ def test_segformer_returns_logits_at_the_size_of_its_input(segformer):
     assert segformer(image(64)).shape == (2, 7, 64, 64)
 
 
+def test_segformer_decodes_as_the_library_does(segformer):
+    for encoder in (segformer, SegFormer("resnet18").eval()):
+        found, expected = encoder(image(64)), encoder.model(image(64))
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_adapters_start_from_weights_without_them(segformer, tmp_path):
     """Phase A has no adapters, phase B has: the chain stays strict."""
     path = save(segformer, tmp_path / "a.ckpt")

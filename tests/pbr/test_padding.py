@@ -20,6 +20,13 @@ def test_the_border_and_its_gradient_are_those_of_circular_padding(width):
     assert torch.autograd.gradcheck(lambda x: Torus.apply(x, width), image)
 
 
+def test_channels_that_are_last_stay_last():
+    image = torch.rand(2, 3, 7, 6).to(memory_format=torch.channels_last).requires_grad_()
+    padded = Torus.apply(image, 1)
+    for found in (padded, *torch.autograd.grad(padded.square().sum(), image)):
+        assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_convolution_on_the_torus_commutes_with_shifts():
     convolution = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1))
     pad(convolution, "circular")

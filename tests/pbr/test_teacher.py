@@ -11,9 +11,10 @@ SIDE = 32
 
 
 def test_a_teacher_labels_game_textures_once():
-    packed = pack(material(0, "wood", GAME, SIDE))
-    texture = Material("a", GAME, None, packed)
-    guess(Certain(), [texture])
-    report = pseudo_report([texture])
+    packed = [pack(material(0, "wood", GAME, side)) for side in (SIDE, 2 * SIDE, SIDE, SIDE)]
+    textures = [Material("a", GAME, None, planes) for planes in packed]
+    guess(Certain(), textures, at_once=2)
+    assert all(texture.guess.shape[1:] == texture.size for texture in textures)
+    report = pseudo_report(textures)
     assert report["pseudo_share"] == pytest.approx(0.5, abs=0.05)
     assert report["pseudo_precision"] == 1.0
