@@ -49,6 +49,7 @@ class XrayRecipe(ScheduledModule):
     """
 
     keep_ratio: float | None = None
+    looks_inside = True  # Grad-CAM stops between a classifier's features and its head
 
     def __init__(
         self,

@@ -80,7 +80,7 @@ main()
         ([], 0),
         (["--cfg", "job", "+experiment=sr/loss_ramps"], 0),
         (["+experiment=sr/loss_ramps", "losses.gan.target_weight=-1"], 2),
-        (["+experiment=sr/loss_ramps", "task=plan", "plan.at=[7]"], 0),
+        (["+experiment=sr/loss_ramps", "task=plan", "losses.gan.target_weight=-1"], 2),
         (["task=runs"], 0),
     ],
 )

@@ -49,6 +49,10 @@ MISTAKES = [
     ("+study=sr_ramp -m", 2, "Did you mean 'sr_ramps'"),
     ("+study=sr_ramps task=plan -m", 2, "plan one of its jobs, without -m"),
     ("-m task=report", 2, "leave -m out"),
+    (f"-m {STATIC} resume=runs/stopped", 2, "leave -m out: python -m launch experiment=sr/static"),
+    (f"-m {STATIC} seed=1,2 hydra.sweeper.max_batch=3", 2, "'hydra.sweeper.max_batch_size'"),
+    (f"-m {STATIC} seed=1,2 hydra/launcher=slurm hydra.launcher.partitoin=x", 2,
+     "'hydra.launcher.resources.slurm_partition'"),
     ("+study=x", 2, "sr_ramps"),
     ("task=train", 2, "+experiment=NAME"),
     ("task=validat", 2, "Did you mean 'validate'"),
@@ -134,11 +138,18 @@ MISTAKES = [
     ("+experiment=pbr/phase_b ~losses.l1", 2, "Did you mean 'rungs.albedo.losses.l1'"),
     ("+experiment=pbr/phase_b losses.ce.loss_weight=2", 2, "'rungs.segformer.losses.ce.loss_w"),
     (f"{STATIC} +ladder=pbr", 2, "leave one of them out"),
+    # What only building tells, which a plan tells as well
+    (f"{STATIC} task=plan ema.modules=[netwrk]", 2, "Did you mean 'network'"),
+    (f"{STATIC} task=plan data.crop=4096", 2, "must be at least 16384"),
+    (f"{STATIC} task=plan trainer.activation_checkpointing=[x.*]", 2, "no sub-module matches"),
+    ("+experiment=sr/gan_ramp task=plan module.discriminator=null", 2, "losses.gan is a GAN"),
+    ("+experiment=sr/gan_ramp task=plan trainer.strategy=fsdp2", 2, "type trainer.strategy=ddp"),
+    ("+experiment=roi/standard task=plan trainer.strategy=fsdp2", 2, "looks inside of one"),
     # What is not there
     (f"{STATIC} trainer=gpu", 3, "type trainer=cpu"),
     (f"{STATIC} logger=wandb", 3, "pip install wandb"),
     (f"{STATIC} hydra/launcher=submitit_slurm -m seed=1,2", 2, "hydra-submitit-launcher"),
-]
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

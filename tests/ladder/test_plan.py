@@ -32,6 +32,7 @@ CONFIG = {
     },
     "trainable": {"freeze": ["*"], "train": ["network.weight"]},
     "ema": None,
+    "losses": {},
 }
 SHOW = {
     "crop": "data.crop",

@@ -81,6 +81,19 @@ def test_a_mask_that_starts_after_the_run() -> None:
     ]
 
 
+def test_what_can_move_no_weight() -> None:
+    still, cycle = {"lr": 0}, {"lr": 0, "_target_": "x"}
+    module = {"optimizer": still, "discriminator_optimizer": cycle}
+    module |= {"discriminator_lr_scheduler": {"max_lr": 1}}
+    assert found(losses=A, module=module) == [
+        "module.optimizer.lr is 0: what it is for never changes"
+    ]
+    clipped = config(100, losses=A)
+    clipped["trainer"]["gradient_clip"] = 1e-30
+    (other,) = flags(collect(clipped), clipped)
+    assert other.startswith("trainer.gradient_clip=1e-30 leaves next to nothing of any gradient")
+
+
 def test_flags_name_their_rung() -> None:
     late = config(200, losses={"a": {"type": "l1", "start_iter": 50}})
     whole = config(rungs={"A": config(100, losses=A), "B": late})

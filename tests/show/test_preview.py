@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from launch.show.preview import preview, previews, without_weights
+from launch.errors import ConfigError
+from launch.losses import files
+from launch.show.preview import missing, preview, previews, without_weights
 from tests.show.configs import SPANS, config, grown
 
 
@@ -69,6 +71,20 @@ def test_rungs_on_the_same_data_are_read_once() -> None:
     seen = previews({"A": toy(), "B": toy(), "C": toy(batch_size=6)})
     assert seen["A"] is seen["B"]
     assert seen["C"].facts.updates_per_epoch == 2
+
+
+def test_weights_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files.Checkpoint, "_in_hugging_face_cache", lambda self: None)
+    lossy = toy() | {"losses": {"a": {"type": "lpips", "weights": "not/there"}}}
+    (told,) = missing([lossy, lossy])
+    assert told.startswith("a training would stop: losses.a: weights=not/there is not a file")
+    assert missing([toy()]) == []
+    assert missing([toy(there=False)]) == [], "which only reading tells"
+
+
+def test_what_a_training_refuses_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no sub-module 'netwrk'"):
+        missing([toy() | {"ema": {"modules": ["netwrk"], "decay": 0.9}}])
 
 
 def test_what_needs_weights_is_left_out() -> None:

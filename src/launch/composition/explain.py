@@ -258,11 +258,11 @@ def siblings(key: str, keys: list[str]) -> str:
 
 
 def without(key: str, overrides: list[str], primary: str) -> DictConfig:
-    """The configuration without the override that failed."""
+    """The configuration without the override that failed, and without what is swept over."""
     parsed = zip(overrides, OverridesParser.create().parse_overrides(overrides), strict=True)
-    rest = [text for text, override in parsed if override.key_or_group != key]
+    rest = [text for text, o in parsed if o.key_or_group != key and not o.is_sweep_override()]
     try:
-        return compose(primary, rest)
+        return compose(primary, rest, return_hydra_config=key.startswith("hydra."))
     except COMPOSING:
         groups_alone = tuple(f"{group}=" for group in (*GROUPS, "data"))
         return compose(primary, [o for o in rest if o.startswith(groups_alone)])

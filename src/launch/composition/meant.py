@@ -44,6 +44,9 @@ AT_MOST = 12
 def key_meant(key: str, config: DictConfig, experiment: str) -> str:
     """A sentence on a key that is not there: what it is called, or how to get it; "" if unknown."""
     keys = sorted({*flatten(config), *recipes.groups()})
+    if key.startswith("hydra."):
+        below = key.rpartition(".")[0] + "."
+        return like_name(key, [k for k in keys if k.startswith(below)], cutoff=0.6)
     return (
         may_be_added(key, config)
         or same_name(key, keys)
@@ -62,10 +65,10 @@ def same_name(key: str, keys: Iterable[str]) -> str:
     return meant(sorted(near, key=lambda k: (k.count("."), "discriminator" in k, k))[:2])
 
 
-def like_name(key: str, keys: Iterable[str]) -> str:
+def like_name(key: str, keys: Iterable[str], cutoff: float = 0.75) -> str:
     """The key whose last part is most like the mistyped one's."""
     lasts = {k.rpartition(".")[2]: k for k in keys}
-    close = get_close_matches(key.rpartition(".")[2], lasts, n=1, cutoff=0.75)
+    close = get_close_matches(key.rpartition(".")[2], lasts, n=1, cutoff=cutoff)
     return meant([lasts[name] for name in close])
 
 

@@ -219,9 +219,13 @@ def sweep(hydra: Any, name: str, overrides: list[str]) -> int:
     """Hydra's multirun over any launcher, then a table; returns 1 if a job failed.
 
     Raises:
-        ConfigError: for a task that runs nothing.
+        ConfigError: for a task that runs nothing, and for `resume=`.
     """
-    task = Typed.read(overrides).value("task")
+    typed = Typed.read(overrides)
+    if "resume" in typed:
+        again = command(*overrides)
+        raise ConfigError(f"-m starts a sweep, and resume= continues a run; leave -m out: {again}")
+    task = typed.value("task")
     if task in get_args(settings.Show):
         one = "plan one of its jobs, without -m" if task == "plan" else "leave -m out"
         raise ConfigError(f"-m runs jobs, and task={task} runs none; {one}")
@@ -268,11 +272,15 @@ def plan(composition: Composition, typed: Typed) -> int:
         from launch.ladder import plan as ladder_plan  # noqa: PLC0415 - plotting is slow to import
 
         return ladder_plan.main(target, folder)
-    from launch.show import plan  # noqa: PLC0415 - as above
+    from launch.show import plan, preview  # noqa: PLC0415 - as above
 
     rungs = {rung.short: expanded(inner.config) for rung, inner in target.inner}
     whole = target.config | {"rungs": rungs} if rungs else expanded(target.config)
-    return plan.main(whole, folder)
+    missing = preview.missing([*rungs.values()] or [whole])
+    code = plan.main(whole, folder)
+    for sentence in missing:
+        print(f"warning: {sentence}")
+    return code
 
 
 def drawn(typed: Typed) -> int:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from hydra.errors import InstantiationException
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Column, Table
 
-from launch.errors import MissingError
 from launch.ladder.gates import Gate
 from launch.ladder.ladder import Ladder
 from launch.ladder.target import Target
@@ -114,16 +112,13 @@ def trained(config: Config) -> float | None:
     Of the networks in which anything trains; those that a job only looks at do not count.
 
     Raises:
-        ConfigError: as a run would, if `trainable` does not fit the networks.
+        ConfigError: as a training would.
     """
-    from launch.show.preview import without_weights  # noqa: PLC0415 - torch is slow to import
-    from launch.train import build, trainable_parts  # noqa: PLC0415
+    from launch.show.preview import rehearsed  # noqa: PLC0415 - torch is slow to import
+    from launch.train import trainable_parts  # noqa: PLC0415
 
-    bare = without_weights(config) | {"losses": {}, "masks": []}
-    try:
-        share = trainable_parts.share(build.build_module(bare))
-    except (InstantiationException, MissingError):
-        return None
+    module = rehearsed(config)
+    share = trainable_parts.share(module) if module else None
     return None if share is None else float(f"{100 * share:.3g}")
 
 

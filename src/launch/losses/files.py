@@ -109,17 +109,19 @@ def require(config: dict[str, Any]) -> None:
     for key, node in everything(config):
         if not isinstance(node, dict):
             continue
-        target = node.get("_target_") or LOSSES.get(str(node.get("type")))
-        weights, checkpoint = node.get("weights"), _checkpoint(target, node)
-        if checkpoint is not None and weights != RANDOM:
+        checkpoint = published(node)
+        if checkpoint is not None:
             try:
-                checkpoint.locate(weights)
+                checkpoint.locate(node.get("weights"))
             except MissingError as error:
                 raise MissingError(f"{key}: {error.message}") from None
 
 
-def _checkpoint(target: str | None, node: dict[str, Any]) -> Checkpoint | None:
-    """The published file for a loss by the path of its class."""
+def published(node: dict[str, Any]) -> Checkpoint | None:
+    """The published file that a loss needs, by its class."""
+    target = node.get("_target_") or LOSSES.get(str(node.get("type")))
+    if node.get("weights") == RANDOM:
+        return None
     if target == LOSSES["lpips"]:
         return LPIPS.get(node.get("net", "alex"))
     return {LOSSES["vgg"]: VGG19, LOSSES["convnext"]: CONVNEXT}.get(str(target))

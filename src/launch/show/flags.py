@@ -7,6 +7,8 @@ from typing import Any
 from launch.schedules import LossWeight, Schedule, silent_intervals
 from launch.show.planned import AverageDecay, Config, MaskGrowth, MaskSpan, Planned
 
+NO_GRADIENT = 1e-8  # Adam's epsilon
+
 
 def flags(planned: Sequence[Planned], config: Config | None = None) -> list[str]:
     """Schedules that cannot act as they are written, and intervals that cannot train.
@@ -19,7 +21,7 @@ def flags(planned: Sequence[Planned], config: Config | None = None) -> list[str]
     for rung, group in groupby(planned, key=lambda p: p.rung):
         of_rung = list(group)
         found += [*_silence(rung, of_rung), *_idle_masks(rung, of_rung, parts.get(rung) or {})]
-    return found
+    return found + [prefix(rung) + w for rung, whole in parts.items() for w in _at_rest(whole)]
 
 
 def _unusual(planned: Planned) -> Iterator[str]:
@@ -82,6 +84,20 @@ def _idle_masks(rung: str, planned: Sequence[Planned], config: Config) -> Iterat
 def _silent(weights: Mapping[str, Schedule], first: int, stop: int) -> bool:
     """Whether all weights are 0 from `first` to before `stop`."""
     return any(a <= first and stop <= b for a, b in silent_intervals(weights, stop))
+
+
+def _at_rest(config: Config) -> Iterator[str]:
+    """Settings that leave weights where they are."""
+    module, clip = config.get("module") or {}, (config.get("trainer") or {}).get("gradient_clip")
+    for key, node in module.items():
+        scheduler = module.get(key.replace("optimizer", "lr_scheduler")) or {}
+        if key.endswith("optimizer") and node and node.get("lr") == 0 and "max_lr" not in scheduler:
+            yield f"module.{key}.lr is 0: what it is for never changes"
+    if clip and clip < NO_GRADIENT:
+        yield (
+            f"trainer.gradient_clip={clip:g} leaves next to nothing of any gradient; Adam adds "
+            f"{NO_GRADIENT:g} to it, so that nothing changes"
+        )
 
 
 def _silence(rung: str, planned: Sequence[Planned]) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """What only the data of a run can say: how long an epoch is, how masks look.
 
-Imports torch and reads the data, but trains nothing.
+Imports torch and reads the data, but trains nothing. And what a training would refuse once it is
+built, so that a plan refuses it as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 
-from launch.errors import LaunchError
+from launch.errors import ConfigError, LaunchError, MissingError
+from launch.losses import files
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import ScheduledMask
 from launch.record.references import REFERENCES
 from launch.show.planned import Config, Facts, Thumbnails
 from launch.train import build
 from launch.train.data import ScheduledDataModule
+from launch.train.module import ScheduledModule
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -28,6 +31,47 @@ class Preview:
 
     facts: Facts
     masks: list[Thumbnails]
+
+
+def missing(runs: Iterable[Config]) -> list[str]:
+    """What would stop a training of these runs and is not there yet.
+
+    Raises:
+        ConfigError: for what a training would refuse.
+    """
+    found = []
+    for config in runs:
+        try:
+            rehearsed(config)
+            build.build_data(without_weights(config))
+            files.require(dict(config))
+        except (InstantiationException, MissingError) as error:
+            told = build.readable(error)
+            if not isinstance(told, MissingError):
+                raise told from error
+            found.append(f"a training would stop: {told.message}")
+    return list(dict.fromkeys(found))
+
+
+def rehearsed(config: Config) -> ScheduledModule | None:
+    """The module of a training, less weights from elsewhere; None if it cannot be without them.
+
+    Raises:
+        ConfigError: as the training would.
+    """
+    bare = without_weights(config)
+    losses = {name: loss for name, loss in bare["losses"].items() if loss}
+    masks = bare.get("masks") if len(losses) == len(bare["losses"]) else []
+    try:
+        return build.build_module(bare | {"losses": losses, "masks": masks})
+    except MissingError:
+        return None
+    except ConfigError:
+        raise
+    except Exception as error:
+        if bare != config:
+            return None  # for want of the weights, as far as one can tell
+        raise build.readable(error) from error
 
 
 def previews(runs: Mapping[str, Config]) -> dict[str, Preview]:
@@ -100,9 +144,9 @@ def thumbnails(mask: ScheduledMask, state: Mapping[str, Any], last: int) -> Thum
 
 
 def without_weights(config: Any) -> Any:
-    """A configuration with null for what may need weights: other runs, and losses as metrics."""
+    """A configuration with null for what needs weights: of other runs, and published ones."""
     if isinstance(config, dict):
-        if str(config.get("_target_", "")).startswith("launch.losses."):
+        if files.published(config):
             return None
         return {key: without_weights(value) for key, value in config.items()}
     if isinstance(config, list):

@@ -77,8 +77,13 @@ def prepare_module(module: ScheduledModule, settings: Config) -> None:
     """Apply `fused`, `channels_last`, `activation_checkpointing` and `compile` to a recipe.
 
     Raises:
-        ConfigError: if a pattern of `activation_checkpointing` matches no sub-module.
+        ConfigError: if a pattern of `activation_checkpointing` matches no sub-module, and for a
+            recipe whose networks cannot be shared among ranks.
     """
+    if settings.get("strategy") == SHARDED:
+        from launch.train.sharding import require_shardable  # noqa: PLC0415 - slow to import
+
+        require_shardable(module)
     if settings.get("fused", False):
         half = precision(settings["precision"]) in ("16-mixed", 16)
         fuse(module, scaled=module.automatic_optimization and half)

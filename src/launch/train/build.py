@@ -16,7 +16,7 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
-from launch.errors import ConfigError
+from launch.errors import ConfigError, LaunchError
 from launch.masks.build import build as build_masks
 from launch.masks.scheduled import check_losses
 from launch.record.run import Run
@@ -90,6 +90,16 @@ def build_data(config: Config) -> ScheduledDataModule:
     data.seed, data.prefetch = config["seed"], config["trainer"].get("prefetch", 2)
     data.loader_timeout = config["trainer"].get("loader_timeout", 0)
     return data
+
+
+def readable(error: Exception) -> LaunchError:
+    """The user's error inside Hydra's wrapping, or the wrapping itself."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, LaunchError):
+            return cause
+        cause = cause.__cause__
+    return ConfigError(str(error.__cause__ or error))
 
 
 def restore_counters(module: ScheduledModule, checkpoint: Path) -> None:

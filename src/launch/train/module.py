@@ -48,8 +48,11 @@ class ScheduledModule(pl.LightningModule):
         metrics, validated: what the latest validation found, and its iteration.
         make_scaler: makes a scaler of gradients in float16, where the recipe steps by itself.
         scalers: one for each optimizer then, otherwise none.
+        looks_inside: whether it calls parts of a network, which `fsdp2` then cannot make whole.
         seed, accumulate, gradient_clip, batches_per_epoch, iterations: settings of the run.
     """
+
+    looks_inside = False
 
     def __init__(
         self,

@@ -67,12 +67,33 @@ def part(value: Any, like: Any) -> Any:
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
 
 
+def require_shardable(module: pl.LightningModule) -> None:
+    """
+    Raises:
+        ConfigError: if a recipe looks inside its networks, or trains what is no network.
+    """
+    if getattr(module, "looks_inside", False):
+        raise ConfigError(
+            "trainer.strategy=fsdp2 makes networks whole while they compute, and "
+            f"{type(module).__name__} looks inside of one; type trainer.strategy=ddp"
+        )
+    children = module.named_children()
+    shared = {n for n, child in children if n != "losses" and not isinstance(child, nn.ModuleDict)}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad and name.partition(".")[0] not in shared:
+            raise ConfigError(
+                f"trainer.strategy=fsdp2 shards networks, and {name} is of none, as those of "
+                "losses and of discriminators, which rest in turn; type trainer.strategy=ddp"
+            )
+
+
 def shard(module: pl.LightningModule, averages: nn.ModuleDict) -> None:
     """Share what trains among the ranks, once.
 
     Raises:
         ConfigError: if parameters train that are those of no network.
     """
+    require_shardable(module)
     assert module.device_mesh is not None
     mesh = module.device_mesh["data_parallel"]
     for name, network in module.named_children():
@@ -81,10 +102,3 @@ def shard(module: pl.LightningModule, averages: nn.ModuleDict) -> None:
             for shared in (network, *([averages[name]] if name in averages else [])):
                 shared.to(memory_format=torch.contiguous_format)  # FSDP2 takes no other
                 fully_shard(shared, mesh=mesh, reshard_after_forward=True)
-    named = module.named_parameters()
-    left = [name for name, p in named if p.requires_grad and not isinstance(p, DTensor)]
-    if left:
-        raise ConfigError(
-            f"trainer.strategy=fsdp2 shards networks, and {left[0]} is of none, as those of losses "
-            "and of discriminators, which rest in turn; type trainer.strategy=ddp"
-        )

@@ -35,6 +35,7 @@ from launch.train.build import (
     build_module,
     build_trainer,
     prepare_stream,
+    readable,
     restore_counters,
     validate_each_epoch,
 )
@@ -127,16 +128,6 @@ def ended(run: Run, config: Config, error: LaunchError) -> int:
         if config.get("debug"):
             traceback.print_exc()
     return error.exit_code
-
-
-def readable(error: Exception) -> LaunchError:
-    """The user's error inside Hydra's wrapping, or the wrapping itself."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, LaunchError):
-            return cause
-        cause = cause.__cause__
-    return ConfigError(str(error.__cause__ or error))
 
 
 # Tasks
