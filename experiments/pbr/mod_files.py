@@ -11,6 +11,7 @@ below `textures/` without its suffix.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,8 +62,14 @@ def save(
     colours: ColourFormat,
     lossless_below: float,
 ) -> list[str]:
-    """Write the files of `outputs`, each complete or not at all; returns what should be known."""
+    """Write the files of `outputs`, each complete or not at all; returns what should be known.
+
+    What a conversion that was killed left of them is removed.
+    """
     notes = []
+    for path in map(destination.joinpath, outputs(name, write)):
+        for left in path.parent.glob(f"{escape(path.name)}.*{storage.PARTIAL}"):
+            left.unlink()
     if write != "png":
         notes = _save_game(result, destination / "textures/pbr" / name, colours, lossless_below)
     if write != "dds":

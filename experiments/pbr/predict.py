@@ -196,8 +196,8 @@ def announce(found: Found, known: Rules) -> None:
         print(f"archives are not opened ({' '.join(archives)}): extract them first", flush=True)
     for sentence in textures.not_read(found.others):
         print(sentence, flush=True)
-    for pattern in known.unused():
-        print(f"predict.yaml: {pattern} matches no texture", flush=True)
+    for sentence in known.unused():
+        print(f"predict.yaml: {sentence}", flush=True)
 
 
 def described(one: Planned, files: Sequence[str]) -> str:

@@ -9,7 +9,8 @@ Of several patterns that match, later ones win, key by key. Letter case is ignor
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
@@ -53,7 +54,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Rules:
-    """Patterns with what they say, in order; `used` are those that matched a file."""
+    """Patterns with what they say, in order; `used` are those that matched one of `files`."""
 
     def __init__(
         self, given: Mapping[str, Mapping[str, Any]], origin: str = "predict.yaml"
@@ -67,10 +68,12 @@ class Rules:
         plain = [pattern.replace("\\", "/").strip("/").lower() for pattern in given]
         self.given = {p: dict(said) for p, said in zip(plain, given.values(), strict=True)}
         self.used: set[str] = set()
+        self.files: set[str] = set()
 
     def __call__(self, file: str) -> Rule:
         """What is known about a file, by its path below the textures."""
         said: dict[str, Any] = {}
+        self.files.add(file.lower())
         for pattern, settings in self.given.items():
             if matches(pattern, file.lower()):
                 self.used.add(pattern)
@@ -78,7 +81,11 @@ class Rules:
         return Rule(**said)
 
     def unused(self) -> list[str]:
-        return [pattern for pattern in self.given if pattern not in self.used]
+        """A sentence for each pattern that matched nothing, with the nearest names that would."""
+        paths = map(PurePosixPath, sorted(self.files))
+        names = dict.fromkeys(map(str, chain(*((p, p.with_suffix(""), *p.parents) for p in paths))))
+        unused = (pattern for pattern in self.given if pattern not in self.used)
+        return [f"{pattern} matches no texture.{nearest(pattern, names)}" for pattern in unused]
 
 
 def matches(pattern: str, file: str) -> bool:

@@ -12,6 +12,7 @@ from launch.tools.decoding import UnreadableImageError, named
 
 SUFFIXES = pictures.SUFFIXES
 CONSTANT = 4 / 255  # a channel of a smaller spread holds nothing; compression moves it a little
+COPIED = 0.04  # mean distance of channels that are copies; blocks keep 5 bits of red and 6 of green
 MID = 0.04  # distance from one half within which a constant red is the x of a flat normal map
 BAND = 512  # rows that are floats at once
 SHORTENED = "shortened to 8 bits per channel"
@@ -196,7 +197,8 @@ def axes(image: np.ndarray) -> tuple[int, int, int | None]:
     step = max(1, max(image.shape[:2]) // 1024)
     few = floats(image[::step, ::step])
     red, green, blue = (few[..., i] for i in range(3))
-    copies = _is_constant(red - green) and not _is_constant(red)
+    apart = max(np.abs(few[..., i] - green).mean() for i in (0, 2))
+    copies = apart <= COPIED and not _is_constant(red)
     filled = _is_constant(red) and _is_constant(blue) and abs(float(red.mean()) - 0.5) > MID
     if channels == 4 and not _is_constant(few[..., 3]) and (copies or filled):
         return 3, 1, None

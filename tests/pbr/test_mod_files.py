@@ -29,6 +29,14 @@ def test_it_writes_what_it_says_and_nothing_else(result, tmp_path, write):
     assert written == set(outputs("area/wall", write))
 
 
+def test_what_a_killed_conversion_left_is_removed(result, tmp_path):
+    left = tmp_path / "textures/pbr/wall [1].dds.123.partial"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    save(result, "wall [1]", tmp_path, "dds", "bc7", 0)
+    assert not left.exists()
+
+
 def test_planes_lie_where_the_game_looks(result, tmp_path):
     save(result, "wall", tmp_path, "dds", "bc7", 0)
     folder = tmp_path / "textures/pbr"

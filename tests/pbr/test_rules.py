@@ -36,7 +36,16 @@ def test_later_patterns_win_key_by_key_whatever_the_letters():
     strap = rules("ARMOR/Strap.dds")
     assert (strap.category, strap.metallic) == ("leather", 1)
     assert rules("clutter/cup.dds") == Rule()
-    assert Rules({**given, "boots": {}}).unused() == ["armor", "armor/strap.dds", "boots"]
+
+
+def test_a_pattern_that_matches_nothing_is_named_with_the_nearest_that_would():
+    rules = Rules({"armour": {}, "Armor/Strap.dd": {}, "armor": {}, "boots": {}})
+    rules("ARMOR/Strap.dds")
+    assert rules.unused() == [
+        "armour matches no texture. Did you mean 'armor'?",
+        "armor/strap.dd matches no texture. Did you mean 'armor/strap.dds' or 'armor/strap'?",
+        "boots matches no texture.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -67,17 +67,17 @@ def test_normals_in_every_layout(bump, layout, directx):
     assert normal_bytes(image, directx)[..., 2].min() > 127
 
 
-BLOCKS = {  # code in the header -> encoder, layout of what it is given
-    b"ATI2": (etcpak.compress_bc5, "with specular"),
-    b"BC5U": (etcpak.compress_bc5, "with specular"),
-    b"DXT1": (etcpak.compress_bc1, "with specular"),
-    b"DXT5": (etcpak.compress_bc3, "x in alpha"),
-}
+BLOCKS = [  # code in the header, encoder, layout of what it is given
+    (b"ATI2", etcpak.compress_bc5, "with specular"),
+    (b"BC5U", etcpak.compress_bc5, "with specular"),
+    (b"DXT1", etcpak.compress_bc1, "with specular"),
+    (b"DXT5", etcpak.compress_bc3, "x in alpha"),
+    (b"DXT5", etcpak.compress_bc3, "x in alpha, grey"),
+]
 
 
-@pytest.mark.parametrize("code", list(BLOCKS))
-def test_normals_in_blocks(bump, code, tmp_path):
-    encode, layout = BLOCKS[code]
+@pytest.mark.parametrize(("code", "encode", "layout"), BLOCKS)
+def test_normals_in_blocks(bump, code, encode, layout, tmp_path):
     image = layouts(bump)[layout]
     head = struct.pack("<7I", 124, 0x1007, SIDE, SIDE, 0, 0, 1) + bytes(44)
     head += struct.pack("<2I4s5I", 32, 4, code, *[0] * 5) + struct.pack("<5I", 0x1000, *[0] * 4)
@@ -87,7 +87,7 @@ def test_normals_in_blocks(bump, code, tmp_path):
     assert np.degrees(np.arccos(np.clip((found * bump).sum(axis=-1), -1, 1))).mean() < 3
 
 
-@pytest.mark.parametrize("layout", ["x y z", "x in alpha"])
+@pytest.mark.parametrize("layout", ["x y z", "x in alpha", "x in alpha, grey"])
 def test_normals_in_the_best_blocks(bump, layout, tmp_path):
     image = layouts(bump)[layout]
     full = np.full((SIDE, SIDE), 255, np.uint8)
