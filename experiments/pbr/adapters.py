@@ -1,6 +1,6 @@
 """Low-rank adapters, and start weights that fit a network with or without them."""
 
-import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -12,29 +12,19 @@ ATTENTION = r".*encoder.*attn\.(q|kv)"
 BASE = ".base_layer."
 
 
-class Adapted(nn.Module):
-    """A linear layer with a low-rank change, W x + 2 B A x; the plain layer at first.
-
-    Hu et al., "LoRA", 2021. Its tensors are named as by the library `peft`.
-    """
-
-    def __init__(self, layer: nn.Linear, rank: int) -> None:
-        super().__init__()
-        self.base_layer = layer
-        self.lora_A = nn.ModuleDict({"default": nn.Linear(layer.in_features, rank, bias=False)})
-        self.lora_B = nn.ModuleDict({"default": nn.Linear(rank, layer.out_features, bias=False)})
-        nn.init.zeros_(self.lora_B["default"].weight)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.base_layer(x) + 2 * self.lora_B["default"](self.lora_A["default"](x))
-
-
 def add_lora(model: nn.Module, rank: int) -> None:
-    """Put adapters of `rank` on every q and kv projection; what trains is for the phase to say."""
-    for name, layer in list(model.named_modules()):
-        if isinstance(layer, nn.Linear) and re.fullmatch(ATTENTION, name):
-            place, _, own = name.rpartition(".")
-            setattr(model.get_submodule(place), own, Adapted(layer, rank))
+    """Put adapters of `rank`, alpha = 2 rank, on every q and kv projection; the identity at first.
+
+    Hu et al., "LoRA", 2021. All parameters keep `requires_grad`; what trains is for the phase to
+    say.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  seconds to import
+    inject_adapter_in_model(
+        LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=ATTENTION), model
+    )
+    model.requires_grad_(True)
 
 
 def load(network: nn.Module, weights: str | None, part: str) -> None:
@@ -77,7 +67,7 @@ def select(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 def merged(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A state dict with the adapters added to the weights they adapt, under the plain names.
 
-    W + 2 B A, see `Adapted`.
+    W + 2 B A: the scale alpha / rank is 2, see `add_lora`.
     """
     result = {}
     for name, value in state.items():

@@ -21,6 +21,7 @@ NEEDED_BY_NONE = {
 NEEDED_BY_SOME = {
     # package: scenarios that use it, themselves or through another package
     "lpips": {"pbr"},
+    "peft": {"pbr"},
     "scipy": {"roi", "winding"},
     "segmentation_models_pytorch": {"pbr"},
     "skimage": {"winding"},
