@@ -110,7 +110,7 @@ def target(name, config=None, *inner):
 
 
 def test_the_plan_prints_draws_and_lists_every_rung_and_job(tmp_path, capsys):
-    free = CONFIG | {"trainable": None}
+    free = CONFIG | {"trainable": None, "trainer": CONFIG["trainer"] | {"max_epochs": 3}}
     two = target("toy/a", None, target("one", CONFIG), target("two", free))
     ladder = read(LADDER)
     inner = list(zip(ladder.rungs, [two, target("toy/b", CONFIG)], strict=True))
@@ -121,6 +121,7 @@ def test_the_plan_prints_draws_and_lists_every_rung_and_job(tmp_path, capsys):
     assert "one: network.weight" in printed
     assert "one: 85.7" in printed
     assert "two: 100" in printed
+    assert "4, 3 epochs" in printed and "two: 64 to 85.3" in printed
     assert "finite: every metric; else stop" in printed
     assert Image.open(tmp_path / "plan.png").width > 1000
     with (tmp_path / "plan.csv").open() as file:

@@ -32,19 +32,23 @@ def test_an_end_is_told_only_where_it_is_known() -> None:
     falling = Exponential(1.0, 0.5, floor=0.25)
     assert end(Planned("t", falling, 20, length_known=False)) == "0.25 (end unknown)"
     known = Planned("t", falling, 8, updates_per_epoch=40)
-    assert end(known) == "8: 0.25"
+    assert end(known) == "7: 0.25", "no epoch begins at 8"
+    late = Points([[0, 64], [3, 96]], unit="epoch")
+    assert [course(Planned("crop", late, last)) for last in (3, 4)] == ["", "3: 96"]
     assert course(known) == "2 (iteration 80): 0.25"
 
 
 def test_what_stays_is_a_line_and_no_row() -> None:
     data = {"game_share": 0.25, "balanced": True, "root": "x"}
     settings = config(losses={"a": {"type": "l1"}}, data=data, trainable={"norm_only": True})
+    settings["module"] = {"weights": "experiment:x/y"}
     planned = collect(settings)
     assert list(tables(planned, [])) == []
     assert [line for _, line in fixed(planned, settings)] == [
         "constant: losses.a 1",
         "data: game_share 0.25, balanced true",
         "trains: norms only",
+        "starts from: experiment:x/y",
     ]
 
 

@@ -20,7 +20,8 @@ from launch.schedules import Schedule
 from launch.show.plan_table import number
 from launch.show.planned import nodes, rates
 
-WIDTH = 160  # characters at least
+WIDTH = 180  # characters at least
+DIGITS = 3  # of a value that moves
 NARROW = 20  # characters of a column; what is wider is told below the table
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # told apart in every kind of colour vision
 HANDLING = ("on_fail", "remedy", "then", "type")
@@ -133,11 +134,19 @@ def table(ladder: Ladder, rungs: Sequence[Sequence[Job]]) -> Table:
     """One line for each rung; where its jobs differ, each of them is named."""
     labels = [*(label for label in ladder.show if is_narrow(label, rungs)), TRAINED]
     whole = ("rung", "length", TRAINED)
-    result = Table(*(Column(name, no_wrap=name in whole) for name in ("rung", "length", *labels)))
+    names = ("rung", "length", *labels)
+    result = Table(*(Column(name, no_wrap=name in whole, overflow="fold") for name in names))
     for rung, found in zip(ladder.rungs, rungs, strict=True):
         values = [together({job.name: text(job, label) for job in found}) for label in labels]
-        result.add_row(rung.experiment, f"{found[0].length} {found[0].unit}", *values)
+        result.add_row(rung.experiment, length(found), *values)
     return result
+
+
+def length(found: Sequence[Job]) -> str:
+    """`8 epochs`; of jobs that differ `8, 5, 4 epochs`, in their order."""
+    lengths = [str(job.length) for job in found]
+    told = lengths if len(set(lengths)) > 1 else lengths[:1]
+    return f"{', '.join(told)} {found[0].unit}"
 
 
 def details(ladder: Ladder, rungs: Sequence[Sequence[Job]]) -> Iterator[str]:
@@ -167,7 +176,8 @@ def text(job: Job, label: str) -> str:
     value = job.shown[label]
     if is_schedule(value):
         first, last = value(0), value(max(job.length - 1, 0))
-        return number(first) if first == last else f"{number(first)} to {number(last)}"
+        ends = dict.fromkeys(number(value, DIGITS) for value in (first, last))
+        return " to ".join(ends)
     if isinstance(value, Mapping):
         return str(value.get("_target_", ", ".join(map(str, value)))).rpartition(".")[2]
     if isinstance(value, list):
@@ -219,7 +229,7 @@ def name_rungs(top: Axes, bottom: Axes, ladder: Ladder, rungs: Sequence[Sequence
     """Names and lengths above, gates below where each rung ends."""
     above, below = top.get_xaxis_transform(), bottom.get_xaxis_transform()
     for place, (rung, found) in enumerate(zip(ladder.rungs, rungs, strict=True)):
-        name = f"{rung.experiment.rpartition('/')[2]}\n{found[0].length} {found[0].unit}"
+        name = f"{rung.experiment.rpartition('/')[2]}\n{length(found)}"
         top.text(place + 0.02, 1.22, name, transform=above, fontsize=7)
         gates = "\n".join(dict.fromkeys(f"{gate.type}: {gate.on_fail}" for gate in rung.gates))
         bottom.text(

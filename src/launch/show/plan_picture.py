@@ -137,12 +137,13 @@ def row(ax: Axes, planned: Planned, lines: set[float] | None = None) -> None:
     values = [planned.schedule(point) for point in points]
     style = "default"
     if planned.unit == "epoch":  # a value holds for an epoch, and none begins at the end
-        style, values[-1] = "steps-post", planned.schedule(max(planned.last - 1, 0))
+        style, values[-1] = "steps-post", planned.schedule(planned.end)
     for at in lines or ():
         ax.axvline(at, color=SOFT, linewidth=0.6, linestyle=":")
     ax.plot([point * scale for point in points], values, color=LINE, linewidth=1.8, drawstyle=style)
     ax.set_ylabel(planned.key, fontsize=7.5, rotation=0, ha="right", va="center")
     ax.yaxis.set_major_locator(MaxNLocator(2))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.tick_params(labelsize=6.5)
     ax.margins(y=0.45)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from launch.record.references import references
 from launch.schedules import Schedule
 from launch.show.planned import Config, Planned, data_settings, trainable
 
@@ -32,6 +33,8 @@ def fixed(planned: Sequence[Planned], config: Config) -> Iterator[tuple[str, str
         mixed = ", ".join(f"{key} {value}" for key, value in data_settings(whole))
         yield from [(rung, f"data: {mixed}")] if mixed else []
         yield from ((rung, line) for line in trainable(whole))
+        first = ", ".join(dict.fromkeys(references(whole)))
+        yield from [(rung, f"starts from: {first}")] if first else []
         epochs = [p for p in planned if p.rung == rung and p.unit == "epoch"]
         lengths = {p.updates_per_epoch for p in epochs if p.updates_per_epoch}
         yield from ((rung, f"an epoch is {number(length)} iterations") for length in lengths)
@@ -62,8 +65,8 @@ def shown(planned: Sequence[Planned]) -> list[Planned]:
 
 def end(planned: Planned) -> str:
     """Where it ends and at what; without a place if only the data could tell."""
-    value = number(planned.schedule(planned.last))
-    return f"{planned.last}: {value}" if planned.length_known else f"{value} (end unknown)"
+    value = number(planned.schedule(planned.end))
+    return f"{planned.end}: {value}" if planned.length_known else f"{value} (end unknown)"
 
 
 def course(planned: Planned) -> str:

@@ -49,10 +49,15 @@ class Planned:
         return self.schedule.unit
 
     @property
+    def end(self) -> int:
+        """Where its last value acts: the end, or the last epoch, since none begins at the end."""
+        return max(0, self.last - (self.unit == "epoch"))
+
+    @property
     def changes(self) -> list[int]:
         """Where another piece of the formula begins, within the run, and shows."""
         s = self.schedule
-        within = (change for change in s.changes() if 0 < change <= self.last)
+        within = (change for change in s.changes() if 0 < change <= self.end)
         return [change for change in within if len({s(change - 1), s(change), s(change + 1)}) > 1]
 
     @property
