@@ -219,9 +219,16 @@ def dot(a: complex, b: complex) -> float:
 
 
 def directions(column: Column, links: Column) -> Column:
-    """The links; one without length is replaced by what is perpendicular to the column."""
+    """The links; one without length is replaced by what is perpendicular to the column.
+
+    On the side of the others: left and right of a column change places in a mirrored mesh.
+    """
     short = np.abs(links) <= SHORTEST
-    return np.where(short, -1j * np.gradient(column), links) if short.any() else links
+    if not short.any():
+        return links
+    across = -1j * np.gradient(column)
+    mirrored = (links * across.conj()).real.sum() < 0
+    return np.where(short, -across if mirrored else across, links)
 
 
 def turned(across: Column, low: float, high: float) -> float:

@@ -137,6 +137,19 @@ def test_a_pie_of_more_than_half_a_turn_leaves_out_the_wedge_between_its_ends() 
     assert image[0, 0, 150, 20] == 0 and image[0, 0, 20, 150] == 1
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_link_without_length_turns_with_its_neighbours(mirrored) -> None:
+    state = turning(100)
+    if mirrored:
+        state = {"xy_ema": state["xy_ema"].flip(2), "xy_conn_ema": state["xy_conn_ema"].flip(2, 3)}
+    whole = pie().generate(60, state, (300, 300), torch.device("cpu"))
+    for row in (20, 21, 40):
+        state["xy_conn_ema"][0, row, COLUMNS // 2, [0, 2]] = state["xy_ema"][0, row, COLUMNS // 2]
+    image = pie().generate(60, state, (300, 300), torch.device("cpu"))
+    assert (image - whole).abs().mean() < 0.005
+    assert 0.2 < whole.mean() < 0.8
+
+
 def test_the_wedge_only_grows_for_a_mesh_that_stands_still() -> None:
     mask = pie()
     images = [draw(mask, iteration, fan()) for iteration in range(0, 101, 10)]
