@@ -2,6 +2,7 @@
 
 import csv
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -96,6 +97,21 @@ def test_every_job_is_checked_before_the_first_starts(here, worker):
     told = printed.index("loss_weight=-2: losses.pixel")
     assert told < printed.index("sweep/0")
     assert "3 jobs: 2 to run, 0 completed already, 1 that cannot run" in printed
+
+
+def test_the_same_command_continues_the_last_sweep_until_it_is_completed(here, worker):
+    sweep = ["-m", "+experiment=sr/static", "seed=0,1,2"]
+    worker.ends = {"1": [1]}
+    assert here(*sweep)[0] == 1
+    (folder,) = Path("runs/multirun").iterdir()
+    assert here(*sweep, "trainer.max_iterations=9")[0] == 0, "another sweep has a folder of its own"
+    _, other = sorted(Path("runs/multirun").iterdir())
+    shutil.rmtree(other)
+    code, printed = here(*sweep)
+    assert code == 0
+    assert f"continues {folder}\n3 jobs: 1 to run, 2 completed already" in printed
+    assert "3 jobs: 3 to run" in here(*sweep)[1]
+    assert len([*Path("runs/multirun").iterdir()]) == 2
 
 
 def test_what_is_completed_is_not_started_again(here, worker):

@@ -1,6 +1,7 @@
 """`-m`: the jobs of a sweep, continued by the same command, over any Hydra launcher. No torch."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from launch.record.storage import write, write_json
 from launch.start import pool
 from launch.start.start import refuse, require_parents
 from launch.study import study
-from launch.sweep.folder import FILE, Sweep, SweptJob, apart, names
+from launch.sweep.folder import FILE, Sweep, SweptJob, apart, latest, names
 
 Overrides = list[str]
 
@@ -56,11 +57,11 @@ def sweep(sweeper: BasicSweeper, arguments: list[str]) -> Swept:
     assert config is not None and context is not None and launcher is not None
     loader = context.config_loader
     assert isinstance(loader, Remembering)
-    folder = folder_of(config)
+    listed_now = once_each(listed(sweeper, arguments))
+    folder = folder_of(config, listed_now, getattr(launcher, "is_detached", False))
     with open_dict(config):
         config.hydra.sweep.dir = str(folder)
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={as_value(folder)}")
-    listed_now = once_each(listed(sweeper, arguments))
     loader.compose_all(config, listed_now)
     both = merged(folder, listed_now, config)
     jobs = [loader.placed(number, overrides) for number, overrides in enumerate(both)]
@@ -110,11 +111,24 @@ def tell(
         print(f"{named[job.place]}: {error.message}", flush=True)
 
 
-def folder_of(config: DictConfig) -> Path:
-    """The folder of a sweep; a study has one that its name decides."""
-    if config.study is None or config.run_dir is not None:
-        return Path(config.hydra.sweep.dir)
-    return Path(config.runs, "study", str(config.study.get("name")))
+def folder_of(config: DictConfig, jobs: list[Overrides], is_detached: bool) -> Path:
+    """The folder of a sweep that none was typed for: a study has one that its name decides.
+
+    That of the last sweep, if it has the same jobs and has not come to its end; unless jobs are
+    only submitted, since they may wait in a queue.
+    """
+    typed = [o for o in config.hydra.overrides.hydra if o.startswith("hydra.sweep.dir")]
+    new = Path(config.hydra.sweep.dir)
+    if config.run_dir is not None or typed:
+        return new
+    if config.study is not None:
+        return Path(config.runs, "study", str(config.study.get("name")))
+    last = None if is_detached else latest(new.parent)
+    with suppress(ConfigError):  # a damaged one is not continued
+        if last and [list(job.overrides) for job in last.jobs] == jobs and not last.is_completed:
+            print(f"continues {last.folder}")
+            return last.folder
+    return new
 
 
 def listed(sweeper: BasicSweeper, arguments: list[str]) -> list[Overrides]:

@@ -49,6 +49,10 @@ class Sweep:
     def run(self, job: SweptJob) -> Run:
         return Run(self.folder / job.place)
 
+    @property
+    def is_completed(self) -> bool:
+        return set(self.statuses().values()) == {"completed"}
+
     def statuses(self) -> dict[str, str]:
         """How every job does, by its place."""
         found = {job.place: self.run(job).status for job in self.jobs}

@@ -86,5 +86,5 @@ def cancel(folder: Path) -> int:
     if withdrawn:
         print(f"took {withdrawn} jobs out of the queue")
     print(f"asked {len(working)} running job{'s' * (len(working) != 1)} below {folder} to stop "
-          "after a checkpoint; the same command continues")  # fmt: skip
+          f"after a checkpoint; the same command continues, with run_dir={folder}")  # fmt: skip
     return 0
