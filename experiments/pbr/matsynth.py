@@ -23,7 +23,7 @@ from launch.experiments.pbr.layers import CLEAN
 from launch.experiments.pbr.sources import Entry
 from launch.experiments.pbr.textures import Texture, UnreadableTextureError
 from launch.record import storage
-from launch.tools.names import inside
+from launch.tools.names import files_below, inside
 
 MAPS = {
     "basecolor": "albedo",
@@ -57,7 +57,7 @@ class MatSynth:
         Raises:
             MissingError: if pyarrow is not installed, or there is no shard.
         """
-        paths = sorted(p for p in self.root.rglob("*") if p.suffix in (".parquet", ".arrow"))
+        paths = [p for p in files_below(self.root) if p.suffix in (".parquet", ".arrow")]
         if not paths:
             raise MissingError(f"{self.root} has no parquet or arrow files of MatSynth")
         licences: Counter[str] = Counter()

@@ -20,7 +20,7 @@ from launch.experiments.pbr.relief import integrated, slopes_of
 from launch.experiments.pbr.seams import Axes
 
 TILE = 512
-LARGEST = 4096  # longer side of the picture whose relief is computed, for the memory that takes
+LARGEST = 4096  # longest period of which a relief is computed, for the memory that takes
 BAND = 512  # rows that are floats at once
 WHOLE = 640  # longer side of the picture on which classes are decided
 MARGIN = 64  # of that picture, around it, in pixels
@@ -123,7 +123,8 @@ def whole_relief(image: np.ndarray, torus: Axes, tile: int) -> Tensor:
 
     Each tile by itself would have another one: waves that it cuts, and a spread of its own.
     """
-    scale = min(1.0, LARGEST / max(image.shape[:2]))
+    periods = (n if wraps else 2 * n for n, wraps in zip(image.shape[:2], torus, strict=True))
+    scale = min(1.0, LARGEST / max(periods))
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     normal = resized(image[..., 3:], (height, width))
     slopes = torch.empty(1, 2, height, width)

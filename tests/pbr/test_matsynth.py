@@ -117,3 +117,10 @@ def test_what_is_missing_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingError, match=r"pip install 'launch\[matsynth\]'"):
         MatSynth(tmp_path).entries()
+
+
+def test_shards_in_a_folder_that_is_a_link_are_found(shards, tmp_path):
+    shards([row("wood")])
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "data").symlink_to(tmp_path)
+    assert [entry.category for entry in MatSynth(tmp_path / "links").entries()] == ["wood"]

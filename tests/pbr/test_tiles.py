@@ -223,11 +223,12 @@ def test_every_tile_gets_its_part_of_the_relief_of_the_whole(torus):
     np.testing.assert_allclose(shifted.astype(int), np.roll(maps, shift, (1, 2)), atol=STEPS)
 
 
-def test_the_relief_of_a_large_texture_is_that_of_a_smaller_picture(monkeypatch):
+@pytest.mark.parametrize(("torus", "largest"), [((True, True), 48), ((False, True), 96)])
+def test_the_relief_of_a_large_texture_is_that_of_a_smaller_picture(monkeypatch, torus, largest):
     image = image_of(side=96)
-    whole = tiles.whole_relief(image, (True, True), 64)
-    monkeypatch.setattr(tiles, "LARGEST", 48)
-    small = tiles.whole_relief(image, (True, True), 64)
+    whole = tiles.whole_relief(image, torus, 64)
+    monkeypatch.setattr(tiles, "LARGEST", largest)
+    small = tiles.whole_relief(image, torus, 64)
     assert (whole.shape[-2:], small.shape[-2:]) == ((96, 96), (48, 48))
     reduced = torch.nn.functional.avg_pool2d(whole, 2)
     assert float(torch.corrcoef(torch.stack([reduced.ravel(), small.ravel()]))[0, 1]) > 0.95
