@@ -20,6 +20,7 @@ from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
 from launch.experiments.pbr.predict import Settings, convert_folder, fingerprint
 from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_error, rerender_error
 from launch.experiments.pbr.rules import checked
+from launch.experiments.pbr.usual import looks
 from launch.losses.structural import SSIM
 from launch.train.objective import Inputs
 
@@ -88,8 +89,9 @@ class MapsFromAlbedo(Phase):
             return
         self.map_means = data.map_means()
         usual = getattr(self.network, "usual", None)
-        if usual is not None and (usual == 0.5).all():
-            usual.copy_(self.map_means)
+        if usual is not None and not usual.is_fitted():
+            given = looks(data.materials, len(self.class_weights))
+            usual.fit(*(part.to(self.device) for part in given))
 
     @property
     def learns(self) -> list[str]:

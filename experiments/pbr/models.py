@@ -23,6 +23,7 @@ from launch.experiments.pbr.encoders import around, load_encoder
 from launch.experiments.pbr.layers import DOMAINS, SCALARS
 from launch.experiments.pbr.padding import Padding, pad, padded
 from launch.experiments.pbr.relief import relief_of
+from launch.experiments.pbr.usual import Usual
 
 IMAGE_CHANNELS = 6  # colour and normal
 WIDTHS = (256, 128, 64, 32, 16)  # of the decoder's blocks
@@ -252,17 +253,13 @@ class AlbedoUNet(MaterialUNet):
 class MapsUNet(MaterialUNet):
     """Four maps from albedo and normal; metallic as a logit, AO and height without bounds.
 
-    Predicts what to change of the maps that are usual for the classes of a pixel. AO is 1 almost
-    everywhere: behind a sigmoid the L1 drives it to 1 for good.
+    Predicts what to change of the maps that are usual for such a texture, and starts from those. AO
+    is 1 almost everywhere: behind a sigmoid the L1 drives it to 1 for good.
 
     Args:
         relief: see the height that the normals add up to, see `relief`.
-
-    Attributes:
-        usual: means of the maps by class, (K + 1, 4), the last row that of all; 0.5 until set.
+        usual: false to start from nothing.
     """
-
-    usual: Tensor
 
     def __init__(
         self,
@@ -271,6 +268,7 @@ class MapsUNet(MaterialUNet):
         detail: NonNegativeInt = 16,
         padding: Padding = "circular",
         relief: bool = True,
+        usual: bool = True,
         pretrained: str | None = None,
         weights: str | None = None,
         part: str = "network",
@@ -280,8 +278,9 @@ class MapsUNet(MaterialUNet):
         super().__init__(
             outputs, channels, encoder, classes, detail, padding, pretrained, None, part
         )
-        self.relief = relief
-        self.register_buffer("usual", torch.full((classes + 1, len(SCALARS)), 0.5))
+        self.relief, self.usual = relief, Usual(classes) if usual else None
+        for parameter in self.heads.parameters():
+            nn.init.zeros_(parameter)
         load(self, weights, part)
 
     def forward(
@@ -291,29 +290,15 @@ class MapsUNet(MaterialUNet):
         Args:
             relief: that of a larger picture, (N, 1, H, W); null for that of the image alone.
         """
+        start: Mapping[str, Tensor | int] = dict.fromkeys(SCALARS, 0)
+        if self.usual is not None:
+            start = self.usual(image.detach(), condition)
         if self.relief:
             seen = relief_of(image[:, 3:]) if relief is None else relief
             image = torch.cat([image, seen], dim=1)
-        start = self.start(image, condition)
         changes = self.raw(self.features(image, condition))
         maps = {name: start[name] + change for name, change in changes.items()}
         return maps | {"roughness": maps["roughness"].sigmoid()}
-
-    def start(self, image: Tensor, condition: Tensor | None) -> dict[str, Tensor]:
-        """What is usual for each pixel, (N, 1, H, W); a logit where the output is one.
-
-        Metal is the same for all classes: the segmentation takes rusty metal for something else.
-        """
-        everywhere = self.usual[-1:, :, None, None].expand(len(image), -1, 1, 1)
-        maps = everywhere
-        if condition is not None:
-            probabilities = condition[:, : len(self.usual) - 1]
-            maps = torch.einsum("nkhw,km->nmhw", probabilities, self.usual[:-1])
-            maps = F.interpolate(maps, image.shape[-2:], mode="bilinear", align_corners=False)
-        planes = dict(zip(SCALARS, maps.split(1, dim=1), strict=True))
-        planes["metallic"] = everywhere[:, SCALARS.index("metallic")][:, None]
-        logits = {n: torch.logit(planes[n], eps=MARGIN) for n in ("roughness", "metallic")}
-        return planes | logits
 
 
 def condition_of(logits: Tensor, game: Tensor) -> Tensor:

@@ -106,8 +106,13 @@ def tensors(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def changed_by_an_update(config: dict, epochs: int = 1) -> tuple[nn.Module, set[str]]:
-    """Names of the tensors that one training step and one update change, in the first epoch."""
+    """Names of the tensors that one training step and one update change, in the first epoch.
+
+    Heads are those of a training: below heads of zero nothing changes in the first update.
+    """
     job = build_module(config)
+    for head in getattr(job.network, "heads", nn.ModuleDict()).values():
+        nn.init.normal_(head.weight, std=0.1)
     job.batches_per_epoch, job.iterations = 1, epochs
     optimizer = job.optimizer(job.parameter_groups())
     job.train()

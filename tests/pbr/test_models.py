@@ -114,20 +114,17 @@ def test_a_branch_at_full_resolution_lets_the_decoder_see_the_input(encoder, det
     assert torch.equal(*features) is (detail == 0)
 
 
-def test_maps_start_from_what_is_usual_for_the_classes_of_a_pixel():
+def test_maps_start_from_what_is_usual():
     network = MapsUNet(TINY).eval()
-    network.usual[:] = torch.rand(network.usual.shape, generator=torch.Generator().manual_seed(0))
-    for head in network.heads.values():
-        torch.nn.init.zeros_(head.weight)
-        torch.nn.init.zeros_(head.bias)
-    logits = torch.full((2, 7, 8, 8), -50.0)
-    logits[0, 3] = logits[1, 5] = 50
-    condition = condition_of(logits, torch.zeros(2))
+    assert network.usual is not None
+    network.usual.weights[:] = 0.1 * torch.rand(
+        network.usual.weights.shape, generator=torch.Generator().manual_seed(0)
+    )
+    condition = condition_of(torch.zeros(2, 7, 8, 8), torch.zeros(2))
     with torch.no_grad():
-        maps, alone = network(image(), condition), network(image())
-    for row, cls in enumerate((3, 5)):
-        found = [maps[name][row].mean() for name in ("roughness", "ao", "height")]
-        torch.testing.assert_close(torch.stack(found), network.usual[cls, [0, 2, 3]])
-    metal = maps["metallic"].sigmoid().mean()
-    torch.testing.assert_close(metal, network.usual[-1, 1])  # of no class
-    torch.testing.assert_close(alone["height"].mean(), network.usual[-1, 3])
+        maps, start = network(image(), condition), network.usual(image(), condition)
+        nothing = MapsUNet(TINY, usual=False).eval()(image())
+    assert torch.equal(maps.pop("roughness"), start.pop("roughness").sigmoid())
+    for name, values in maps.items():
+        assert torch.equal(values, start[name])
+    assert (nothing["height"] == 0).all()

@@ -65,7 +65,7 @@ def networks() -> MapsFromAlbedo:
     """All three of a phase, with random weights and a condition that counts."""
     torch.manual_seed(0)
     maps = MapsUNet("tu-test_resnet")
-    maps.usual.uniform_()
+    maps.usual.weights.add_(0.02 * torch.randn_like(maps.usual.weights))
     for module in (*maps.heads.values(), *maps.film.modules()):
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.normal_(module.weight, std=0.3)
