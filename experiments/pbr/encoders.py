@@ -8,12 +8,25 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
+from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
 
-from launch.errors import ConfigError
+from launch.errors import ConfigError, nearest
 from launch.tools import model_files
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
+
+
+def known(encoder: str) -> str:
+    """
+    Raises:
+        ConfigError: for the name of an encoder that segmentation-models-pytorch has not.
+    """
+    names = get_encoder_names()
+    if encoder not in names and not encoder.startswith("tu-"):  # of timm, which says so itself
+        guess = nearest(encoder, names)
+        raise ConfigError(f"encoder: segmentation-models-pytorch has no {encoder!r}.{guess}")
+    return encoder
 
 
 def load_encoder(encoder: nn.Module, path: str | None) -> None:

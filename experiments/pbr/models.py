@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from launch.errors import ConfigError
 from launch.experiments.pbr.adapters import add_lora, load
-from launch.experiments.pbr.encoders import around, load_encoder
+from launch.experiments.pbr.encoders import around, known, load_encoder
 from launch.experiments.pbr.layers import DOMAINS, SCALARS
 from launch.experiments.pbr.padding import Padding, pad, padded
 from launch.experiments.pbr.relief import relief_of
@@ -54,7 +54,7 @@ class SegFormer(nn.Module):
         super().__init__()
         self.classes = classes
         self.model = smp.Segformer(
-            encoder, encoder_weights=None, in_channels=IMAGE_CHANNELS, classes=classes
+            known(encoder), encoder_weights=None, in_channels=IMAGE_CHANNELS, classes=classes
         )
         load_encoder(self.model.encoder, pretrained)
         if lora_rank:
@@ -170,7 +170,7 @@ class MaterialUNet(nn.Module):
         part: str,
     ) -> None:
         super().__init__()
-        self.encoder = get_encoder(encoder, in_channels=channels, weights=None)
+        self.encoder = get_encoder(known(encoder), in_channels=channels, weights=None)
         load_encoder(self.encoder, pretrained)
         self.decoder = Decoder(self.encoder.out_channels, detail)
         condition = classes + len(DOMAINS)

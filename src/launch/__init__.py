@@ -10,7 +10,10 @@ From Python, with the same words as on the command line:
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from launch.python import compose, load, run, runs
 
 __all__ = ["compose", "load", "run", "runs"]
 

@@ -7,6 +7,7 @@ from launch.composition import explain
 from launch.composition.compose import compose, started
 from launch.composition.typed import Typed
 from launch.errors import ConfigError
+from launch.record.stopping import Stopped
 
 STATIC = "experiment=sr/static"
 
@@ -36,6 +37,12 @@ def test_what_is_wrong_is_said_with_what_to_type(typed, said):
     with pytest.raises(ConfigError) as caught:
         _ = compose([STATIC, *typed]).plain
     assert said in caught.value.message
+
+
+def test_what_a_request_to_stop_has_broken_is_no_mistake(monkeypatch):
+    monkeypatch.setattr(explain.requests, "at", 1.0)
+    with pytest.raises(Stopped):
+        explain.explain(ValueError(""), [])
 
 
 def test_several_mistakes_are_told_at_once():

@@ -13,6 +13,7 @@ CONFIG = OmegaConf.create(
         "module": {"optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.1}},
         "losses": {"pixel": {"type": "l1"}},
         "data": {"batch_size": 4},
+        "trainable": None,
     }
 )
 
@@ -27,6 +28,7 @@ CONFIG = OmegaConf.create(
         ("module.optimizer.weight_decay", "It can be added: +module.optimizer.weight_decay=VALUE"),
         ("losses.pixel.start_iter", "It can be added: +losses.pixel.start_iter=VALUE"),
         ("losses.ssim.loss_weight", "+losses.ssim='{type: ssim, loss_weight: VALUE}'"),
+        ("trainable.freeze", "trainable is null here; type trainable='{freeze: VALUE}'"),
         ("tainer.max_iterations", "'trainer.max_iterations'"),
         ("data.root", "data=sr/folder has it"),
         ("unheard_of", ""),

@@ -49,7 +49,7 @@ MISTAKES = [
     ("+study=sr_ramp -m", 2, "Did you mean 'sr_ramps'"),
     ("+study=sr_ramps task=plan -m", 2, "plan one of its jobs, without -m"),
     ("-m task=report", 2, "leave -m out"),
-    (f"-m {STATIC} resume=runs/stopped", 2, "leave -m out: python -m launch experiment=sr/static"),
+    (f"-m {STATIC} resume=runs/stopped", 2, "continues a run; leave -m out"),
     (f"-m {STATIC} seed=1,2 hydra.sweeper.max_batch=3", 2, "'hydra.sweeper.max_batch_size'"),
     (f"-m {STATIC} seed=1,2 hydra/launcher=slurm hydra.launcher.partitoin=x", 2,
      "'hydra.launcher.resources.slurm_partition'"),
@@ -140,6 +140,7 @@ MISTAKES = [
     (f"{STATIC} +ladder=pbr", 2, "leave one of them out"),
     # What only building tells, which a plan tells as well
     (f"{STATIC} task=plan ema.modules=[netwrk]", 2, "Did you mean 'network'"),
+    ("+experiment=pbr/phase_a0/albedo task=plan recipe.unet=resnet43", 2, "mean 'resnet34'"),
     (f"{STATIC} task=plan data.crop=4096", 2, "must be at least 16384"),
     (f"{STATIC} task=plan trainer.activation_checkpointing=[x.*]", 2, "no sub-module matches"),
     ("+experiment=sr/gan_ramp task=plan module.discriminator=null", 2, "losses.gan is a GAN"),

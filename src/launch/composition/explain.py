@@ -20,6 +20,7 @@ from launch.composition.meant import flatten, key_meant, meant, of_scenario, opt
 from launch.composition.recipes import groups, names
 from launch.composition.typed import GROUPS, KEPT, Typed, quoted
 from launch.errors import ConfigError, LaunchError, nearest
+from launch.record.stopping import requests
 
 ROOT = "launch"
 
@@ -34,7 +35,12 @@ SEVERAL = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '([^=]+
 
 
 def explain(error: Exception, overrides: list[str], primary: str = ROOT) -> LaunchError:
-    """What the user did and what to type instead, for every override that is wrong."""
+    """What the user did and what to type instead, for every override that is wrong.
+
+    Raises:
+        Stopped: if this process was asked to stop meanwhile, which Hydra may have taken for one.
+    """
+    requests.require_none()
     overrides = composed(overrides)
     found: list[LaunchError] = []
     problem: Exception | None = error

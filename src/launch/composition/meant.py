@@ -81,6 +81,8 @@ def may_be_added(key: str, config: DictConfig) -> str:
             entry = f"'{{type: {loss}, {last}: VALUE}}'"
             return f" This experiment has no loss {loss!r}; add it with +losses.{loss}={entry}"
     node = OmegaConf.select(config, parent) if parent else None
+    if node is None and parent in config:
+        return f" {parent} is null here; type {parent}='{{{last}: VALUE}}'"
     return f" It can be added: +{key}=VALUE" if node is not None and last in takes(node) else ""
 
 

@@ -149,7 +149,8 @@ class Climber:
         for name in names:
             code = self.prepare(name)
             if code:
-                text = f"{name}, which comes first, ended with exit code {code}"
+                goes_on = "; the same command goes on there" if code == 143 else ""
+                text = f"{name}, which comes first, ended with exit code {code}{goes_on}"
                 raise LaunchError(text, code if code in (143, CLOSED) else 3)
 
     def named(self, name: str) -> Target:

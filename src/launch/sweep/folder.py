@@ -74,7 +74,7 @@ def apart(texts: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def names(jobs: Sequence[SweptJob]) -> list[str]:
     """What tells each job from the others."""
-    parts = apart([job.overrides for job in jobs])
+    parts = apart([[o for o in job.overrides if not o.startswith("hydra.")] for job in jobs])
     return [" ".join(part) or job.place for job, part in zip(jobs, parts, strict=True)]
 
 
