@@ -66,3 +66,12 @@ class Categories:
         labelled = {self.index(name) for name in counts}
         empty = [name for i, name in enumerate(self.names) if i not in labelled]
         return [*found, *(f"class {name!r} has no sample" for name in empty)]
+
+    def hint(self, counts: Mapping[str, int]) -> str:
+        """What to do where categories were found, and none of them is a class; else empty."""
+        if not counts or any(self.index(name) is not None for name in counts):
+            return ""
+        return (
+            f". None of those is a class ({', '.join(self.names)}): a material lies below its "
+            "category, CATEGORY/MATERIAL/albedo.png; data.categories.merge says what counts as what"
+        )

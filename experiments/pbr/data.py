@@ -168,7 +168,7 @@ class Textures(ScheduledDataModule):
         if len(prepared.materials) < 2:
             raise MissingError(
                 f"{len(prepared.materials)} usable {domain} textures of {len(entries)}, where two "
-                f"are needed. {prepared.why_so_few()}"
+                f"are needed. {prepared.why_so_few()}{self.categories.hint(prepared.counts)}"
             )
         train, held = hold_out(prepared.materials, HELD_OUT[domain])
         return (limited(train, self.per_class) if domain == CLEAN else train), held

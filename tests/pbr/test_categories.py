@@ -47,3 +47,10 @@ def test_notes_name_unknown_categories_and_empty_classes():
 def test_a_hundred_samples_of_fur_are_worth_a_class():
     assert any("fur=true" in note for note in Categories().notes({"fur": 100}))
     assert not any("fur=true" in note for note in Categories().notes({"fur": 99}))
+
+
+def test_materials_without_a_category_above_them_are_told_where_to_lie():
+    said = Categories().hint({"Rock000": 1, "Bark012": 1})
+    assert "None of those is a class (ceramic, fabric" in said
+    assert "CATEGORY/MATERIAL/albedo.png" in said
+    assert Categories().hint({"Rock000": 1, "stone": 1}) == Categories().hint({}) == ""
