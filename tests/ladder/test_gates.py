@@ -71,6 +71,16 @@ def test_overfit_is_lpips_up_while_l1_falls_three_times_running(lpips, l1, passe
     assert verdict(rule, lpips_val_random=lpips, u_alb_L1=l1).passed is passed
 
 
+def test_overfit_leaves_out_a_validation_before_the_first_update_which_has_no_train_loss():
+    rule = gate("overfit", rises="val_loss", falls="train_loss")
+    trained = [{"val_loss": v, "train_loss": 1 - v} for v in (0.2, 0.3, 0.4, 0.5)]
+    [found] = judge([rule], {"": [{"val_loss": 0.1}, *trained]}, {})
+    assert found.passed is False
+    assert found.values["val_loss before"] == 0.2
+    [found] = judge([rule], {"": [{"val_loss": 0.1}, *trained[:3]]}, {})
+    assert found.passed is None
+
+
 @pytest.mark.parametrize(
     ("sky", "mat", "passed"),
     [

@@ -167,9 +167,11 @@ class Overfit(Gate):
         yield from (self.rises, self.falls)
 
     def judge(self, rows: Sequence[Row], earlier: Earlier) -> Verdict:
-        (up, rising), (down, falling) = series(rows, self.rises), series(rows, self.falls)
-        if min(len(rising), len(falling)) <= self.validations:
-            return too_short(self, len(rising), self.validations + 1)
+        up, down = (series(rows, pattern)[0] for pattern in (self.rises, self.falls))
+        both = [row for row in rows if up in row and down in row]  # nothing trains before the first
+        rising, falling = ([row[name] for row in both] for name in (up, down))
+        if len(both) <= self.validations:
+            return too_short(self, len(both), self.validations + 1)
         steps = [*zip(pairwise(rising), pairwise(falling), strict=True)][-self.validations :]
         apart = sum(after > before and lower < higher for (before, after), (higher, lower) in steps)
         values = {f"{up} before": rising[-len(steps) - 1], f"{up} now": rising[-1]}
