@@ -20,6 +20,7 @@ from launch.experiments.pbr.tiles import FULL, network_input, resized
 from launch.record import storage
 
 COLUMNS = ("input", "normal", "albedo", *SCALARS, "lit")
+TALLEST = 4  # widths: what a picture shows of a texture
 LIGHT = (2.2, 0.8)  # azimuth and elevation, radians
 STYLE = f"""
 body {{ font: 14px sans-serif; margin: 2em; color: #222 }}
@@ -52,11 +53,16 @@ def save_strip(folder: Path, name: str, image: np.ndarray, result: Result) -> st
 
 
 def strip(image: np.ndarray, result: Result) -> np.ndarray:
-    """`COLUMNS` side by side, each `SIDE` pixels wide, of (H, W, 6) bytes and their maps."""
+    """`COLUMNS` side by side, each `SIDE` pixels wide, of (H, W, 6) bytes and their maps.
+
+    Of a high texture the upper part.
+    """
+    rows = TALLEST * image.shape[1]
+    image, part = image[:rows], result.maps[:, :rows]
     scale = min(1.0, 2 * SIDE / max(image.shape[:2]))
     size = (max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale)))
     small = network_input(resized(image, size))
-    maps = np.stack([resized(plane[..., None], size)[..., 0] for plane in result.maps])
+    maps = np.stack([resized(plane[..., None], size)[..., 0] for plane in part])
     planes = torch.from_numpy(maps.astype(np.float32) / FULL)[None]
     named = {name: planes[:, 3 + i : 4 + i] for i, name in enumerate(SCALARS)}
     material = {"albedo": planes[:, :3], "normal": small[:, 3:], **named}
@@ -90,6 +96,8 @@ def write(path: Path, records: Sequence[Record], left_out: Mapping[str, str]) ->
 def _row(record: Record) -> str:
     height, width = record["size"]
     lines = [f"<b>{escape(record['file'])}</b> {width}x{height}", _class(record), tiling(record)]
+    if height > TALLEST * width:
+        lines.append("its upper part is shown")
     lines += [f"assumed: {escape(note)}" for note in record["assumed"]]
     lines += [escape(note) for note in record["notes"]]
     lines += [f"predict.yaml: {escape(f'{k}: {v}')}" for k, v in record["rule"].items()]

@@ -49,7 +49,8 @@ class Settings(BaseModel):
     Attributes:
         write: dds for the game, png for maps to look at and work on, or both.
         dry_run: only say what would be done.
-        rules: path of a `predict.yaml`; null for the one in the input folder, if there is one.
+        rules: path of a `predict.yaml`; null for the one in the input folder or in the folder
+            `textures` there, if there is one.
         colour_format: of base colours without alpha; bc1 takes half the room of bc7.
         lossless_below: decibels. A map of which BC7 would keep less, in any channel, stays
             uncompressed and takes four times the room; 0 compresses all.
@@ -86,7 +87,7 @@ def convert_folder(
         ConfigError: if the rules or the folders make no sense, or the destination is no folder.
     """
     root = root_of(source, destination)
-    known = rules.read(settings.rules, source if source.is_dir() else root)
+    known = rules.read(settings.rules, *([source] if source.is_dir() else []), root)
     names = settings.classes or list(KEPT)
     found = game_files.scan(root, lambda file: known(file).skip)
     if source.is_file():
@@ -94,7 +95,8 @@ def convert_folder(
     planned = plan(root, found, known, names)
     announce(found, known)
     if not planned:
-        raise MissingError(f"{source} has no texture to convert; the reasons are above")
+        reasons = "the reasons are above" if found.left_out else "no file of a kind that is read"
+        raise MissingError(f"{source} has no texture to convert: {reasons}")
     if settings.dry_run:
         for one in planned:
             print(described(one, mod_files.outputs(one.texture.name, settings.write)), flush=True)

@@ -7,6 +7,7 @@
 Of several patterns that match, later ones win, key by key. Letter case is ignored.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -66,7 +67,7 @@ class Rules:
         for pattern, said in given.items():
             checked(Rule, said, f"{origin}: {pattern}")
         plain = [pattern.replace("\\", "/").strip("/").lower() for pattern in given]
-        self.given = {p: dict(said) for p, said in zip(plain, given.values(), strict=True)}
+        self.given = [(p, dict(said)) for p, said in zip(plain, given.values(), strict=True)]
         self.used: set[str] = set()
         self.files: set[str] = set()
 
@@ -74,7 +75,7 @@ class Rules:
         """What is known about a file, by its path below the textures."""
         said: dict[str, Any] = {}
         self.files.add(file.lower())
-        for pattern, settings in self.given.items():
+        for pattern, settings in self.given:
             if matches(pattern, file.lower()):
                 self.used.add(pattern)
                 said |= settings
@@ -84,7 +85,7 @@ class Rules:
         """A sentence for each pattern that matched nothing, with the nearest names that would."""
         paths = map(PurePosixPath, sorted(self.files))
         names = dict.fromkeys(map(str, chain(*((p, p.with_suffix(""), *p.parents) for p in paths))))
-        unused = (pattern for pattern in self.given if pattern not in self.used)
+        unused = (pattern for pattern, _ in self.given if pattern not in self.used)
         return [f"{pattern} matches no texture.{nearest(pattern, names)}" for pattern in unused]
 
 
@@ -116,20 +117,22 @@ def checked(model: type[Model], said: Any, place: str) -> Model:
         raise ConfigError(f"{place}: {message}") from None
 
 
-def read(path: Path | None, folder: Path) -> Rules:
-    """Rules of a file, or of `predict.yaml` in a folder; none if that is not there.
+def read(path: Path | None, *folders: Path) -> Rules:
+    """Rules of a file, or of `predict.yaml` in the first folder that has one; or no rules.
 
     Raises:
         MissingError: if the file that was asked for is not there.
         ConfigError: if it is no table of patterns.
     """
-    wanted = path or folder / "predict.yaml"
-    if not wanted.is_file():
-        if path is not None:
-            raise MissingError(f"predict.rules={path} is not there")
+    beside = (folder / "predict.yaml" for folder in folders)
+    wanted = path or next(filter(Path.is_file, beside), None)
+    if wanted is None:
         return Rules({})
+    if not wanted.is_file():
+        raise MissingError(f"predict.rules={path} is not there")
     try:
-        given = yaml.safe_load(wanted.read_text("utf-8")) or {}
+        text = wanted.read_text("utf-8")
+        given, nodes = yaml.safe_load(text) or {}, yaml.compose(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{wanted} is no UTF-8 text: {error}; save it as that") from None
     except yaml.YAMLError as error:
@@ -138,4 +141,8 @@ def read(path: Path | None, folder: Path) -> Rules:
         raise ConfigError(
             f"{wanted} has to hold patterns with settings, such as armor: {{class: metal}}"
         )
+    written = Counter(key.value for key, _ in nodes.value) if nodes else Counter[str]()
+    twice = [pattern for pattern, count in written.items() if count > 1]
+    if twice:  # of which YAML keeps the last
+        raise ConfigError(f"{wanted}: {twice[0]} stands there twice; put what it says together")
     return Rules({str(pattern): said for pattern, said in given.items()}, str(wanted))

@@ -40,6 +40,16 @@ def test_input_maps_and_look_stand_side_by_side(result, tmp_path):
     assert Image.open(tmp_path / path).size == picture.shape[1::-1]
 
 
+def test_of_a_high_texture_the_upper_part_is_shown(tmp_path):
+    maps = np.zeros((7, 2000, 32), np.uint16)
+    image = np.zeros((2000, 32, 6), np.uint8)
+    image[:128] = 255
+    picture = strip(image, Result(maps, image[..., 3:], None))
+    assert picture.shape[0] == 4 * SIDE and (picture[:, :SIDE] == 255).all()
+    write(tmp_path / "sheet.html", [RECORD | {"size": (2000, 32)}], {})
+    assert "its upper part is shown" in (tmp_path / "sheet.html").read_text()
+
+
 def test_the_page_shows_every_texture_and_what_was_left_out(tmp_path):
     write(tmp_path / "sheet.html", [RECORD], {"z.tga": "is <damaged>"})
     page = (tmp_path / "sheet.html").read_text()

@@ -329,11 +329,18 @@ def test_a_mod_may_be_converted_into_itself(folder, tmp_path):
     assert (tmp_path / "textures" / "pbr" / "town" / "wall_002.dds").is_file()
 
 
+def test_rules_may_lie_in_the_folder_textures_of_a_mod(folder, tmp_path, capsys):
+    (folder / "predict.yaml").write_text("town: {skip: true}")
+    folder.rename(tmp_path / "Textures")
+    convert_folder(Fixed(), "1", tmp_path, tmp_path / "out", Settings(dry_run=True))
+    assert "left out town/wall_002.dds: skip in predict.yaml" in capsys.readouterr().out
+
+
 def test_nothing_to_convert_is_missing_data(tmp_path):
     with pytest.raises(MissingError, match="is not there"):
         convert(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(MissingError, match="has no texture to convert"):
+    with pytest.raises(MissingError, match="has no texture to convert: no file of a kind"):
         convert(tmp_path / "empty")
 
 

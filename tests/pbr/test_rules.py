@@ -65,7 +65,7 @@ def test_mistakes_are_named_with_their_place(said, message):
 
 
 def test_rules_are_read_from_the_folder_or_from_a_path(tmp_path):
-    assert read(None, tmp_path).given == {}
+    assert read(None, tmp_path).given == []
     (tmp_path / "predict.yaml").write_text("armor/: {class: metal}")
     assert read(None, tmp_path)("armor/plate.dds").category == "metal"
     assert read(tmp_path / "predict.yaml", tmp_path / "elsewhere").given
@@ -82,4 +82,12 @@ def test_rules_are_read_from_the_folder_or_from_a_path(tmp_path):
 def test_a_file_of_something_else_is_refused(tmp_path, text, message):
     (tmp_path / "predict.yaml").write_text(text)
     with pytest.raises(ConfigError, match=message):
+        read(None, tmp_path)
+
+
+def test_patterns_that_are_spelled_twice_add_up_in_one_spelling_they_are_refused(tmp_path):
+    rules = Rules({"Armor": {"class": "metal"}, "armor/": {"metallic": 1}})
+    assert rules("armor/plate.dds") == Rule(**{"class": "metal", "metallic": 1})
+    (tmp_path / "predict.yaml").write_text("a: {class: metal}\na: {skip: true}\n")
+    with pytest.raises(ConfigError, match="a stands there twice"):
         read(None, tmp_path)
