@@ -28,7 +28,7 @@ def add_lora(model: nn.Module, rank: int) -> None:
 
 
 def load(network: nn.Module, weights: str | None, part: str) -> None:
-    """Start from the tensors `part.*` of a checkpoint; averaged ones if there are.
+    """Start from the tensors `part.*` of a checkpoint, averaged ones if there are, or of an export.
 
     A network with adapters takes weights from before they were added.
 
@@ -40,8 +40,8 @@ def load(network: nn.Module, weights: str | None, part: str) -> None:
         return
     if not Path(weights).is_file():
         raise MissingError(f"start weights {weights} are not there")
-    content = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
-    saved = select(content, part)
+    content = torch.load(weights, map_location="cpu", weights_only=True)
+    saved = select(content["state_dict"], part) if "state_dict" in content else content
     own = network.state_dict()
     if not any(".lora_" in name for name in saved):
         renamed = {name.replace(BASE, "."): name for name in own}

@@ -89,7 +89,8 @@ class MapsFromAlbedo(Phase):
             return
         self.map_means = data.map_means()
         usual = getattr(self.network, "usual", None)
-        if usual is not None and not usual.is_fitted():
+        known = {name for material in data.materials for name in material.truth}
+        if usual is not None and not usual.is_fitted() and not known.isdisjoint(SCALARS):
             given = looks(data.materials, len(self.class_weights))
             usual.fit(*(part.to(self.device) for part in given))
 

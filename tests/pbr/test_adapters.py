@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from launch.errors import ConfigError, MissingError
@@ -75,6 +76,13 @@ def test_one_with_adapters_takes_those_with_adapters(tmp_path, adapted):
     add_lora(net, rank=2)
     load(net, saved(tmp_path / "best.ckpt", adapted.state_dict()), "network")
     torch.testing.assert_close(output(net), output(adapted))
+
+
+def test_weights_that_a_job_exported_are_a_start(tmp_path):
+    net = network(seed=4)
+    save_file(network(seed=3).state_dict(), tmp_path / "seg_A_best.safetensors")
+    load(net, str(tmp_path / "seg_A_best.safetensors"), "network")
+    torch.testing.assert_close(output(net), output(network(seed=3)))
 
 
 def test_averaged_weights_come_first():
