@@ -89,9 +89,10 @@ def _silent(weights: Mapping[str, Schedule], first: int, stop: int) -> bool:
 def _at_rest(config: Config) -> Iterator[str]:
     """Settings that leave weights where they are."""
     module, clip = config.get("module") or {}, (config.get("trainer") or {}).get("gradient_clip")
-    for key, node in module.items():
-        scheduler = module.get(key.replace("optimizer", "lr_scheduler")) or {}
-        if key.endswith("optimizer") and node and node.get("lr") == 0 and "max_lr" not in scheduler:
+    nodes = {key: node for key, node in module.items() if isinstance(node, Mapping)}
+    for key, node in nodes.items():
+        scheduler = nodes.get(key.replace("optimizer", "lr_scheduler"), {})
+        if key.endswith("optimizer") and node.get("lr") == 0 and "max_lr" not in scheduler:
             yield f"module.{key}.lr is 0: what it is for never changes"
     if clip and clip < NO_GRADIENT:
         yield (
