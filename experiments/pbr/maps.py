@@ -20,7 +20,7 @@ from launch.experiments.pbr.pictures import class_tile, row, tile, unknown
 from launch.experiments.pbr.predict import Settings, convert_folder, fingerprint
 from launch.experiments.pbr.render import LIGHTS, LIT, render, reproduction_error, rerender_error
 from launch.experiments.pbr.rules import checked
-from launch.experiments.pbr.usual import looks
+from launch.experiments.pbr.usual import examples
 from launch.losses.structural import SSIM
 from launch.train.objective import Inputs
 
@@ -91,7 +91,7 @@ class MapsFromAlbedo(Phase):
         usual = getattr(self.network, "usual", None)
         known = {name for material in data.materials for name in material.truth}
         if usual is not None and not usual.is_fitted() and not known.isdisjoint(SCALARS):
-            given = looks(data.materials, len(self.class_weights))
+            given = examples(data.materials, len(self.class_weights))
             usual.fit(*(part.to(self.device) for part in given))
 
     @property

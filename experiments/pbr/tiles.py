@@ -18,10 +18,10 @@ from torch import Tensor
 
 from launch.experiments.pbr.relief import integrated, slopes_of
 from launch.experiments.pbr.seams import Axes
+from launch.experiments.pbr.textures import BAND
 
 TILE = 512
 LARGEST = 4096  # longest period of which a relief is computed, for the memory that takes
-BAND = 512  # rows that are floats at once
 WHOLE = 640  # longer side of the picture on which classes are decided
 MARGIN = 64  # of that picture, around it, in pixels
 BORDER = 1 / 16  # share of a tile that is seen of the mirror image of what does not tile

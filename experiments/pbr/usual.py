@@ -176,7 +176,7 @@ def enlarged(maps: Tensor, height: int, width: int) -> Tensor:
 # What it is fitted to
 
 
-def looks(materials: Sequence[Material], classes: int) -> tuple[Tensor, Tensor, Tensor]:
+def examples(materials: Sequence[Material], classes: int) -> tuple[Tensor, Tensor, Tensor]:
     """Small pictures of materials, at most `ENOUGH`, as networks see them: what `Usual.fit` takes.
 
     The albedo; the diffuse; and a diffuse as in old games, once beside flat normals. Of the maps it

@@ -11,7 +11,7 @@ from launch.experiments.pbr.usual import (
     PENALTIES,
     Usual,
     around,
-    looks,
+    examples,
     moments,
     ridge,
     statistics,
@@ -133,7 +133,7 @@ def test_materials_are_seen_as_they_are_and_as_games_show_them():
     whole[6].domain = GAME
     whole[0].truth = ("albedo", "height")
     whole[1].truth = ("albedo",)
-    images, classes, maps = looks(whole, len(KEPT))
+    images, classes, maps = examples(whole, len(KEPT))
     assert images.shape == (4, 6, 6, 64, 64)  # one has nothing to tell
     assert maps.isnan().any(dim=1).tolist() == [True, *5 * [False]]
     assert classes.sum(dim=1).tolist() == [*5 * [1], 0]  # of the game nobody tells the class
@@ -141,4 +141,4 @@ def test_materials_are_seen_as_they_are_and_as_games_show_them():
     torch.testing.assert_close(images[0, 0, :3], albedo, atol=0.01, rtol=0)
     assert (images[3, :, 3:5] == 0).all() and (images[3, :, 5] == 1).all()
     torch.testing.assert_close(maps[0, 3], torch.tensor(made[0]["height"]).median().float())
-    assert torch.equal(looks(whole, len(KEPT))[0], images)
+    assert torch.equal(examples(whole, len(KEPT))[0], images)
